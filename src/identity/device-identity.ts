@@ -1,0 +1,54 @@
+/**
+ * What a caller can say about a device, parsed once at the edge.
+ * Only validated, canonical text gets past this folder: cache keys and upstream URLs are built from nothing else.
+ */
+
+/** The kinds that an upstream can be asked by. `deviceId` is the Intune device id, never the Entra one. */
+export type IdentifierKind = 'deviceId' | 'serialNumber' | 'imei' | 'meid' | 'udid' | 'mac'
+
+/** Where an identifier came from; it decides the rank. */
+export type IdentifierOrigin =
+  | 'deviceId'
+  | 'certificateSan'
+  | 'certificateCn'
+  | 'serialNumber'
+  | 'imei'
+  | 'meid'
+  | 'udid'
+  | 'mac'
+
+/** One identifier in canonical form: GUIDs lower case, MACs 12 upper-case hex digits without separators. */
+export interface DeviceIdentifier {
+  readonly kind: IdentifierKind
+  readonly value: string
+  readonly origin: IdentifierOrigin
+  /** 1 is best: 1 device id given or in the SAN, 2 certificate CN, 3 serial/IMEI/MEID/UDID, 4 MAC. */
+  readonly rank: 1 | 2 | 3 | 4
+}
+
+/** Everything a request said about one device, best rank first. */
+export interface DeviceIdentity {
+  /** Identifiers that can be looked up. A randomised MAC is not among them: Intune never lists one. */
+  readonly identifiers: readonly DeviceIdentifier[]
+  /** Set when two identifiers of one rank name two devices; the two canonical values. */
+  readonly conflict?: readonly [DeviceIdentifier, DeviceIdentifier]
+  /** Set when the MAC was locally administered (12 upper-case hex digits). */
+  readonly randomizedMac?: string
+}
+
+/** The raw texts, as a front end received them. An empty or blank text counts as absent. */
+export interface IdentityAttributes {
+  readonly deviceId?: string | readonly string[] | undefined
+  readonly certificateSan?: string | readonly string[] | undefined
+  readonly certificateCn?: string | readonly string[] | undefined
+  readonly serialNumber?: string | readonly string[] | undefined
+  readonly imei?: string | readonly string[] | undefined
+  readonly meid?: string | readonly string[] | undefined
+  readonly udid?: string | readonly string[] | undefined
+  readonly mac?: string | readonly string[] | undefined
+}
+
+/** The key under which facts about this identifier are remembered: `kind/value`, from validated parts only. */
+export function identifierKey(identifier: Pick<DeviceIdentifier, 'kind' | 'value'>): string {
+  return `${identifier.kind}/${identifier.value}`
+}

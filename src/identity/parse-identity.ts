@@ -1,0 +1,157 @@
+import { failure, type Outcome, success } from '../errors/fault.ts'
+import type {
+  DeviceIdentifier,
+  DeviceIdentity,
+  IdentifierOrigin,
+  IdentityAttributes,
+} from './device-identity.ts'
+import { parseImei, parseMeid, parseSerialNumber, parseUdid } from './hardware-identifiers.ts'
+import {
+  acceptedSanForms,
+  findDeviceIdsInCommonName,
+  findDeviceIdsInSan,
+  parseDeviceId,
+} from './intune-device-id.ts'
+import { parseMacAddress } from './mac-address.ts'
+import { malformedIdentifier } from './malformed-identifier.ts'
+
+type Field = keyof IdentityAttributes
+
+/** No identifier comes near it; a certificate with many names stays below. It bounds what the patterns read. */
+const maxTextLength = 4096
+
+const hardwareParsers = [
+  ['serialNumber', parseSerialNumber],
+  ['imei', parseImei],
+  ['meid', parseMeid],
+  ['udid', parseUdid],
+] as const
+
+/**
+ * Parses everything that a request says about one device into canonical identifiers, best rank first; within a rank
+ * in the order deviceId, certificateSan and serialNumber, imei, meid, udid. Never throws.
+ *
+ * A device id that the caller gives and the certificate repeats is one identifier. Two different ones of rank 1 set
+ * `conflict`. A common name with another GUID is no conflict, since it may be the Entra device id; it stays as rank 2.
+ *
+ * Fails with `identifier_malformed` (field: the attribute) where an attribute is not of an accepted form, longer than
+ * 4096 characters or given with different values, and with `identifier_missing` where no attribute names a device.
+ * A randomised MAC alone is a success without identifiers.
+ */
+export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIdentity> {
+  const identifiers: DeviceIdentifier[] = []
+
+  const deviceIds = parseEach(attributes, 'deviceId', parseDeviceId)
+  if (!deviceIds.ok) return deviceIds
+  const sanTexts = givenTexts(attributes, 'certificateSan')
+  if (!sanTexts.ok) return sanTexts
+  const rankOne = new Map<string, IdentifierOrigin>()
+  for (const id of sanTexts.value.flatMap(findDeviceIdsInSan)) rankOne.set(id, 'certificateSan')
+  for (const id of deviceIds.value) rankOne.set(id, 'deviceId')
+  for (const [value, origin] of rankOne) identifiers.push({ kind: 'deviceId', value, origin, rank: 1 })
+  identifiers.sort((a, b) => Number(a.origin !== 'deviceId') - Number(b.origin !== 'deviceId'))
+  const [first, second] = identifiers
+
+  const commonNames = givenTexts(attributes, 'certificateCn')
+  if (!commonNames.ok) return commonNames
+  const commonNameId = onlyOne('certificateCn', commonNames.value.flatMap(findDeviceIdsInCommonName))
+  if (!commonNameId.ok) return commonNameId
+  if (commonNameId.value !== undefined && !rankOne.has(commonNameId.value)) {
+    identifiers.push({ kind: 'deviceId', value: commonNameId.value, origin: 'certificateCn', rank: 2 })
+  }
+
+  for (const [field, parse] of hardwareParsers) {
+    const values = parseEach(attributes, field, parse)
+    if (!values.ok) return values
+    const value = onlyOne(field, values.value)
+    if (!value.ok) return value
+    if (value.value !== undefined) {
+      identifiers.push({ kind: field, value: value.value, origin: field, rank: 3 })
+    }
+  }
+
+  const macs = parseEach(attributes, 'mac', parseMacAddress)
+  if (!macs.ok) return macs
+  const macValue = onlyOne(
+    'mac',
+    macs.value.map((mac) => mac.value),
+  )
+  if (!macValue.ok) return macValue
+  const mac = macs.value[0]
+  if (mac !== undefined && !mac.randomized) {
+    identifiers.push({ kind: 'mac', value: mac.value, origin: 'mac', rank: 4 })
+  }
+
+  const randomizedMac = mac?.randomized === true ? mac.value : undefined
+  if (identifiers.length === 0 && randomizedMac === undefined) {
+    return missingIdentifier(sanTexts.value.length > 0, commonNames.value.length > 0)
+  }
+  return success({
+    identifiers,
+    ...(first !== undefined && second !== undefined && { conflict: [first, second] as const }),
+    ...(randomizedMac !== undefined && { randomizedMac }),
+  })
+}
+
+/** The texts of one attribute without the blank ones, which NAC products send for what they do not know. */
+function givenTexts(attributes: IdentityAttributes, field: Field): Outcome<readonly string[]> {
+  const texts = [attributes[field] ?? []].flat()
+  for (const text of texts) {
+    // The types rule it out; a front end that let JSON through unchecked must still get an answer.
+    if (typeof text !== 'string') {
+      return failure('identifier_malformed', `${field}: the value must be a text.`, { field })
+    }
+    if (text.length > maxTextLength) {
+      return malformedIdentifier(field, text, `is longer than ${maxTextLength} characters.`)
+    }
+  }
+  return success(texts.filter((text) => text.trim() !== ''))
+}
+
+function parseEach<T>(
+  attributes: IdentityAttributes,
+  field: Field,
+  parse: (text: string) => Outcome<T>,
+): Outcome<readonly T[]> {
+  const texts = givenTexts(attributes, field)
+  if (!texts.ok) return texts
+  const values: T[] = []
+  for (const text of texts.value) {
+    const parsed = parse(text)
+    if (!parsed.ok) return parsed
+    values.push(parsed.value)
+  }
+  return success(values)
+}
+
+function onlyOne(field: Field, values: readonly string[]): Outcome<string | undefined> {
+  const [first] = values
+  const different = values.find((value) => value !== first)
+  if (different === undefined) return success(first)
+  return malformedIdentifier(
+    field,
+    `${first}, ${different}`,
+    'was given more than once with different values.',
+  )
+}
+
+function missingIdentifier(hasSan: boolean, hasCommonName: boolean): Outcome<never> {
+  if (hasSan) {
+    return failure(
+      'identifier_missing',
+      `certificateSan holds no Intune device id, and nothing else names a device. A URI of the SAN must be ${acceptedSanForms}.`,
+      { field: 'certificateSan' },
+    )
+  }
+  if (hasCommonName) {
+    return failure(
+      'identifier_missing',
+      'certificateCn is not an Intune device id (a GUID), and nothing else names a device.',
+      { field: 'certificateCn' },
+    )
+  }
+  return failure(
+    'identifier_missing',
+    'The request names no device: every one of deviceId, certificateSan, certificateCn, serialNumber, imei, meid, udid and mac is absent or blank.',
+  )
+}
