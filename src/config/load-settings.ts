@@ -1,0 +1,129 @@
+import { type Cloud, clouds } from './clouds.ts'
+import { type ConfigurationProblem, type ReadText, readEnvironment } from './read-environment.ts'
+import type { IntuneSettings, Secrets, Settings } from './settings.ts'
+import type { VariableValues } from './variables.ts'
+
+/** The configuration, or every problem with it at once. */
+export type LoadedSettings =
+  | {
+      readonly ok: true
+      readonly settings: Settings
+      readonly secrets: Secrets
+      readonly notices: readonly string[]
+    }
+  | { readonly ok: false; readonly problems: readonly ConfigurationProblem[] }
+
+/**
+ * Turns the environment into frozen settings, and secrets in an object of their own. `notices` say what was translated
+ * or narrowed. Nothing is read but the environment and the files that NAME_FILE variables point at.
+ */
+export function loadSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+  readText: ReadText,
+): LoadedSettings {
+  const { values, problems } = readEnvironment(environment, readText)
+  const notices: string[] = []
+  const intune = intuneSettings(values, problems, notices)
+  const serviceHost = listenHost(values, problems, notices)
+  if (problems.length > 0 || !intune) return { ok: false, problems }
+  // No problem was found, so every value is there.
+  const all = values as VariableValues
+  const settings: Settings = {
+    intune,
+    freshness: {
+      compliantFreshMs: all.COMPLIANT_FRESH_SECONDS * 1000,
+      noncompliantFreshMs: all.NONCOMPLIANT_FRESH_SECONDS * 1000,
+      refreshAheadMs: all.REFRESH_AHEAD_SECONDS * 1000,
+      outageHoldMs: all.OUTAGE_HOLD_SECONDS * 1000,
+    },
+    decisionDeadlineMs: all.DECISION_DEADLINE_MS,
+    service: { host: serviceHost, port: all.SERVICE_PORT },
+    management: { host: all.MANAGEMENT_HOST, port: all.MANAGEMENT_PORT },
+    ...(all.CLIENTS_FILE !== undefined && { clientsFile: all.CLIENTS_FILE }),
+    log: { level: all.LOG_LEVEL, deviceIds: all.LOG_DEVICE_IDS },
+  }
+  const secrets: Secrets =
+    all.INTUNE_PRIVATE_KEY_PASSPHRASE === undefined
+      ? {}
+      : { privateKeyPassphrase: all.INTUNE_PRIVATE_KEY_PASSPHRASE }
+  return { ok: true, settings: deepFreeze(settings), secrets: Object.freeze(secrets), notices }
+}
+
+function intuneSettings(
+  values: Partial<VariableValues>,
+  problems: ConfigurationProblem[],
+  notices: string[],
+): IntuneSettings | undefined {
+  const cloud: Cloud = clouds[values.INTUNE_CLOUD ?? 'public']
+  const issuer = values.INTUNE_TOKEN_ISSUING_URL
+  const discovery = values.INTUNE_AUTO_DISCOVERY_URL
+  const audienceField = values.INTUNE_TOKEN_AUDIENCE
+  for (const field of [issuer, discovery, audienceField]) if (field?.notice) notices.push(field.notice)
+  const tenant = issuer?.value.tenant ?? values.INTUNE_TENANT_ID
+  const missing = (variable: string) => !problems.some((problem) => problem.variable.startsWith(variable))
+  if (tenant === undefined && missing('INTUNE_TENANT_ID') && missing('INTUNE_TOKEN_ISSUING_URL')) {
+    problems.push({
+      variable: 'INTUNE_TENANT_ID',
+      problem: 'is required, unless INTUNE_TOKEN_ISSUING_URL names the tenant',
+    })
+  }
+  if (issuer && values.INTUNE_TENANT_ID !== undefined && values.INTUNE_TENANT_ID !== issuer.value.tenant) {
+    notices.push(
+      `INTUNE_TOKEN_ISSUING_URL names the tenant ${issuer.value.tenant}; INTUNE_TENANT_ID is not used`,
+    )
+  }
+  const audience = audienceField?.value ?? cloud.audience
+  const allowedHosts = values.INTUNE_ALLOWED_HOSTS ?? cloud.allowedHosts
+  for (const [variable, value] of [
+    ['INTUNE_TOKEN_AUDIENCE', audience],
+    ['INTUNE_ALLOWED_HOSTS', allowedHosts],
+  ] as const) {
+    if (value === undefined && missing(variable)) {
+      problems.push({
+        variable,
+        problem: `is required: Microsoft publishes no value for the cloud ${values.INTUNE_CLOUD}`,
+      })
+    }
+  }
+  const { INTUNE_CLIENT_ID, INTUNE_CERTIFICATE_FILE, INTUNE_PRIVATE_KEY_FILE, INTUNE_CA_FILE } = values
+  if (!tenant || !audience || !allowedHosts) return undefined
+  if (!INTUNE_CLIENT_ID || !INTUNE_CERTIFICATE_FILE || !INTUNE_PRIVATE_KEY_FILE) return undefined
+  return {
+    clientId: INTUNE_CLIENT_ID,
+    authorityUrl: `${issuer?.value.loginUrl ?? cloud.loginUrl}/${tenant}`,
+    graphUrl: discovery?.value ?? cloud.graphUrl,
+    audience,
+    allowedHosts,
+    certificateFile: INTUNE_CERTIFICATE_FILE,
+    privateKeyFile: INTUNE_PRIVATE_KEY_FILE,
+    ...(INTUNE_CA_FILE !== undefined && { caFile: INTUNE_CA_FILE }),
+    portalUrl: cloud.portalUrl,
+  }
+}
+
+/** Without a clients file everybody who can connect is let in, so nobody but this machine may be able to connect. */
+function listenHost(
+  values: Partial<VariableValues>,
+  problems: ConfigurationProblem[],
+  notices: string[],
+): string {
+  const host = values.SERVICE_HOST
+  if (values.CLIENTS_FILE !== undefined) return host ?? '0.0.0.0'
+  if (host !== undefined && !isLoopbackHost(host)) {
+    problems.push({
+      variable: 'SERVICE_HOST',
+      problem: `is ${host}, but without CLIENTS_FILE the service may only listen on loopback; set CLIENTS_FILE or use 127.0.0.1`,
+    })
+  }
+  notices.push('CLIENTS_FILE is not set: the service listens on loopback only and answers every local caller')
+  return host ?? '127.0.0.1'
+}
+
+function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part)
+  return Object.freeze(value)
+}

@@ -1,0 +1,57 @@
+/** What the rest of the service is configured with: parsed, defaulted, frozen. Secrets are never in here. */
+export interface Settings {
+  readonly intune: IntuneSettings
+  readonly freshness: FreshnessSettings
+  /** Everything a caller waits for happens inside this budget. */
+  readonly decisionDeadlineMs: number
+  readonly service: ListenerSettings
+  readonly management: ListenerSettings
+  /** YAML file that says who may ask; without it only loopback callers are served. */
+  readonly clientsFile?: string
+  readonly log: LogSettings
+}
+
+/** Which tenant in which cloud, and how the service proves who it is. */
+export interface IntuneSettings {
+  /** Application (client) id, lower-case GUID. */
+  readonly clientId: string
+  /** `https://<login host>/<tenant>`, no trailing slash: the MSAL authority. */
+  readonly authorityUrl: string
+  /** Origin of Microsoft Graph, no trailing slash. */
+  readonly graphUrl: string
+  /** Resource URI of the Intune API with its trailing slash. */
+  readonly audience: string
+  /** A discovered host must equal one of these or end in `.` + one of these. */
+  readonly allowedHosts: readonly string[]
+  readonly certificateFile: string
+  readonly privateKeyFile: string
+  /** PEM file of extra trust roots for outbound TLS, added to the system's. */
+  readonly caFile?: string
+  /** Page for end users that enrols or repairs a device. */
+  readonly portalUrl: string
+}
+
+/** How long an answer may be used (docs/caching.md). */
+export interface FreshnessSettings {
+  readonly compliantFreshMs: number
+  readonly noncompliantFreshMs: number
+  readonly refreshAheadMs: number
+  readonly outageHoldMs: number
+}
+
+/** Address and port of one listener; port 0 lets the system pick. */
+export interface ListenerSettings {
+  readonly host: string
+  readonly port: number
+}
+
+/** Verbosity, and how device identifiers appear in logs. */
+export interface LogSettings {
+  readonly level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
+  readonly deviceIds: 'full' | 'hash' | 'none'
+}
+
+/** Kept apart from the settings so that printing or logging those can never leak one. */
+export interface Secrets {
+  readonly privateKeyPassphrase?: string
+}

@@ -1,0 +1,194 @@
+import { z } from 'zod'
+import { type CloudName, clouds } from './clouds.ts'
+import { isTenant, parseAutoDiscoveryUrl, parseTokenAudience, parseTokenIssuingUrl } from './ise-fields.ts'
+
+/** How one variable is read and described; docs/configuration.md is generated from these. */
+interface Variable {
+  /** From the text of the variable; undefined is a variable that is not set. */
+  readonly type: z.ZodType
+  readonly description: string
+  readonly default?: string
+  readonly secret?: true
+}
+
+const integer = (minimum: number, maximum: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number from ${minimum} to ${maximum}`)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, `must be from ${minimum} to ${maximum}`)
+
+const filePath = z.string().min(1, 'must be the path of a file')
+
+const guid = z
+  .string()
+  .toLowerCase()
+  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a GUID: 8-4-4-4-12 hexadecimal digits')
+
+/** Takes a parser that gives an outcome and reports its fault as this variable's problem. */
+const address = <T>(
+  parse: (text: string) => { ok: true; value: T } | { ok: false; fault: { message: string } },
+) =>
+  z.string().transform((text, context): T => {
+    const parsed = parse(text)
+    if (parsed.ok) return parsed.value
+    context.addIssue({ code: 'custom', message: parsed.fault.message })
+    return z.NEVER
+  })
+
+const hostName = /^(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$|^\[[0-9a-f:]+\]$/
+
+const hostSuffixes = z.string().transform((text, context) => {
+  const suffixes = text
+    .split(',')
+    .map((part) =>
+      part
+        .trim()
+        .toLowerCase()
+        .replace(/^\*?\./, ''),
+    )
+    .filter((part) => part !== '')
+  const wrong = suffixes.find((suffix) => !hostName.test(suffix))
+  if (suffixes.length === 0 || wrong !== undefined) {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be host names or suffixes separated by commas, for example manage.microsoft.com',
+    })
+    return z.NEVER
+  }
+  return suffixes
+})
+
+/** Every variable of the service. The names are a contract: they are only ever added to. */
+export const variables = {
+  INTUNE_TENANT_ID: {
+    type: z
+      .string()
+      .refine(isTenant, 'must be the tenant id (a GUID) or a verified domain of the tenant')
+      .toLowerCase()
+      .optional(),
+    description: 'Tenant id (GUID) or domain. Required unless INTUNE_TOKEN_ISSUING_URL names the tenant.',
+  },
+  INTUNE_CLIENT_ID: { type: guid, description: 'Application (client) id of the app registration. Required.' },
+  INTUNE_CERTIFICATE_FILE: {
+    type: filePath,
+    description: 'PEM certificate, leaf first, registered on the app. Required.',
+  },
+  INTUNE_PRIVATE_KEY_FILE: {
+    type: filePath,
+    description: 'PEM RSA private key of that certificate: PKCS#8 or PKCS#1, encrypted or not. Required.',
+  },
+  INTUNE_PRIVATE_KEY_PASSPHRASE: {
+    type: z.string().min(1, 'must not be empty').optional(),
+    description: 'Passphrase of the private key, if it is encrypted.',
+    secret: true,
+  },
+  INTUNE_CLOUD: {
+    type: z.enum(Object.keys(clouds) as [CloudName, ...CloudName[]]),
+    description: 'Microsoft cloud of the tenant: public, usgov, usgov-dod or china.',
+    default: 'public',
+  },
+  INTUNE_AUTO_DISCOVERY_URL: {
+    type: address(parseAutoDiscoveryUrl).optional(),
+    description: 'ISE field of that name: the Graph host. Overrides the value of the cloud.',
+  },
+  INTUNE_TOKEN_ISSUING_URL: {
+    type: address(parseTokenIssuingUrl).optional(),
+    description:
+      'ISE field of that name: https://<login host>/<tenant>, with or without /oauth2/token or /oauth2/v2.0/token. Overrides the cloud and INTUNE_TENANT_ID; its host is trusted as given.',
+  },
+  INTUNE_TOKEN_AUDIENCE: {
+    type: address(parseTokenAudience).optional(),
+    description: 'ISE field of that name: resource URI of the Intune API. Overrides the value of the cloud.',
+  },
+  INTUNE_CA_FILE: {
+    type: filePath.optional(),
+    description: "PEM file of extra trust roots for outbound TLS, added to the system's.",
+  },
+  INTUNE_ALLOWED_HOSTS: {
+    type: hostSuffixes.optional(),
+    description:
+      'Host suffixes, comma-separated, that a discovered Intune address must end in. Overrides those of the cloud.',
+  },
+  SERVICE_HOST: {
+    type: z.string().min(1, 'must be an address to listen on').optional(),
+    description:
+      'Address to listen on: 0.0.0.0 with CLIENTS_FILE; without it 127.0.0.1, and nothing but loopback is accepted.',
+  },
+  SERVICE_PORT: {
+    type: integer(0, 65535),
+    description: 'Port to listen on; 0 lets the system pick.',
+    default: '8080',
+  },
+  MANAGEMENT_HOST: {
+    type: z.string().min(1, 'must be an address to listen on'),
+    description: 'Address of the management listener (health).',
+    default: '127.0.0.1',
+  },
+  MANAGEMENT_PORT: {
+    type: integer(0, 65535),
+    description: 'Port of the management listener; 0 lets the system pick.',
+    default: '9090',
+  },
+  CLIENTS_FILE: {
+    type: filePath.optional(),
+    description: 'YAML file of the clients that may ask. Without it only loopback callers are served.',
+  },
+  DECISION_DEADLINE_MS: {
+    type: integer(50, 30_000),
+    description: 'Every answer is given within this time, whatever Microsoft does.',
+    default: '1000',
+  },
+  COMPLIANT_FRESH_SECONDS: {
+    type: integer(1, 86_400),
+    description: 'How long a compliant answer is used without asking again.',
+    default: '600',
+  },
+  NONCOMPLIANT_FRESH_SECONDS: {
+    type: integer(1, 86_400),
+    description: 'The same for noncompliant, unknown and not enrolled.',
+    default: '30',
+  },
+  REFRESH_AHEAD_SECONDS: {
+    type: integer(0, 86_400),
+    description:
+      'After COMPLIANT_FRESH_SECONDS, how long a compliant device is still answered at once while Intune is asked behind.',
+    default: '300',
+  },
+  OUTAGE_HOLD_SECONDS: {
+    type: integer(0, 2_592_000),
+    description:
+      'While Intune cannot be asked: how long after it was observed the last known answer is used.',
+    default: '28800',
+  },
+  LOG_LEVEL: {
+    type: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    description: 'Least severe level that is logged.',
+    default: 'info',
+  },
+  LOG_DEVICE_IDS: {
+    type: z.enum(['full', 'hash', 'none']),
+    description: 'How device identifiers appear in the log: full, as a keyed hash, or not at all.',
+    default: 'full',
+  },
+} as const satisfies Record<string, Variable>
+
+/** The name of a variable of the service. */
+export type VariableName = keyof typeof variables
+
+/** The parsed value of every variable. */
+export type VariableValues = { readonly [Name in VariableName]: z.output<(typeof variables)[Name]['type']> }
+
+/** A variable of the environment with one of these beginnings belongs to the service, so an unknown one is a typo. */
+export const ownPrefixes = [
+  'INTUNE_',
+  'SERVICE_',
+  'MANAGEMENT_',
+  'CLIENTS_',
+  'DECISION_',
+  'COMPLIANT_',
+  'NONCOMPLIANT_',
+  'REFRESH_',
+  'OUTAGE_',
+  'LOG_',
+] as const

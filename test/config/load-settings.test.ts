@@ -1,0 +1,216 @@
+import t from 'tap'
+import { loadSettings } from '../../src/config/load-settings.ts'
+
+const required = {
+  INTUNE_TENANT_ID: '47F09275-5BC0-4807-8AAE-F35CB0341329',
+  INTUNE_CLIENT_ID: '0D1F6E1A-0B3C-4D5E-8F70-112233445566',
+  INTUNE_CERTIFICATE_FILE: '/etc/intune-nac/app.pem',
+  INTUNE_PRIVATE_KEY_FILE: '/etc/intune-nac/app.key',
+}
+const noFiles = () => undefined
+
+function settingsOf(environment: Record<string, string | undefined>, files: Record<string, string> = {}) {
+  const loaded = loadSettings({ ...required, ...environment }, (path) => files[path])
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
+  return loaded
+}
+
+function problemsOf(environment: Record<string, string | undefined>): Record<string, string> {
+  const loaded = loadSettings({ ...required, ...environment }, noFiles)
+  if (loaded.ok) throw new Error('no problem was found')
+  return Object.fromEntries(loaded.problems.map(({ variable, problem }) => [variable, problem]))
+}
+
+t.test(
+  'four variables are enough for the public cloud, and every default is the documented one',
+  async (t) => {
+    const { settings, notices } = settingsOf({})
+    t.same(settings, {
+      intune: {
+        clientId: '0d1f6e1a-0b3c-4d5e-8f70-112233445566',
+        authorityUrl: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb0341329',
+        graphUrl: 'https://graph.microsoft.com',
+        audience: 'https://api.manage.microsoft.com/',
+        allowedHosts: ['manage.microsoft.com'],
+        certificateFile: '/etc/intune-nac/app.pem',
+        privateKeyFile: '/etc/intune-nac/app.key',
+        portalUrl: 'https://portal.manage.microsoft.com/networkaccesscontrol/index',
+      },
+      freshness: {
+        compliantFreshMs: 600_000,
+        noncompliantFreshMs: 30_000,
+        refreshAheadMs: 300_000,
+        outageHoldMs: 28_800_000,
+      },
+      decisionDeadlineMs: 1000,
+      service: { host: '127.0.0.1', port: 8080 },
+      management: { host: '127.0.0.1', port: 9090 },
+      log: { level: 'info', deviceIds: 'full' },
+    })
+    t.match(notices, [/loopback only/], 'the open loopback listener is said')
+    t.throws(() => Object.assign(settings.intune, { audience: 'x' }), 'settings are frozen all the way down')
+  },
+)
+
+t.test('every problem is listed at once, each with its variable and what to do', async (t) => {
+  const loaded = loadSettings(
+    { INTUNE_CLIENT_ID: 'my-app', SERVICE_PORT: '80800', LOG_LEVEL: 'loud', INTUNE_CLOUD: 'mars' },
+    noFiles,
+  )
+  t.notOk(loaded.ok)
+  const problems = loaded.ok ? [] : loaded.problems
+  t.same(problems.map((problem) => problem.variable).sort(), [
+    'INTUNE_CERTIFICATE_FILE',
+    'INTUNE_CLIENT_ID',
+    'INTUNE_CLOUD',
+    'INTUNE_PRIVATE_KEY_FILE',
+    'INTUNE_TENANT_ID',
+    'LOG_LEVEL',
+    'SERVICE_PORT',
+  ])
+})
+
+t.test('an unknown variable with a prefix of ours is a typo and gets a suggestion', async (t) => {
+  t.match(problemsOf({ INTUNE_TENNANT_ID: 'x' }), { INTUNE_TENNANT_ID: /did you mean INTUNE_TENANT_ID\?/ })
+  t.match(problemsOf({ SERVICE_COLOUR_SCHEME_NAME: 'x' }), {
+    SERVICE_COLOUR_SCHEME_NAME: /docs\/configuration\.md/,
+  })
+  t.match(problemsOf({ LOG_LEVL: 'info' }), { LOG_LEVL: /did you mean LOG_LEVEL\?/ })
+  settingsOf({ INTUNE_NAC_SERVICE_HOST: '10.0.0.1', INTUNE_NAC_PORT: 'tcp://10.0.0.1:80', PATH: '/bin' })
+  t.pass('what Kubernetes sets for a Service of our name, and what is not ours, is left alone')
+})
+
+t.test('a value can come from NAME_FILE, and the secret lands in the secrets alone', async (t) => {
+  const { settings, secrets } = settingsOf(
+    { INTUNE_PRIVATE_KEY_PASSPHRASE_FILE: '/run/secrets/p', LOG_LEVEL_FILE: '/level' },
+    { '/run/secrets/p': 'correct horse\n', '/level': 'debug' },
+  )
+  t.same(secrets, { privateKeyPassphrase: 'correct horse' })
+  t.equal(settings.log.level, 'debug')
+  t.notMatch(JSON.stringify(settings), /correct horse/)
+})
+
+t.test('a NAME_FILE that cannot be read, or stands beside NAME, is a problem of its own', async (t) => {
+  t.match(problemsOf({ LOG_LEVEL_FILE: '/nowhere' }), { LOG_LEVEL_FILE: /cannot be read: \/nowhere/ })
+  t.match(problemsOf({ LOG_LEVEL: 'info', LOG_LEVEL_FILE: '/level' }), {
+    LOG_LEVEL: /and so is LOG_LEVEL_FILE/,
+  })
+})
+
+t.test('an empty variable counts as not set', async (t) => {
+  t.equal(settingsOf({ LOG_LEVEL: '', SERVICE_HOST: '' }).settings.log.level, 'info')
+})
+
+t.test('without CLIENTS_FILE only loopback is listened on', async (t) => {
+  t.match(problemsOf({ SERVICE_HOST: '0.0.0.0' }), { SERVICE_HOST: /without CLIENTS_FILE/ })
+  t.equal(settingsOf({ SERVICE_HOST: '127.0.0.2' }).settings.service.host, '127.0.0.2')
+  t.match(settingsOf({ CLIENTS_FILE: '/c.yaml' }), {
+    settings: { clientsFile: '/c.yaml', service: { host: '0.0.0.0' } },
+    notices: [],
+  })
+})
+
+t.test('the other clouds bring their own addresses', async (t) => {
+  t.match(settingsOf({ INTUNE_CLOUD: 'usgov-dod' }).settings.intune, {
+    authorityUrl: /^https:\/\/login\.microsoftonline\.us\//,
+    graphUrl: 'https://dod-graph.microsoft.us',
+    audience: 'https://api.manage.microsoft.us/',
+    allowedHosts: ['manage.microsoft.us'],
+  })
+  const china = problemsOf({ INTUNE_CLOUD: 'china' })
+  t.same(
+    Object.keys(china).sort(),
+    ['INTUNE_ALLOWED_HOSTS', 'INTUNE_TOKEN_AUDIENCE'],
+    'what nobody published is asked for',
+  )
+})
+
+t.test('the three ISE fields override the cloud', async (t) => {
+  const { settings, notices } = settingsOf({
+    INTUNE_TENANT_ID: undefined,
+    INTUNE_AUTO_DISCOVERY_URL: 'https://graph.example:8443/',
+    INTUNE_TOKEN_ISSUING_URL: 'https://login.example:8443/Contoso.Example/oauth2/v2.0/token',
+    INTUNE_TOKEN_AUDIENCE: 'https://api.example/',
+    INTUNE_ALLOWED_HOSTS: '*.manage.example, .other.example,127.0.0.1',
+  })
+  t.match(settings.intune, {
+    graphUrl: 'https://graph.example:8443',
+    authorityUrl: 'https://login.example:8443/contoso.example',
+    audience: 'https://api.example/',
+    allowedHosts: ['manage.example', 'other.example', '127.0.0.1'],
+  })
+  t.equal(notices.length, 1, 'current forms need no notice')
+})
+
+for (const row of [
+  {
+    case: 'the Azure AD Graph address of the 2018 guide becomes Microsoft Graph',
+    variable: 'INTUNE_AUTO_DISCOVERY_URL',
+    text: 'https://graph.windows.net/47f09275-5bc0-4807-8aae-f35cb0341329',
+    expected: { graphUrl: 'https://graph.microsoft.com' },
+    notice: /retired/,
+  },
+  {
+    case: 'a path behind the Graph host is dropped',
+    variable: 'INTUNE_AUTO_DISCOVERY_URL',
+    text: 'https://graph.microsoft.com/v1.0/servicePrincipals',
+    expected: { graphUrl: 'https://graph.microsoft.com' },
+    notice: /has a path/,
+  },
+  {
+    case: 'the authorization endpoint of the 2018 guide becomes the token endpoint',
+    variable: 'INTUNE_TOKEN_ISSUING_URL',
+    text: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb0341329/oauth2/authorize',
+    expected: { authorityUrl: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb0341329' },
+    notice: /authorization endpoint/,
+  },
+  {
+    case: 'an audience without its trailing slash gets it',
+    variable: 'INTUNE_TOKEN_AUDIENCE',
+    text: 'https://api.manage.microsoft.com',
+    expected: { audience: 'https://api.manage.microsoft.com/' },
+    notice: /trailing slash/,
+  },
+  {
+    case: 'an audience in the form of a scope is reduced to the resource',
+    variable: 'INTUNE_TOKEN_AUDIENCE',
+    text: 'https://api.manage.microsoft.com//.default',
+    expected: { audience: 'https://api.manage.microsoft.com/' },
+    notice: /trailing slash/,
+  },
+]) {
+  t.test(`${row.case}, and a notice says so`, async (t) => {
+    const { settings, notices } = settingsOf({ [row.variable]: row.text })
+    t.match(settings.intune, row.expected)
+    t.ok(
+      notices.some((notice) => row.notice.test(notice)),
+      `notices: ${notices.join(' | ')}`,
+    )
+  })
+}
+
+t.test('a tenant in the token URL wins over INTUNE_TENANT_ID, and that is said', async (t) => {
+  const { settings, notices } = settingsOf({
+    INTUNE_TOKEN_ISSUING_URL: 'https://login.example/contoso.example',
+  })
+  t.equal(settings.intune.authorityUrl, 'https://login.example/contoso.example')
+  t.ok(notices.some((notice) => notice.includes('INTUNE_TENANT_ID is not used')))
+})
+
+for (const [variable, text, problem] of [
+  ['INTUNE_TOKEN_ISSUING_URL', 'http://login.microsoftonline.com/contoso.example', /https:\/\/<login host>/],
+  ['INTUNE_TOKEN_ISSUING_URL', 'https://login.microsoftonline.com/common', /tenant/],
+  ['INTUNE_TOKEN_ISSUING_URL', 'https://login.microsoftonline.com/contoso.example/saml2', /OAuth 2\.0/],
+  ['INTUNE_TOKEN_ISSUING_URL', 'https://user:pass@login.example/contoso.example', /tenant/],
+  ['INTUNE_AUTO_DISCOVERY_URL', 'graph.microsoft.com', /Graph host/],
+  ['INTUNE_TOKEN_AUDIENCE', 'api.manage.microsoft.com', /resource URI/],
+  ['INTUNE_ALLOWED_HOSTS', 'https://manage.microsoft.com', /suffixes/],
+  ['INTUNE_ALLOWED_HOSTS', ' , ', /suffixes/],
+  ['INTUNE_TENANT_ID', 'common', /domain of the tenant/],
+  ['DECISION_DEADLINE_MS', '10', /from 50/],
+  ['DECISION_DEADLINE_MS', '1s', /whole number/],
+] as const) {
+  t.test(`${variable}=${text} is refused`, async (t) => {
+    t.match(problemsOf({ [variable]: text })[variable], problem)
+  })
+}
