@@ -1,0 +1,40 @@
+import type { Outcome } from '../errors/fault.ts'
+import type { DeviceIdentifier } from '../identity/device-identity.ts'
+
+/** The MDM's verdict. `unknown` is "enrolled, not yet evaluated" or a value nobody can vouch for; never an outage. */
+export type ComplianceState = 'compliant' | 'noncompliant' | 'unknown'
+
+/**
+ * What Intune said about one device at one moment. Facts only: nothing here says who may do what.
+ * `enrolled: false` always goes with `complianceState: 'unknown'`.
+ */
+export interface ComplianceRecord {
+  readonly enrolled: boolean
+  readonly complianceState: ComplianceState
+  /** When Intune answered, milliseconds since the epoch. */
+  readonly observedAtMs: number
+  /** The Intune device id where the reply carried one, lower case. */
+  readonly deviceId?: string
+  /** The MAC addresses that the reply carried, 12 upper-case hex digits each. */
+  readonly macs?: readonly string[]
+}
+
+/** How the answer was got, for the log and the trace. */
+export interface UpstreamTrace {
+  readonly api: 'compliance-retrieval'
+  readonly status: number
+  readonly requestId: string
+  readonly durationMs: number
+}
+
+/** A fresh record with the trace of the exchange that gave it. */
+export interface Observation {
+  readonly record: ComplianceRecord
+  readonly trace: UpstreamTrace
+}
+
+/**
+ * The one seam between this service and an MDM: asks about one identifier and answers with an observation or a fault.
+ * Never rejects. `identifier_not_supported` where the API has no query for the kind.
+ */
+export type ComplianceLookup = (identifier: DeviceIdentifier) => Promise<Outcome<Observation>>
