@@ -1,0 +1,19 @@
+import type { Outcome } from '../errors/fault.ts'
+import type { DeviceIdentity } from '../identity/device-identity.ts'
+import type { Decision } from './decision.ts'
+
+/** The dialects in which the service can be asked; each is one folder under src/frontends. */
+export type FrontendName = 'json' | 'radius' | 'ise'
+
+/** One question, already parsed: which device, who asks, and whether remembered facts will do. */
+export interface DecisionRequest {
+  readonly identity: DeviceIdentity
+  /** True asks Intune again even where a fresh answer is remembered. */
+  readonly refresh: boolean
+  readonly frontend: FrontendName
+  /** Name of the client from CLIENTS_FILE, or `local`. */
+  readonly client: string
+}
+
+/** Decides inside the deadline and never rejects. Faults: identifier_not_supported, internal. */
+export type Decide = (request: DecisionRequest) => Promise<Outcome<Decision>>

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import type { CacheAnswer, ComplianceCache } from '../compliance/compliance-cache.ts'
+import type { UpstreamTrace } from '../compliance/compliance-record.ts'
+import { failure, type Outcome, success } from '../errors/fault.ts'
+import type { DeviceIdentifier, DeviceIdentity } from '../identity/device-identity.ts'
+import type { Decide, DecisionRequest } from './decide.ts'
+import type { Decision, DecisionReason, FactSource } from './decision.ts'
+import { type Policy, reasonFor, remediationFor } from './policy.ts'
+
+/** What a decision is told to the log with: the decision, who asked, and how it came about. */
+export interface DecisionRecord {
+  readonly decision: Decision
+  readonly request: DecisionRequest
+  readonly totalMs: number
+  /** The kinds that were given but that this Intune API has no query for. */
+  readonly skippedKinds: readonly string[]
+  /** True where a lower rank is known to name another device than the one that decided. */
+  readonly rankConflict: boolean
+  readonly answer?: CacheAnswer
+  readonly trace?: UpstreamTrace
+}
+
+/** What the service works with. `record` is called once per decision, before the caller has the answer. */
+export interface DecisionServiceParts {
+  readonly cache: ComplianceCache
+  readonly policy: Policy
+  readonly clock: Clock
+  readonly deadlineMs: number
+  readonly portalUrl: string
+  /** How long a caller may rely on an answer that nobody could renew, milliseconds. */
+  readonly retryAfterMs: number
+  readonly record: (record: DecisionRecord) => void
+}
+
+/**
+ * The flow of one decision: identity in, best usable rank asked, record judged by policy, decision out.
+ * Never rejects and answers within the deadline; a look-up that fails is the reason intune_unavailable, never
+ * "not enrolled". The one fault is identifier_not_supported: none of the given kinds can be looked up.
+ */
+export function createDecide(parts: DecisionServiceParts): Decide {
+  return async (request) => {
+    const startedMs = parts.clock.nowMs()
+    const { identity } = request
+    if (identity.conflict) {
+      return success(
+        conclude(parts, request, startedMs, { reason: 'identifier_conflict', by: identity.conflict[0] }),
+      )
+    }
+    if (identity.identifiers.length === 0) {
+      if (identity.randomizedMac === undefined) {
+        return failure('identifier_missing', 'the request names no device')
+      }
+      return success(conclude(parts, request, startedMs, { reason: 'randomized_mac' }))
+    }
+    const asked = await askBestRank(parts, request, startedMs)
+    if (!asked.ok) return asked
+    const { answer, identifier } = asked.value
+    const reason = answer.known ? reasonFor(answer.record) : 'intune_unavailable'
+    return success(conclude(parts, request, startedMs, { ...asked.value, reason, by: identifier }))
+  }
+}
+
+interface Asked {
+  readonly answer: CacheAnswer
+  readonly identifier: DeviceIdentifier
+  readonly skippedKinds: readonly string[]
+}
+
+/** The best rank decides. A lower one is used only where the API has no query for the better kind. */
+async function askBestRank(
+  parts: DecisionServiceParts,
+  request: DecisionRequest,
+  startedMs: number,
+): Promise<Outcome<Asked>> {
+  const skippedKinds: string[] = []
+  for (const identifier of request.identity.identifiers) {
+    const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.nowMs())
+    const answer = await parts.cache.ask(identifier, { refresh: request.refresh, waitMs })
+    if (answer.known || answer.fault.code !== 'identifier_not_supported') {
+      return success({ answer, identifier, skippedKinds })
+    }
+    skippedKinds.push(identifier.kind)
+  }
+  return failure(
+    'identifier_not_supported',
+    `the Intune API in use cannot look a device up by ${skippedKinds.join(', ')}; send deviceId or mac as well`,
+    { field: skippedKinds[0] },
+  )
+}
+
+interface Conclusion {
+  readonly reason: DecisionReason
+  readonly by?: DeviceIdentifier
+  readonly answer?: CacheAnswer
+  readonly skippedKinds?: readonly string[]
+}
+
+function conclude(
+  parts: DecisionServiceParts,
+  request: DecisionRequest,
+  startedMs: number,
+  { reason, by, answer, skippedKinds = [] }: Conclusion,
+): Decision {
+  const verdict = parts.policy[reason]
+  const known = answer?.known ? answer : undefined
+  const action = verdict.remediationAction
+  const decision: Decision = {
+    decisionId: randomUUID(),
+    outcome: verdict.outcome,
+    reason,
+    complianceState: known?.record.complianceState ?? 'unknown',
+    enrolled: known?.record.enrolled ?? false,
+    matchedBy: by?.kind ?? (request.identity.randomizedMac === undefined ? 'none' : 'mac'),
+    device: by?.value ?? request.identity.randomizedMac ?? '',
+    source: sourceOf(answer),
+    ...(known && { observedAtMs: known.record.observedAtMs }),
+    ageMs: known?.ageMs ?? 0,
+    stale: known?.verdict === 'last_known',
+    expiresInMs: known && known.verdict !== 'last_known' ? known.freshForMs : parts.retryAfterMs,
+    ...(action && { remediation: remediationFor(action, parts.portalUrl) }),
+    ...(answer && !answer.known && { faultCode: answer.fault.code }),
+  }
+  parts.record({
+    decision,
+    request,
+    totalMs: parts.clock.nowMs() - startedMs,
+    skippedKinds,
+    rankConflict:
+      known !== undefined && namesAnotherDevice(parts.cache, request.identity, known.record.deviceId),
+    ...(answer && { answer }),
+    ...(known?.trace && { trace: known.trace }),
+  })
+  return decision
+}
+
+function sourceOf(answer: CacheAnswer | undefined): FactSource {
+  switch (answer?.verdict) {
+    case 'hit':
+    case 'hit_refreshing':
+      return 'cache'
+    case 'asked':
+    case 'coalesced':
+      return 'intune'
+    case 'last_known':
+      return 'last_known'
+    default:
+      return 'none'
+  }
+}
+
+/** Looks only at what is remembered: a dock's MAC shared by two laptops is worth a count, not a second query. */
+function namesAnotherDevice(
+  cache: ComplianceCache,
+  identity: DeviceIdentity,
+  deviceId: string | undefined,
+): boolean {
+  if (deviceId === undefined || identity.identifiers.length < 2) return false
+  return identity.identifiers.some((identifier) => {
+    if (identifier.kind !== 'mac') return false
+    const other = cache.remembered(identifier)?.deviceId
+    return other !== undefined && other !== deviceId
+  })
+}

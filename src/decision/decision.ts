@@ -1,0 +1,58 @@
+import type { ComplianceState } from '../compliance/compliance-record.ts'
+import type { FaultCode } from '../errors/catalogue.ts'
+import type { IdentifierKind } from '../identity/device-identity.ts'
+
+/** What the network is told. `fail` means "could not decide, and policy wants the caller to know": HTTP 503. */
+export type DecisionOutcome = 'allow' | 'deny' | 'remediate' | 'fail'
+
+/** Why. A closed list; each reason is one row of the decision table. */
+export type DecisionReason =
+  | 'compliant'
+  | 'noncompliant'
+  | 'in_grace_period'
+  | 'not_evaluated'
+  | 'not_enrolled'
+  | 'randomized_mac'
+  | 'identifier_conflict'
+  | 'intune_unavailable'
+
+/** What the user has to do. */
+export type RemediationAction =
+  | 'fix_compliance'
+  | 'wait_for_evaluation'
+  | 'enroll'
+  | 'use_device_mac'
+  | 'contact_support'
+
+/** Where the fact came from: asked now, remembered and fresh, remembered and held through an outage, or nowhere. */
+export type FactSource = 'intune' | 'cache' | 'last_known' | 'none'
+
+/** One decision with its evidence. Every front end renders this and nothing else. */
+export interface Decision {
+  readonly decisionId: string
+  readonly outcome: DecisionOutcome
+  readonly reason: DecisionReason
+  readonly complianceState: ComplianceState
+  readonly enrolled: boolean
+  /** The kind of identifier that decided, or `none`. */
+  readonly matchedBy: IdentifierKind | 'none'
+  /** The canonical identifier that decided, or an empty text. */
+  readonly device: string
+  readonly source: FactSource
+  /** When Intune said so, milliseconds since the epoch; absent where nothing was observed. */
+  readonly observedAtMs?: number
+  readonly ageMs: number
+  readonly stale: boolean
+  /** How long the caller may rely on it, milliseconds. */
+  readonly expiresInMs: number
+  readonly remediation?: Remediation
+  /** Why it could not be determined; only with reason `intune_unavailable`. */
+  readonly faultCode?: FaultCode
+}
+
+/** What to show the user. */
+export interface Remediation {
+  readonly action: RemediationAction
+  readonly url: string
+  readonly message: string
+}

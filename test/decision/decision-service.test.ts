@@ -1,0 +1,227 @@
+import t from 'tap'
+import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
+import type { ComplianceLookup } from '../../src/compliance/compliance-record.ts'
+import { createDecide, type DecisionRecord } from '../../src/decision/decision-service.ts'
+import { defaultPolicy } from '../../src/decision/policy.ts'
+import { failure } from '../../src/errors/fault.ts'
+import type { DeviceIdentity } from '../../src/identity/device-identity.ts'
+import { FakeClock, settle } from '../fakes/fake-clock.ts'
+import { deviceId, mac, type Script, scriptedLookup } from '../fakes/scripted-lookup.ts'
+
+const portalUrl = 'https://portal.manage.microsoft.com/networkaccesscontrol/index'
+
+function build(script?: Script, wrap: (lookup: ComplianceLookup) => ComplianceLookup = (lookup) => lookup) {
+  const clock = new FakeClock()
+  const intune = scriptedLookup(clock, script)
+  const freshness = {
+    compliantFreshMs: 600_000,
+    noncompliantFreshMs: 30_000,
+    refreshAheadMs: 300_000,
+    outageHoldMs: 3_600_000,
+  }
+  const cache = new ComplianceCache({
+    lookup: wrap(intune.lookup),
+    freshness,
+    clock,
+    random: () => 0.5,
+    maxDevices: 100,
+  })
+  const records: DecisionRecord[] = []
+  const decide = createDecide({
+    cache,
+    policy: defaultPolicy,
+    clock,
+    deadlineMs: 1000,
+    portalUrl,
+    retryAfterMs: 30_000,
+    record: (record) => records.push(record),
+  })
+  const ask = async (identity: DeviceIdentity) => {
+    const outcome = await decide({ identity, refresh: false, frontend: 'json', client: 'test' })
+    if (!outcome.ok) throw new Error(outcome.fault.code)
+    return outcome.value
+  }
+  return { clock, intune, cache, decide, ask, records }
+}
+
+const only = (...identifiers: DeviceIdentity['identifiers']): DeviceIdentity => ({ identifiers })
+
+for (const row of [
+  {
+    case: 'enrolled and compliant is allowed',
+    script: { complianceState: 'compliant' },
+    expected: { outcome: 'allow', reason: 'compliant', complianceState: 'compliant', enrolled: true },
+  },
+  {
+    case: 'enrolled and not compliant has to be fixed',
+    script: { complianceState: 'noncompliant' },
+    expected: {
+      outcome: 'remediate',
+      reason: 'noncompliant',
+      remediation: { action: 'fix_compliance', url: portalUrl },
+    },
+  },
+  {
+    case: 'enrolled and not yet evaluated waits for the evaluation',
+    script: { complianceState: 'unknown' },
+    expected: {
+      outcome: 'remediate',
+      reason: 'not_evaluated',
+      remediation: { action: 'wait_for_evaluation' },
+    },
+  },
+  {
+    case: 'not enrolled has to enrol',
+    script: { enrolled: false },
+    expected: {
+      outcome: 'remediate',
+      reason: 'not_enrolled',
+      enrolled: false,
+      remediation: { action: 'enroll' },
+    },
+  },
+  {
+    case: 'not enrolled is never allowed, even if the record says compliant',
+    script: { enrolled: false, complianceState: 'compliant' },
+    expected: { outcome: 'remediate', reason: 'not_enrolled' },
+  },
+  {
+    case: 'what could not be determined is denied and never called "not enrolled"',
+    script: 'intune_unavailable',
+    expected: {
+      outcome: 'deny',
+      reason: 'intune_unavailable',
+      source: 'none',
+      faultCode: 'intune_unavailable',
+    },
+  },
+] as const) {
+  t.test(row.case, async (t) => {
+    const { ask } = build(row.script)
+    t.match(await ask(only(deviceId())), row.expected)
+  })
+}
+
+t.test(
+  'a device that only shows a randomised MAC is told to use its own, without asking Intune',
+  async (t) => {
+    const { ask, intune } = build()
+    t.match(await ask({ identifiers: [], randomizedMac: '0A1B2C3D4E5F' }), {
+      outcome: 'remediate',
+      reason: 'randomized_mac',
+      matchedBy: 'mac',
+      device: '0A1B2C3D4E5F',
+      source: 'none',
+      remediation: { action: 'use_device_mac' },
+    })
+    t.same(intune.asked, [])
+  },
+)
+
+t.test('two device ids of the same rank are a conflict and are denied without asking Intune', async (t) => {
+  const { ask, intune } = build()
+  const other = deviceId('11111111-1111-4111-8111-111111111111')
+  const decision = await ask({ identifiers: [deviceId(), other], conflict: [deviceId(), other] })
+  t.match(decision, {
+    outcome: 'deny',
+    reason: 'identifier_conflict',
+    remediation: { action: 'contact_support' },
+  })
+  t.same(intune.asked, [])
+})
+
+t.test('the better rank decides and the worse one is not even asked about', async (t) => {
+  const { ask, intune } = build()
+  t.match(await ask(only(deviceId(), mac())), { matchedBy: 'deviceId', device: deviceId().value })
+  t.same(intune.asked, [`deviceId/${deviceId().value}`])
+})
+
+t.test(
+  'a MAC remembered as another device is recorded as a conflict and the device id still decides',
+  async (t) => {
+    const { ask, intune, records } = build({ deviceId: '11111111-1111-4111-8111-111111111111' })
+    await ask(only(mac()))
+    intune.say({ complianceState: 'noncompliant', deviceId: deviceId().value })
+    t.match(await ask(only(deviceId(), mac())), { reason: 'noncompliant', matchedBy: 'deviceId' })
+    t.same(
+      records.map((record) => record.rankConflict),
+      [false, true],
+    )
+  },
+)
+
+t.test('a kind that the API cannot look up gives way to the next rank and is named', async (t) => {
+  const serial = { kind: 'serialNumber', value: 'F9GDX3RQQ1GC', origin: 'serialNumber', rank: 3 } as const
+  const { decide, records } = build({ complianceState: 'compliant' }, (scripted) => async (identifier) => {
+    if (identifier.kind === 'mac') return scripted(identifier)
+    return failure('identifier_not_supported', 'no query for it')
+  })
+  const request = { refresh: false, frontend: 'json', client: 'test' } as const
+  t.match(await decide({ identity: only(serial, mac()), ...request }), {
+    ok: true,
+    value: { reason: 'compliant', matchedBy: 'mac' },
+  })
+  t.same(records[0]?.skippedKinds, ['serialNumber'])
+  t.match(await decide({ identity: only(serial), ...request }), {
+    ok: false,
+    fault: { code: 'identifier_not_supported', field: 'serialNumber', message: /serialNumber/ },
+  })
+})
+
+t.test('an answer is given inside the deadline when Intune does not answer', async (t) => {
+  const { ask, clock } = build('hang')
+  const pending = ask(only(deviceId()))
+  await clock.advance(1000)
+  t.match(await pending, { reason: 'intune_unavailable', faultCode: 'deadline_exceeded', outcome: 'deny' })
+})
+
+t.test('a last known answer says that it is one', async (t) => {
+  const { ask, clock, intune, records } = build()
+  await ask(only(deviceId()))
+  await clock.advance(1_800_000)
+  intune.say('intune_throttled')
+  t.match(await ask(only(deviceId())), {
+    outcome: 'allow',
+    source: 'last_known',
+    stale: true,
+    ageMs: 1_800_000,
+    expiresInMs: 30_000,
+  })
+  t.match(
+    records[1]?.answer,
+    { fault: { code: 'intune_throttled' } },
+    'the log learns why it could not be renewed',
+  )
+})
+
+t.test(
+  'the second answer within the fresh time comes from the cache and says how long it holds',
+  async (t) => {
+    const { ask, clock } = build()
+    t.match(await ask(only(deviceId())), { source: 'intune', ageMs: 0, expiresInMs: 600_000, stale: false })
+    await clock.advance(60_000)
+    t.match(await ask(only(deviceId())), { source: 'cache', ageMs: 60_000, expiresInMs: 540_000 })
+  },
+)
+
+t.test('an identity without any identifier is a fault of the caller', async (t) => {
+  const { decide } = build()
+  const outcome = await decide({
+    identity: { identifiers: [] },
+    refresh: false,
+    frontend: 'json',
+    client: 'test',
+  })
+  t.match(outcome, { ok: false, fault: { code: 'identifier_missing' } })
+})
+
+t.test('every decision has an id of its own and is recorded once', async (t) => {
+  const { ask, records } = build()
+  const ids = [(await ask(only(deviceId()))).decisionId, (await ask(only(deviceId()))).decisionId]
+  await settle()
+  t.not(ids[0], ids[1])
+  t.same(
+    records.map((record) => record.decision.decisionId),
+    ids,
+  )
+})
