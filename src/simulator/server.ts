@@ -1,0 +1,55 @@
+import type { Server } from 'node:https'
+import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import { createKeySet, createOpenidConfiguration } from './entra/openid-documents.ts'
+import { createTokenEndpoint } from './entra/token-endpoint.ts'
+import type { SimulatedCloud } from './exchange.ts'
+import { createGraphEndpoints } from './graph/endpoints.ts'
+import { createComplianceRetrieval } from './intune/compliance-retrieval.ts'
+import { serve } from './serve.ts'
+import type { SimulatorTls } from './tls.ts'
+
+/** An HTTPS server that matches paths as Microsoft's do: any case, repeated slashes, with or without the last one. */
+export function createHttpsServer(
+  { certificatePem, privateKeyPem }: SimulatorTls,
+  logger: FastifyBaseLogger | undefined,
+): FastifyInstance<Server> {
+  const app = fastify({
+    https: { cert: certificatePem, key: privateKeyPem },
+    routerOptions: {
+      caseSensitive: false,
+      ignoreDuplicateSlashes: true,
+      ignoreTrailingSlash: true,
+      maxParamLength: 500,
+    },
+    exposeHeadRoutes: false,
+    // A client that hangs on purpose must not hold up the end of a test.
+    forceCloseConnections: true,
+    ...(logger ? { loggerInstance: logger } : {}),
+  })
+  app.addContentTypeParser(
+    ['application/x-www-form-urlencoded', '*'],
+    { parseAs: 'string' },
+    async (_request: unknown, body: string) => body,
+  )
+  return app
+}
+
+/** Entra ID, Graph and Intune on one origin; whatever no other service knows is Intune's to refuse. */
+export function registerServices(
+  app: FastifyInstance<Server>,
+  cloud: SimulatedCloud,
+  closing: AbortSignal,
+): void {
+  app.get(
+    '/:tenant/v2.0/.well-known/openid-configuration',
+    serve(createOpenidConfiguration(cloud), cloud, closing),
+  )
+  app.get('/:tenant/discovery/v2.0/keys', serve(createKeySet(cloud), cloud, closing))
+  const token = serve(createTokenEndpoint(cloud), cloud, closing)
+  app.post('/:tenant/oauth2/token', token)
+  app.post('/:tenant/oauth2/v2.0/token', token)
+  const graph = serve(createGraphEndpoints(cloud), cloud, closing)
+  app.all('/v1.0/*', graph)
+  app.all('/beta/*', graph)
+  app.all('*', serve(createComplianceRetrieval(cloud), cloud, closing))
+}
