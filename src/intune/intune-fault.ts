@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import type { FaultCode } from '../errors/catalogue.ts'
+import { type Fault, failure } from '../errors/fault.ts'
+import type { HttpReply } from './outbound.ts'
+import { findRequestId, isRequestId, parseRetryAfter } from './reply-headers.ts'
+
+/** What a reply of Intune other than 200 means. `sentRequestId` stands in where Intune names no id of its own. */
+export function describeIntuneReply(
+  reply: HttpReply,
+  host: string,
+  sentRequestId: string,
+  nowMs: number,
+): Fault {
+  const { status, headers, body } = reply
+  const error = parseFrontEndError(body)
+  return failure(classify(status), `${host} answered ${status} to a device query`, {
+    hop: 'query',
+    host,
+    status,
+    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, nowMs),
+    requestId: error.activityId ?? findRequestId(headers) ?? sentRequestId,
+  }).fault
+}
+
+function classify(status: number): FaultCode {
+  switch (status) {
+    case 401:
+      return 'intune_unauthorized'
+    case 403:
+      return 'intune_forbidden'
+    case 404:
+    case 410:
+      return 'intune_endpoint_gone'
+    case 429:
+      return 'intune_throttled'
+    default:
+      if (status >= 500) return 'intune_unavailable'
+      return status >= 400 ? 'intune_rejected' : 'intune_reply_malformed'
+  }
+}
+
+/** The outer document of Intune's front ends, which holds another JSON document as text; Graph's wrapper likewise. */
+const Outer = z.union([
+  z.object({ Message: z.string() }).transform(({ Message }) => Message),
+  z.object({ error: z.object({ message: z.string() }) }).transform(({ error }) => error.message),
+])
+const Inner = z.object({
+  Message: z.string().catch(''),
+  RetryAfter: z
+    .union([z.string(), z.number().transform(String)])
+    .optional()
+    .catch(undefined),
+})
+
+/** Support asks for the activity id, which stands in the middle of a sentence; gateways send HTML or nothing. */
+function parseFrontEndError(body: string): { activityId?: string; retryAfter?: string } {
+  try {
+    const inner = Inner.parse(JSON.parse(Outer.parse(JSON.parse(body))))
+    const activityId = /Activity ID: ([\w-]+)/.exec(inner.Message)?.[1]
+    return {
+      ...(isRequestId(activityId) && { activityId }),
+      ...(inner.RetryAfter !== undefined && { retryAfter: inner.RetryAfter }),
+    }
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,159 @@
+import { type Dispatcher, request as undiciRequest } from 'undici'
+import { type Clock, systemClock } from '../clock.ts'
+import { type Fault, failure, type Hop, type Outcome, success } from '../errors/fault.ts'
+import { describeNetworkError, type Exchange } from './network-fault.ts'
+import { createDispatcher, type Route, readPresentedIssuer } from './outbound-tls.ts'
+import { loadTrust } from './trust-roots.ts'
+
+/** How the service gets out. Nothing is read from the environment here. */
+export interface OutboundSettings {
+  /** PEM file of extra trust roots, added to Node's and the system's. */
+  readonly caFile?: string
+  readonly proxy?: ProxySettings
+}
+
+/** HTTPS_PROXY and NO_PROXY, as the operator gave them. */
+export interface ProxySettings {
+  readonly httpsProxy?: string
+  readonly noProxy?: string
+}
+
+/** One request. The body is sent as given; `timeoutMs` covers everything from the connect to the last byte. */
+export interface HttpRequest {
+  readonly hop: Hop
+  readonly method: 'GET' | 'POST'
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
+
+/** A reply with any status but 3xx, read whole. Header names are lower case, repeated ones joined by a comma. */
+export interface HttpReply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** Decoded as UTF-8. */
+  readonly body: string
+  /** Media type in lower case without parameters, or an empty text. */
+  readonly contentType: string
+}
+
+/** The one way out: every request to Microsoft, MSAL's included, goes through it. */
+export interface Outbound {
+  /**
+   * Sends one request; never rejects, never follows a redirect, never tries again. Faults: `name_not_resolved`,
+   * `connection_refused`, `connection_failed` (a truncated reply too), `upstream_timeout`, `proxy_refused`,
+   * `tls_untrusted` (naming the issuer that was presented), `tls_failed`, `redirect_refused`, `reply_too_large`.
+   */
+  send(request: HttpRequest): Promise<Outcome<HttpReply>>
+  /** Drops every connection at once; requests under way end in `connection_failed`. */
+  close(): Promise<void>
+}
+
+/** Opens nothing yet. Fault: `configuration_invalid` where the extra trust roots or the proxy cannot be used. */
+export function createOutbound(settings: OutboundSettings, clock: Clock = systemClock): Outcome<Outbound> {
+  const trust = loadTrust(settings.caFile)
+  if (!trust.ok) return trust
+  const proxyHost = parseProxyHost(settings.proxy)
+  if (!proxyHost.ok) return proxyHost
+  const route: Route = {
+    trust: trust.value,
+    httpsProxy: settings.proxy?.httpsProxy ?? '',
+    noProxy: settings.proxy?.noProxy ?? '',
+  }
+  const dispatcher = createDispatcher(route)
+
+  return success({
+    close: () => dispatcher.destroy(),
+    async send(request) {
+      const exchange = { hop: request.hop, host: new URL(request.url).host, proxyHost: proxyHost.value }
+      const outcome = await exchangeOnce(dispatcher, clock, request, exchange)
+      if (outcome.ok || outcome.fault.code !== 'tls_untrusted') return outcome
+      const issuer = await readPresentedIssuer(route, request.url)
+      const message = `${outcome.fault.message}; ${issuer ? `its issuer is ${issuer}` : 'its issuer could not be read'}`
+      return { ok: false, fault: { ...outcome.fault, message } }
+    },
+  })
+}
+
+async function exchangeOnce(
+  dispatcher: Dispatcher,
+  clock: Clock,
+  request: HttpRequest,
+  exchange: Exchange,
+): Promise<Outcome<HttpReply>> {
+  const limit = new AbortController()
+  const cancelLimit = clock.after(request.timeoutMs, () => limit.abort(timedOut))
+  // The proxy can only refuse before there is a reply: after that an abort is a broken connection.
+  let stage = exchange
+  try {
+    const response = await undiciRequest(request.url, {
+      dispatcher,
+      method: request.method,
+      headers: { ...request.headers, 'accept-encoding': 'identity' },
+      body: request.body ?? null,
+      signal: limit.signal,
+      headersTimeout: request.timeoutMs,
+      bodyTimeout: request.timeoutMs,
+    })
+    stage = { ...exchange, proxyHost: undefined }
+    return await readReply(response, request.maxBytes, exchange)
+  } catch (error) {
+    return { ok: false, fault: describeNetworkError(error, stage) }
+  } finally {
+    cancelLimit()
+  }
+}
+
+/** The reason that a request over its time is aborted with; it maps like undici's own time limits. */
+const timedOut = Object.assign(new Error('time limit reached'), { code: 'ETIMEDOUT' })
+
+async function readReply(
+  response: Dispatcher.ResponseData,
+  maxBytes: number,
+  { hop, host }: Exchange,
+): Promise<Outcome<HttpReply>> {
+  const { statusCode: status, body } = response
+  const headers = Object.fromEntries(
+    Object.entries(response.headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]),
+  )
+  // Giving up on a body destroys the stream with an error that nobody else would catch.
+  body.on('error', () => {})
+  const giveUp = (fault: Pick<Fault, 'code' | 'message'>) => {
+    body.destroy()
+    return failure(fault.code, fault.message, { hop, host, status })
+  }
+
+  if (status >= 300 && status < 400) {
+    const target = redirectHost(headers.location)
+    return giveUp({ code: 'redirect_refused', message: `${host} answered ${status}, a redirect${target}` })
+  }
+  const tooLarge = () =>
+    giveUp({ code: 'reply_too_large', message: `the reply of ${host} is larger than ${maxBytes} bytes` })
+  if (Number(headers['content-length'] ?? 0) > maxBytes) return tooLarge()
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > maxBytes) return tooLarge()
+    chunks.push(chunk)
+  }
+  const contentType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  return success({ status, headers, body: Buffer.concat(chunks).toString('utf8'), contentType })
+}
+
+/** Where a redirect points, as far as it can be said safely: a login page's host tells a captive portal at once. */
+function redirectHost(location: string | undefined): string {
+  return location && URL.canParse(location) ? ` to ${new URL(location).host}` : ''
+}
+
+function parseProxyHost(proxy: ProxySettings | undefined): Outcome<string | undefined> {
+  if (!proxy?.httpsProxy) return success(undefined)
+  const url = URL.canParse(proxy.httpsProxy) ? new URL(proxy.httpsProxy) : undefined
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return success(url.host)
+  // The value is not printed: it may hold a password.
+  return failure('configuration_invalid', 'HTTPS_PROXY is not a URL like http://proxy.example:3128', {
+    field: 'HTTPS_PROXY',
+  })
+}

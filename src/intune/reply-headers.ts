@@ -1,0 +1,26 @@
+/** No peer may silence this service for longer than this, whatever it asks for. */
+const LONGEST_PAUSE_MS = 60 * 60 * 1000
+
+/** IMF-fixdate, the one date form that RFC 9110 section 5.6.7 lets a sender generate. */
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
+
+/**
+ * Reads Retry-After (RFC 9110 section 10.2.3: seconds or an HTTP date) as milliseconds from now, at most one hour.
+ * Gives nothing for any other text.
+ */
+export function parseRetryAfter(text: string | undefined, nowMs: number): number | undefined {
+  const trimmed = text?.trim() ?? ''
+  if (/^\d{1,10}$/.test(trimmed)) return Math.min(Number(trimmed) * 1000, LONGEST_PAUSE_MS)
+  const atMs = HTTP_DATE.test(trimmed) ? Date.parse(trimmed) : Number.NaN
+  return Number.isNaN(atMs) ? undefined : Math.min(Math.max(atMs - nowMs, 0), LONGEST_PAUSE_MS)
+}
+
+/** The id under which the peer logged the exchange; nothing where it sent none that is safe to log. */
+export function findRequestId(headers: Readonly<Record<string, string>>): string | undefined {
+  return [headers['request-id'], headers['x-ms-request-id'], headers['client-request-id']].find(isRequestId)
+}
+
+/** Whether a text of the peer's is an id and not an attempt to write into the log. */
+export function isRequestId(text: unknown): text is string {
+  return typeof text === 'string' && /^[\w.:-]{1,80}$/.test(text)
+}
