@@ -1,0 +1,55 @@
+import type {
+  FastifyBaseLogger,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  onRequestHookHandler,
+} from 'fastify'
+import type { FrontendName } from '../decision/decide.ts'
+import type { Fault, Outcome } from '../errors/fault.ts'
+import type { Authenticate, AuthenticatedClient } from './authentication.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the authentication hook; empty where a route has none. */
+    clientName: string
+  }
+}
+
+/** What the hook of one front end works with; `refuse` renders a fault in the front end's own dialect. */
+export interface AuthenticationHookParts {
+  readonly authenticate: Authenticate
+  readonly frontend: FrontendName
+  readonly logger: FastifyBaseLogger
+  readonly refuse: (reply: FastifyReply, fault: Fault) => void
+}
+
+/**
+ * Builds the onRequest hook of a front end: it runs before a body is read, and for unknown addresses as well.
+ * Sets `request.clientName`, or refuses.
+ */
+export function createAuthenticationHook(parts: AuthenticationHookParts): onRequestHookHandler {
+  const { authenticate, frontend, logger, refuse } = parts
+
+  function settle(
+    outcome: Outcome<AuthenticatedClient>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: HookHandlerDoneFunction,
+  ): void {
+    if (outcome.ok) {
+      request.clientName = outcome.value.client
+      done()
+      return
+    }
+    logger.warn({ frontend, remoteAddress: request.ip, code: outcome.fault.code }, 'caller refused')
+    refuse(reply, outcome.fault)
+  }
+
+  return (request, reply, done) => {
+    const outcome = authenticate(request.raw.headers.authorization, request.ip, frontend)
+    // Credentials that were proven before are answered without a turn of the event loop.
+    if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
+    outcome.then((settled) => settle(settled, request, reply, done), done)
+  }
+}

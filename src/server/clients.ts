@@ -1,0 +1,148 @@
+import { z } from 'zod'
+import type { FrontendName } from '../decision/decide.ts'
+import { failure, type Outcome, success } from '../errors/fault.ts'
+import { type FileProblem, parseYaml, schemaProblems, type YamlText } from './parse-yaml.ts'
+import { parseSecretHash, type SecretHash } from './secret-hash.ts'
+
+/** One caller that the clients file lists. It has Basic or Bearer credentials, or both. */
+export interface Client {
+  readonly name: string
+  readonly frontends: readonly FrontendName[]
+  readonly basic?: { readonly username: string; readonly passwordHash: SecretHash } | undefined
+  readonly bearer?: { readonly tokenHash: SecretHash } | undefined
+}
+
+/** Everyone who may ask, in the order of the file; names and user names are unique. */
+export interface ClientList {
+  readonly clients: readonly Client[]
+}
+
+const frontendNames = ['json', 'radius', 'ise'] as const satisfies readonly FrontendName[]
+
+/** A bearer token names no user, so a wrong one is checked against every one of these: one scrypt each. */
+const maxBearerClients = 16
+const maxClients = 1000
+const maxFileLength = 1024 * 1024
+
+const Hash = z.string('must be a text').transform((text, context): SecretHash => {
+  const parsed = parseSecretHash(text)
+  if (parsed !== undefined) return parsed
+  context.addIssue({
+    code: 'custom',
+    message:
+      'must be scrypt:N:r:p:salt:hash with N a power of two from 16384, r from 8, N*r*p at most 1048576, and salt and hash in base64',
+  })
+  return z.NEVER
+})
+
+const Client = z.strictObject(
+  {
+    name: z
+      .string('is required: a name for the log')
+      .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, hyphens or underscores'),
+    frontends: z
+      .array(z.enum(frontendNames, `must be one of ${frontendNames.join(', ')}`), 'must be a list')
+      .min(1, 'must name at least one front end; leave it out for all')
+      .default([...frontendNames]),
+    basic: z
+      .strictObject(
+        {
+          // RFC 7617 section 2: a user-id holds no colon and no control character.
+          username: z
+            .string('is required: a text')
+            .regex(/^[^:\p{Cc}]{1,255}$/u, 'must be 1 to 255 characters without colon or control characters')
+            .transform((username) => username.normalize('NFC')),
+          passwordHash: Hash,
+        },
+        'must be a map with username and passwordHash',
+      )
+      .optional(),
+    bearer: z.strictObject({ tokenHash: Hash }, 'must be a map with tokenHash').optional(),
+  },
+  'must be a map that describes one client',
+)
+
+const ClientsFile = z.strictObject(
+  {
+    clients: z.array(Client, 'is required: a list').max(maxClients, `must be at most ${maxClients} clients`),
+  },
+  'must be a map with the key clients',
+)
+
+/** As much of a possibly wrong file as the checks across clients need. */
+const RawClients = z
+  .object({
+    clients: z.array(
+      z
+        .object({
+          name: z.string().optional().catch(undefined),
+          basic: z.unknown().optional(),
+          bearer: z.unknown().optional(),
+        })
+        .optional()
+        .catch(undefined),
+    ),
+  })
+  .catch({ clients: [] })
+const RawBasic = z.object({ username: z.string() })
+
+/**
+ * Parses the text of a clients file (YAML). Fails with `configuration_invalid`; the message lists every problem on a
+ * line of its own as `file:line:column: problem` and quotes nothing that could be a secret.
+ */
+export function parseClients(text: string, fileName: string): Outcome<ClientList> {
+  if (text.length > maxFileLength) {
+    return invalidFile(fileName, [{ line: 1, column: 1, problem: 'the file is larger than 1 MiB' }])
+  }
+  const yaml = parseYaml(text)
+  if ('problems' in yaml) return invalidFile(fileName, yaml.problems)
+  const parsed = ClientsFile.safeParse(yaml.value)
+  const problems = [...(parsed.success ? [] : schemaProblems(yaml, parsed.error)), ...crossProblems(yaml)]
+  if (parsed.success && problems.length === 0) return success(parsed.data)
+  return invalidFile(fileName, problems)
+}
+
+/** What no single value shows: credentials that are missing, given twice or too many. */
+function crossProblems(yaml: YamlText): FileProblem[] {
+  const problems: FileProblem[] = []
+  const names = new Map<string, number>()
+  const usernames = new Map<string, number>()
+  let bearerClients = 0
+  for (const [index, client] of RawClients.parse(yaml.value).clients.entries()) {
+    if (client === undefined) continue
+    const at = (path: readonly PropertyKey[], problem: string) => {
+      problems.push(yaml.problemAt(['clients', index, ...path], `clients[${index}]${problem}`))
+    }
+    const { name, basic, bearer } = client
+    if (basic === undefined && bearer === undefined) at([], ': has no credentials: add basic or bearer')
+    const sameName = firstWith(names, name, index)
+    if (sameName !== undefined) at(['name'], `.name: clients[${sameName}] has the same name`)
+    const sameUsername = firstWith(
+      usernames,
+      RawBasic.safeParse(basic).data?.username.normalize('NFC'),
+      index,
+    )
+    if (sameUsername !== undefined) {
+      at(['basic', 'username'], `.basic.username: clients[${sameUsername}] has the same user name`)
+    }
+    if (bearer !== undefined) bearerClients += 1
+    if (bearer !== undefined && bearerClients === maxBearerClients + 1) {
+      at(['bearer'], `.bearer: at most ${maxBearerClients} clients may have a token; give this one basic`)
+    }
+  }
+  return problems
+}
+
+/** The index that was seen with this text first, or undefined where this is the first. */
+function firstWith(seen: Map<string, number>, text: string | undefined, index: number): number | undefined {
+  if (text === undefined) return undefined
+  const first = seen.get(text)
+  if (first === undefined) seen.set(text, index)
+  return first
+}
+
+function invalidFile(fileName: string, problems: readonly FileProblem[]) {
+  const inOrder = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+  const lines = inOrder.map(({ line, column, problem }) => `${fileName}:${line}:${column}: ${problem}`)
+  return failure('configuration_invalid', lines.join('\n'), { field: 'CLIENTS_FILE' })
+}

@@ -1,0 +1,97 @@
+import {
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml'
+import type { z } from 'zod'
+
+/** One thing that is wrong in a file, and where: line and column count from 1. */
+export interface FileProblem {
+  readonly line: number
+  readonly column: number
+  readonly problem: string
+}
+
+/** A YAML text as plain data, with a way from a path in the data back to the place in the text. */
+export interface YamlText {
+  readonly value: unknown
+  /** The problem at this path, or at the nearest parent that is there; `key` points at a key of that map. */
+  problemAt(path: readonly PropertyKey[], problem: string, key?: string): FileProblem
+}
+
+/**
+ * Parses one YAML 1.2 document. Texts of the file are never quoted in a problem: it may hold secrets.
+ * Gives all syntax problems at once.
+ */
+export function parseYaml(text: string): YamlText | { readonly problems: readonly FileProblem[] } {
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: true })
+  const faults = [...document.errors, ...document.warnings]
+  if (faults.length > 0) {
+    return {
+      problems: faults.map((fault) => {
+        const { line, col } = lineCounter.linePos(fault.pos[0])
+        const problem = `is not valid YAML (${fault.code.toLowerCase().replaceAll('_', ' ')})`
+        return { line, column: col, problem }
+      }),
+    }
+  }
+  const aliases: FileProblem[] = []
+  visit(document, {
+    Alias(_key, node) {
+      const { line, col } = lineCounter.linePos(node.range?.[0] ?? 0)
+      aliases.push({ line, column: col, problem: 'is an alias, which is not accepted: write the value out' })
+    },
+  })
+  // Nested aliases also grow without bound when they are resolved.
+  if (aliases.length > 0) return { problems: aliases }
+  return {
+    value: document.toJS(),
+    problemAt(path, problem, key) {
+      const node = nearestNode(document.contents, path, key)
+      const { line, col } = lineCounter.linePos(node?.range?.[0] ?? 0)
+      return { line, column: col, problem }
+    },
+  }
+}
+
+/** The problems that zod found, each at its place in the text; an unknown key is one problem of its own. */
+export function schemaProblems(yaml: YamlText, error: z.ZodError): FileProblem[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) =>
+        yaml.problemAt(issue.path, `${presentPath([...issue.path, key])} is not a known key`, key),
+      )
+    }
+    const path = presentPath(issue.path)
+    return [yaml.problemAt(issue.path, `${path === '' ? '' : `${path}: `}${issue.message}`)]
+  })
+}
+
+/** `clients[0].basic.username` */
+function presentPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((part, index) => {
+      if (typeof part === 'number') return `[${part}]`
+      return `${index === 0 ? '' : '.'}${String(part).slice(0, 64)}`
+    })
+    .join('')
+}
+
+function nearestNode(root: Node | null, path: readonly PropertyKey[], key?: string): Node | null {
+  let node = root
+  for (const part of path) {
+    const next = isCollection(node) ? node.get(part, true) : undefined
+    if (!isNode(next)) break
+    node = next
+  }
+  if (key === undefined || !isMap(node)) return node
+  const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key)
+  return isNode(pair?.key) ? pair.key : node
+}

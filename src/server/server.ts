@@ -1,0 +1,83 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { answerClientError } from './client-error.ts'
+import type { Frontend, FrontendOptions } from './frontend.ts'
+import { type Readiness, registerHealthRoutes } from './health.ts'
+import { createProblemErrorHandler, sendRouteNotFound } from './request-fault.ts'
+
+/** What the main server works with. */
+export interface ServerParts extends FrontendOptions {
+  readonly frontends: readonly Frontend[]
+  readonly readiness: () => Readiness
+}
+
+/** A RADIUS request with a certificate in it stays below 8 KiB; nothing that callers send comes near this. */
+const maxBodyBytes = 64 * 1024
+/** All header fields with the request line; a URL with a whole certificate SAN fits. */
+const maxHeaderBytes = 16 * 1024
+/** How long one request may take to arrive. */
+const requestTimeoutMs = 10_000
+/** How long a connection may say nothing while a request is under way; far above any decision deadline. */
+const connectionTimeoutMs = 30_000
+/** FreeRADIUS's rlm_rest keeps idle connections for 60 s: who closes first must be the client, or requests get lost. */
+const keepAliveTimeoutMs = 72_000
+
+/**
+ * Builds the server that answers decisions: the front ends, /livez and /readyz, not yet listening.
+ * Whatever no front end answers is problem+json.
+ */
+export function createServer(parts: ServerParts): FastifyInstance {
+  const { decide, authenticate, logger, frontends, readiness } = parts
+  const app = createBareServer(logger)
+  app.decorateRequest('clientName', '')
+  registerHealthRoutes(app, { readiness, verbose: false })
+  for (const { plugin, prefix } of frontends) app.register(plugin, { prefix, decide, authenticate, logger })
+  return app
+}
+
+/** Builds the management server, for the machine's own network only: /livez and /readyz with what fails. */
+export function createManagementServer(parts: {
+  readonly logger: FastifyBaseLogger
+  readonly readiness: () => Readiness
+}): FastifyInstance {
+  const app = createBareServer(parts.logger)
+  registerHealthRoutes(app, { readiness: parts.readiness, verbose: true })
+  return app
+}
+
+function createBareServer(logger: FastifyBaseLogger): FastifyInstance {
+  const onError = createProblemErrorHandler(logger)
+  const app = Fastify({
+    loggerInstance: logger,
+    // One decision is one log line, written by the decision service; a child logger per request would cost more.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (parent) => parent,
+    // A caller's header never becomes an id in our log.
+    requestIdHeader: false,
+    trustProxy: false,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: connectionTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    // While the server drains, a request on an open connection still gets its decision.
+    return503OnClosing: false,
+    http: {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: requestTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      // Node looks for late requests every 30 s unless told otherwise.
+      connectionsCheckingInterval: requestTimeoutMs / 2,
+    },
+    routerOptions: {
+      caseSensitive: true,
+      // NAC products append and double slashes: ISE asks for /ciscoise/mdminfo/ and for /ciscoise/mdminfo.
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+      maxParamLength: 256,
+    },
+    frameworkErrors: onError,
+    clientErrorHandler: answerClientError,
+  })
+  app.setErrorHandler(onError)
+  app.setNotFoundHandler(sendRouteNotFound)
+  return app
+}
