@@ -1,0 +1,154 @@
+import { stringify } from 'yaml'
+import {
+  createDocument,
+  type ZodOpenApiHeadersObject,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiResponseObject,
+} from 'zod-openapi'
+import { DecisionAnswer, DecisionBody, DecisionQuery } from '../src/frontends/json/schema.ts'
+import { Liveness, ReadinessAnswer } from '../src/server/health.ts'
+import { Problem, problemMediaType } from '../src/server/problem.ts'
+
+const noStore: ZodOpenApiHeadersObject = {
+  'cache-control': { required: true, schema: { const: 'no-store' } },
+}
+const decisionId: ZodOpenApiHeadersObject = {
+  'x-decision-id': {
+    description: 'Names the decision in the log.',
+    required: true,
+    schema: { type: 'string' },
+  },
+}
+const retryAfter: ZodOpenApiHeadersObject = {
+  'retry-after': { description: 'Seconds to wait.', required: true, schema: { type: 'string' } },
+}
+
+function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodOpenApiResponseObject {
+  return {
+    description,
+    headers: { ...noStore, ...headers },
+    content: { [problemMediaType]: { schema: Problem } },
+  }
+}
+
+const decisionResponses: ZodOpenApiOperationObject['responses'] = {
+  '200': {
+    description: 'A decision, whatever it is.',
+    headers: { ...noStore, ...decisionId },
+    content: { 'application/json': { schema: DecisionAnswer } },
+  },
+  '400': error(
+    'An identifier is missing or malformed, or the request has an unknown name in it. Codes: identifier_missing, identifier_malformed, identifier_not_supported, request_malformed.',
+  ),
+  '401': error('No credentials, or wrong ones. Code: unauthenticated.', {
+    'www-authenticate': {
+      description: 'The challenges for Basic and Bearer.',
+      required: true,
+      schema: { type: 'string' },
+    },
+  }),
+  '403': error('The client may not use this front end. Code: client_forbidden.'),
+  '500': error('A defect of the service. Code: internal.'),
+  '503': error(
+    'The state could not be determined and policy is to say so, or too many credentials wait to be checked. The code says why.',
+    // Absent where the request was refused before there was a decision.
+    { ...retryAfter, 'x-decision-id': { ...decisionId['x-decision-id'], required: false } },
+  ),
+}
+
+/** Builds the OpenAPI 3.1 description from the schemas that the front end itself uses. */
+function describeApi() {
+  return createDocument({
+    openapi: '3.1.1',
+    info: {
+      title: 'intune-nac',
+      version: '1',
+      description:
+        'May this device in? Decisions from the compliance state in Microsoft Intune. Any other method on /v1/decision is 405, any other address 404, both as a Problem.',
+    },
+    servers: [{ url: '/' }],
+    security: [{ basic: [] }, { bearer: [] }],
+    tags: [
+      { name: 'decisions', description: 'Questions about one device.' },
+      { name: 'health', description: 'For orchestrators; without credentials.' },
+    ],
+    paths: {
+      '/v1/decision': {
+        get: {
+          operationId: 'askDecision',
+          summary: 'Asks about one device, in the query',
+          description: 'At least one identifier; the best rank decides. HEAD gives the same header fields.',
+          tags: ['decisions'],
+          requestParams: { query: DecisionQuery },
+          responses: decisionResponses,
+        },
+        post: {
+          operationId: 'postDecision',
+          summary: 'Asks about one device, in JSON',
+          description: 'The same names as in the query; use it for texts that do not fit a URL.',
+          tags: ['decisions'],
+          requestBody: { required: true, content: { 'application/json': { schema: DecisionBody } } },
+          responses: {
+            ...decisionResponses,
+            '413': error('The body is larger than 64 KiB. Code: body_too_large.'),
+            '415': error('The body is not application/json. Code: media_type_not_supported.'),
+          },
+        },
+      },
+      '/livez': {
+        get: {
+          operationId: 'livez',
+          summary: 'Whether the process answers',
+          tags: ['health'],
+          security: [],
+          responses: {
+            '200': {
+              description: 'It does.',
+              headers: noStore,
+              content: { 'application/json': { schema: Liveness } },
+            },
+          },
+        },
+      },
+      '/readyz': {
+        get: {
+          operationId: 'readyz',
+          summary: 'Whether decisions can be made now',
+          tags: ['health'],
+          security: [],
+          responses: {
+            '200': {
+              description: 'They can.',
+              headers: noStore,
+              content: { 'application/json': { schema: ReadinessAnswer } },
+            },
+            '500': error('A defect of the service. Code: internal.'),
+            '503': {
+              description: 'They cannot; `checks` says what fails.',
+              headers: noStore,
+              content: { 'application/json': { schema: ReadinessAnswer } },
+            },
+          },
+        },
+      },
+    },
+    components: {
+      securitySchemes: {
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'User name and password of a client (RFC 7617).',
+        },
+        bearer: { type: 'http', scheme: 'bearer', description: 'Token of a client (RFC 6750).' },
+      },
+    },
+  })
+}
+
+/** The text of openapi.yaml; the same schemas always give the same text. */
+export function openApiDocument(): string {
+  const head = '# Generated from the zod schemas by `npm run generate`. Do not edit.\n'
+  // Quoted throughout: readers of YAML 1.1 take a plain time stamp or `yes` for something else than a text.
+  const style = { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' } as const
+  return head + stringify(describeApi(), { ...style, lineWidth: 110, aliasDuplicateObjects: false })
+}

@@ -1,0 +1,34 @@
+/**
+ * Writes every generated file of the repository; with `--check` it only says which ones are out of date and exits 1.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { configurationPage } from './configuration-page.ts'
+import { errorCodesPage } from './error-codes-page.ts'
+import { openApiDocument } from './generate-openapi.ts'
+
+const generated: Readonly<Record<string, () => string>> = {
+  'openapi.yaml': openApiDocument,
+  'docs/configuration.md': configurationPage,
+  'docs/error-codes.md': errorCodesPage,
+}
+
+const check = process.argv.includes('--check')
+for (const [file, generate] of Object.entries(generated)) {
+  const text = generate()
+  if (readIfThere(file) === text) continue
+  if (check) {
+    process.stderr.write(`${file} is out of date; run: npm run generate\n`)
+    process.exitCode = 1
+  } else {
+    writeFileSync(file, text)
+    process.stdout.write(`${file} written\n`)
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * `npm test`: types, lint, generated files, then every test with coverage. Ends with `N passed, N failed`.
+ * Each step runs even if an earlier one failed, so that one run shows everything.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { checkCoverage } from './coverage.ts'
+
+const results = '.tap/results.tap'
+/** The terse reporter redraws its lines, which only a terminal can show. */
+const reporter = process.stdout.isTTY ? 'terse' : 'silent'
+
+function run(title: string, command: string, args: readonly string[]): boolean {
+  process.stdout.write(`\n== ${title}\n`)
+  const { status } = spawnSync(command, args, { stdio: 'inherit' })
+  if (status !== 0) process.stdout.write(`== ${title}: FAILED\n`)
+  return status === 0
+}
+
+mkdirSync('.tap', { recursive: true })
+const steps = [
+  run('types', 'tsc', ['--noEmit']),
+  run('lint and format', 'biome', ['ci', '.']),
+  run('generated files', 'node', ['scripts/generate.ts', '--check']),
+  // A fresh clone has tap's default plugins built in; the configured set has to be built before the first run.
+  run('test runner', 'tap', ['build']),
+  run('tests', 'tap', [`--reporter=${reporter}`, `--output-file=${results}`, ...process.argv.slice(2)]),
+]
+if (reporter === 'silent') process.stdout.write(plainReport(readFileSync(results, 'utf8')))
+const coverage = process.argv.length > 2 ? true : checkCoverage(95)
+
+const totals = /^# \{ (.*) \}$/gm
+const last = [...readFileSync(results, 'utf8').matchAll(totals)].at(-1)?.[1] ?? ''
+const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(last)?.[1] ?? 0)
+const stepsPassed = [...steps.slice(0, 3), coverage].filter(Boolean).length
+const stepsFailed = 4 - stepsPassed + (steps[3] ? 0 : 1)
+const testsFailed = count('fail')
+// A runner that died without counting a failure has failed all the same.
+const runnerFailed = !steps[4] && testsFailed === 0 ? 1 : 0
+const failed = stepsFailed + testsFailed + runnerFailed
+process.stdout.write(`\n${count('pass') + stepsPassed} passed, ${failed} failed\n`)
+process.exitCode = failed === 0 ? 0 : 1
+
+/** One line per test file, and every failed assertion with what TAP says about it. */
+function plainReport(tap: string): string {
+  const files = tap.match(/^(?:not )?ok \d+ - .*$/gm) ?? []
+  const failures = tap.match(/^ +not ok .*\n(?: +---\n[\s\S]*?\n +\.\.\.$)?/gm) ?? []
+  return `${[...files, ...failures].join('\n')}\n`
+}

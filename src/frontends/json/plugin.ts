@@ -1,0 +1,77 @@
+import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import { failure, type Outcome } from '../../errors/fault.ts'
+import { parseIdentity } from '../../identity/parse-identity.ts'
+import { createAuthenticationHook } from '../../server/authentication-hook.ts'
+import type { FrontendOptions } from '../../server/frontend.ts'
+import { sendProblem } from '../../server/problem.ts'
+import { createProblemErrorHandler, sendRouteNotFound } from '../../server/request-fault.ts'
+import { type DecisionQuestion, parseDecisionBody, parseDecisionQuery } from './parse-question.ts'
+import { isAnswerable, presentDecision } from './present.ts'
+import { decisionAnswerSerialization } from './schema.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The methods that the address takes; only on the routes that refuse every other one. */
+    allow?: string
+  }
+}
+
+/**
+ * The generic front end, below /v1: a question in the query or in JSON, a flat JSON answer, errors as RFC 9457
+ * problem+json. 200 for every decision; 503 where policy is `fail` and the state could not be determined.
+ */
+export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
+  const { decide, authenticate, logger } = options
+  app.setErrorHandler(createProblemErrorHandler(logger))
+  app.setNotFoundHandler(sendRouteNotFound)
+  app.addHook(
+    'onRequest',
+    createAuthenticationHook({ authenticate, frontend: 'json', logger, refuse: sendProblem }),
+  )
+  // Fastify reads text/plain too unless told otherwise; here it is 415.
+  app.removeContentTypeParser('text/plain')
+
+  const schema = { response: { 200: decisionAnswerSerialization } }
+  app.get('/decision', { schema }, (request, reply) => {
+    return answer(parseDecisionQuery(request.query), request, reply)
+  })
+  app.post('/decision', { schema }, (request, reply) => {
+    return answer(parseDecisionBody(request.body), request, reply)
+  })
+  app.route({
+    method: ['DELETE', 'OPTIONS', 'PATCH', 'PUT', 'QUERY', 'TRACE'],
+    url: '/decision',
+    config: { allow: 'GET, HEAD, POST' },
+    // Refused before the body is read, whatever its type.
+    onRequest: refuseMethod,
+    handler: refuseMethod,
+  })
+  done()
+
+  async function answer(question: Outcome<DecisionQuestion>, request: FastifyRequest, reply: FastifyReply) {
+    if (!question.ok) return sendProblem(reply, question.fault)
+    const identity = parseIdentity(question.value.attributes)
+    if (!identity.ok) return sendProblem(reply, identity.fault)
+    const decided = await decide({
+      identity: identity.value,
+      refresh: question.value.refresh,
+      frontend: 'json',
+      client: request.clientName,
+    })
+    if (!decided.ok) return sendProblem(reply, decided.fault)
+    const decision = decided.value
+    reply.header('x-decision-id', decision.decisionId)
+    if (!isAnswerable(decision)) {
+      const code = decision.faultCode ?? 'intune_unavailable'
+      return sendProblem(reply, failure(code, 'The compliance state could not be determined.').fault, 503)
+    }
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    return presentDecision(decision)
+  }
+}
+
+function refuseMethod(request: FastifyRequest, reply: FastifyReply): void {
+  const { allow = '' } = request.routeOptions.config
+  reply.header('allow', allow)
+  sendProblem(reply, failure('method_not_allowed', `This address takes ${allow}.`).fault)
+}
