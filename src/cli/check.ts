@@ -1,0 +1,90 @@
+import { buildApp } from '../app.ts'
+import type { Decision } from '../decision/decision.ts'
+import type { Fault } from '../errors/fault.ts'
+import { isAnswerable, presentDecision } from '../frontends/json/present.ts'
+import type { IdentityAttributes } from '../identity/device-identity.ts'
+import { parseIdentity } from '../identity/parse-identity.ts'
+import { createLogger } from '../telemetry/logger.ts'
+import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { configured, explainFault, proxyOf } from './configured.ts'
+import { coloured, formatTable } from './table.ts'
+
+const attributeNames = [
+  'mac',
+  'deviceId',
+  'imei',
+  'meid',
+  'udid',
+  'serialNumber',
+  'certificateSan',
+  'certificateCn',
+] as const satisfies readonly (keyof IdentityAttributes)[]
+
+/**
+ * `intune-nac check <identifier>...`: one decision with the configured tenant, without a running service. A bare
+ * identifier is a MAC or an Intune device id; anything else is given as name=value. Exit code 0 is allow, 1 is not.
+ */
+export const check: Command = async (args, context) => {
+  const { values, positionals } = parseCommandLine(args, { json: { type: 'boolean' } })
+  if (positionals.length === 0)
+    throw new WrongUse('needs an identifier, for example: check 00:50:56:A4:89:5A')
+  const identity = parseIdentity(attributesOf(positionals))
+  if (!identity.ok) throw new WrongUse(identity.fault.message)
+  const loaded = configured(context)
+  if (!loaded) return exitCodes.wrongConfiguration
+  // A person waits here, not a RADIUS session, and everything is cold: token, discovery and query take turns.
+  const settings = {
+    ...loaded.settings,
+    decisionDeadlineMs: Math.max(15_000, loaded.settings.decisionDeadlineMs),
+  }
+  let fault: Fault | undefined
+  const app = buildApp({ ...loaded, settings }, createLogger({ level: 'silent' }), {
+    proxy: proxyOf(context.environment),
+    onDecision: ({ answer }) => {
+      fault = answer?.fault
+    },
+  })
+  if (!app.ok) {
+    context.err(explainFault(app.fault))
+    return exitCodes.wrongConfiguration
+  }
+  try {
+    const outcome = await app.value.decide({
+      identity: identity.value,
+      refresh: false,
+      frontend: 'json',
+      client: 'cli',
+    })
+    if (!outcome.ok) throw new WrongUse(outcome.fault.message)
+    const decision = outcome.value
+    const answer = isAnswerable(decision)
+      ? presentDecision(decision)
+      : { decision: 'fail', decisionId: decision.decisionId }
+    context.out(values.json ? JSON.stringify(answer, null, 2) : asTable(decision, answer))
+    if (fault) context.err(`\n${explainFault(fault)}`)
+    return decision.outcome === 'allow' ? exitCodes.fine : exitCodes.no
+  } finally {
+    await app.value.close()
+  }
+}
+
+function attributesOf(positionals: readonly string[]): IdentityAttributes {
+  const attributes: Record<string, string[]> = {}
+  for (const text of positionals) {
+    const name = attributeNames.find((candidate) => text.startsWith(`${candidate}=`))
+    const key = name ?? (/[0-9a-f]{8}-[0-9a-f]{4}-/i.test(text) ? 'deviceId' : 'mac')
+    const list = attributes[key] ?? []
+    list.push(name === undefined ? text : text.slice(name.length + 1))
+    attributes[key] = list
+  }
+  return attributes
+}
+
+function asTable(decision: Decision, answer: object): string {
+  const colour = decision.outcome === 'allow' ? 'green' : decision.outcome === 'remediate' ? 'yellow' : 'red'
+  const rows = Object.entries(answer)
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([name, value]) => [name, String(value)])
+  const verdict = coloured(colour, `${decision.outcome}: ${decision.reason}`)
+  return `${verdict}\n\n${formatTable(['field', 'value'], rows)}`
+}

@@ -1,0 +1,73 @@
+import { type Command, type CommandContext, type ExitCode, exitCodes, WrongUse } from './command.ts'
+
+interface Entry {
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}
+
+/** Loaded on demand, so that `check` does not pay for the simulator. */
+const commands: Readonly<Record<string, Entry>> = {
+  serve: {
+    summary: 'run the service, configured by the environment',
+    load: async () => (await import('./serve.ts')).serve,
+  },
+  check: {
+    summary: 'one decision: check <identifier>... [--json]',
+    load: async () => (await import('./check.ts')).check,
+  },
+  config: {
+    summary: 'check the configuration and print it, secrets masked',
+    load: async () => (await import('./config.ts')).config,
+  },
+  client: {
+    summary: 'add a client to CLIENTS_FILE: client add NAME [--basic|--bearer]',
+    load: async () => (await import('./client.ts')).client,
+  },
+  simulator: {
+    summary: 'simulated Entra ID, Graph and Intune over HTTPS',
+    load: async () => (await import('./simulator.ts')).simulator,
+  },
+  demo: {
+    summary: 'simulator and service with sample devices; --once plays the whole story',
+    load: async () => (await import('./demo.ts')).demo,
+  },
+}
+
+function usage(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length))
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
+  return [
+    'Usage: intune-nac <command> [options]',
+    '',
+    ...lines,
+    '',
+    'docs/configuration.md lists the variables.',
+  ].join('\n')
+}
+
+/**
+ * Runs one command and resolves with its exit code: 0 fine, 1 "no", 2 wrong use, 78 wrong configuration.
+ * Only a defect rejects.
+ */
+export async function runCommand(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
+  const [name = '', ...args] = argv
+  if (['help', '--help', '-h'].includes(name)) {
+    context.out(usage())
+    return exitCodes.fine
+  }
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!entry) {
+    context.err(
+      name === '' ? usage() : `intune-nac: there is no command ${JSON.stringify(name)}\n\n${usage()}`,
+    )
+    return exitCodes.wrongUse
+  }
+  const command = await entry.load()
+  try {
+    return await command(args, context)
+  } catch (error) {
+    if (!(error instanceof WrongUse)) throw error
+    context.err(`intune-nac ${name}: ${error.message}`)
+    return exitCodes.wrongUse
+  }
+}

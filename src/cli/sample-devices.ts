@@ -1,0 +1,26 @@
+import type { Simulator } from '../simulator/simulator.ts'
+
+/** The app registration of the samples. */
+export const sampleClientId = '6f1c7a52-3c1e-4f0a-9f0d-2a6f5a1b9c01'
+
+/** The tenant of the samples. */
+export const sampleTenantId = '47f09275-5bc0-4807-8aae-f35cb0341329'
+
+/** Four people's devices, one for each row that Intune itself can cause, plus a MAC that Intune has never seen. */
+export const samples = {
+  alice: { deviceId: 'a11ce000-0000-4000-8000-000000000001', mac: '005056A4895A', state: 'compliant' },
+  bob: { deviceId: 'b0b00000-0000-4000-8000-000000000002', mac: '3408BC507C78', state: 'noncompliant' },
+  carol: { deviceId: 'ca201000-0000-4000-8000-000000000003', mac: '0026B424FEB4', state: 'unknown' },
+  stranger: { mac: '8C1645D2E0F1' },
+  randomised: { mac: 'DA1B2C3D4E5F' },
+} as const
+
+/** Puts the samples into a simulated tenant. */
+export function putSampleDevices(simulator: Simulator): void {
+  for (const { deviceId, mac, state } of [samples.alice, samples.bob]) {
+    simulator.tenant.putDevice({ deviceId, macs: [mac], complianceState: state })
+  }
+  const { deviceId, mac, state } = samples.carol
+  // This dialect has only true and false; an empty status is how a not yet evaluated device can be seen at all.
+  simulator.tenant.putDevice({ deviceId, macs: [mac], complianceState: state, wireCompliance: '' })
+}

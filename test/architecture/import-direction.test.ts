@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, sep } from 'node:path'
+import t from 'tap'
+
+const root = join(import.meta.dirname, '../../src')
+
+/** Which folders a folder of src may import from. Files directly in src stand for themselves. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  'clock.ts': [],
+  errors: [],
+  certificates: [],
+  identity: ['errors'],
+  config: ['errors'],
+  compliance: ['identity', 'errors', 'config', 'clock.ts'],
+  intune: ['compliance', 'identity', 'errors', 'config', 'clock.ts'],
+  decision: ['compliance', 'identity', 'errors', 'clock.ts'],
+  telemetry: ['decision', 'config'],
+  server: ['decision', 'errors', 'clock.ts'],
+  frontends: ['decision', 'identity', 'errors', 'server'],
+  simulator: ['certificates', 'clock.ts'],
+  'app.ts': [
+    'clock.ts',
+    'errors',
+    'identity',
+    'config',
+    'compliance',
+    'intune',
+    'decision',
+    'telemetry',
+    'server',
+    'frontends',
+  ],
+  cli: [
+    'app.ts',
+    'certificates',
+    'config',
+    'decision',
+    'errors',
+    'frontends',
+    'identity',
+    'server',
+    'simulator',
+    'telemetry',
+  ],
+  'main.ts': ['cli'],
+}
+
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+
+const imports = files.flatMap((file) => {
+  const text = readFileSync(join(root, file), 'utf8')
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1] ?? '')
+  return specifiers.map((specifier) => ({ file, target: normalize(join(dirname(file), specifier)) }))
+})
+
+const roomOf = (file: string) => file.split(sep)[0] ?? file
+
+t.test('imports between folders follow the flow and nothing else', async (t) => {
+  t.ok(imports.length > 100, 'the imports were found')
+  const wrong = imports.filter(({ file, target }) => {
+    const [from, to] = [roomOf(file), roomOf(target)]
+    return from !== to && !allowed[from]?.includes(to)
+  })
+  t.same(
+    wrong.map(({ file, target }) => `${file} -> ${target}`),
+    [],
+  )
+})
+
+t.test('every folder of src has its place in the flow', async (t) => {
+  t.same([...new Set(files.map(roomOf))].sort(), Object.keys(allowed).sort())
+})
+
+t.test('of the command line, only the simulator and the demo know the simulator', async (t) => {
+  const knowing = imports.filter(
+    ({ file, target }) => roomOf(file) === 'cli' && roomOf(target) === 'simulator',
+  )
+  t.same([...new Set(knowing.map(({ file }) => file))].sort(), [
+    'cli/demo-story.ts',
+    'cli/demo.ts',
+    'cli/sample-devices.ts',
+    'cli/simulator-files.ts',
+    'cli/simulator.ts',
+  ])
+})
