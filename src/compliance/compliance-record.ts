@@ -17,11 +17,36 @@ export interface ComplianceRecord {
   readonly deviceId?: string
   /** The MAC addresses that the reply carried, 12 upper-case hex digits each. */
   readonly macs?: readonly string[]
+  /** Noncompliant but not yet blocked: until when, milliseconds since the epoch. Only Graph says so. */
+  readonly gracePeriodEndsMs?: number
+  /** What else is known about the device; absent where the API sends no inventory. */
+  readonly details?: DeviceDetails
+}
+
+/** Inventory of a device, as far as the API in use sends it. Empty values are left out. */
+export interface DeviceDetails {
+  readonly deviceName?: string
+  readonly manufacturer?: string
+  readonly model?: string
+  readonly operatingSystem?: string
+  readonly osVersion?: string
+  readonly serialNumber?: string
+  readonly imei?: string
+  readonly meid?: string
+  readonly udid?: string
+  /** Entra device id, lower case; absent while the device has not joined. */
+  readonly entraDeviceId?: string
+  readonly userPrincipalName?: string
+  readonly ownership?: 'corporate' | 'personal'
+  /** Last contact of the device with Intune, milliseconds since the epoch. */
+  readonly lastSyncMs?: number
+  /** Graph's complianceState to the letter, where Graph was asked. */
+  readonly graphComplianceState?: string
 }
 
 /** How the answer was got, for the log and the trace. */
 export interface UpstreamTrace {
-  readonly api: 'compliance-retrieval'
+  readonly api: 'compliance-retrieval' | 'nac' | 'nac-ise-v2' | 'graph'
   readonly status: number
   readonly requestId: string
   readonly durationMs: number

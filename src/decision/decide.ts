@@ -13,6 +13,15 @@ export interface DecisionRequest {
   readonly frontend: FrontendName
   /** Name of the client from CLIENTS_FILE, or `local`. */
   readonly client: string
+  /** What else the front end knows about the request; policy rules may look at it. */
+  readonly context?: RequestContext
+}
+
+/** Where a supplicant is asking from, as far as the front end was told. Untrusted text, trimmed and bounded. */
+export interface RequestContext {
+  readonly nasIpAddress?: string
+  readonly nasIdentifier?: string
+  readonly ssid?: string
 }
 
 /** Decides inside the deadline and never rejects. Faults: identifier_not_supported, internal. */

@@ -46,8 +46,26 @@ export interface Decision {
   /** How long the caller may rely on it, milliseconds. */
   readonly expiresInMs: number
   readonly remediation?: Remediation
+  /** Name of the policy rule that fired. */
+  readonly rule?: string
+  /** What a RADIUS reply carries; absent where the rule names no profile. */
+  readonly profile?: AttributeProfile
   /** Why it could not be determined; only with reason `intune_unavailable`. */
   readonly faultCode?: FaultCode
+}
+
+/** A named set of RADIUS attributes, ready to be written: placeholders are filled in and safe. */
+export interface AttributeProfile {
+  readonly name: string
+  readonly attributes: readonly RadiusAttribute[]
+}
+
+/** One RADIUS attribute by its dictionary name; several values are sent several times. */
+export interface RadiusAttribute {
+  readonly name: string
+  /** RFC 2868 tag, 1 to 31. */
+  readonly tag?: number
+  readonly values: readonly (string | number)[]
 }
 
 /** What to show the user. */
