@@ -1,3 +1,4 @@
+import { closest, distance } from 'fastest-levenshtein'
 import type { z } from 'zod'
 import { ownPrefixes, type VariableName, type VariableValues, variables } from './variables.ts'
 
@@ -76,24 +77,8 @@ function unknownVariables(environment: Readonly<Record<string, string | undefine
 }
 
 function suggestion(name: string, known: readonly string[]): string {
-  const nearest = known
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .reduce((best, next) => (next.distance < best.distance ? next : best))
-  return nearest.distance <= 4 ? `; did you mean ${nearest.candidate}?` : '; see docs/configuration.md'
-}
-
-/** Levenshtein distance; the names are short and few, so the plain table is quick enough. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= b.length; column++) {
-      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
-      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
-    }
-    previous = current
-  }
-  return previous[b.length] ?? 0
+  const nearest = closest(name, known)
+  return distance(name, nearest) <= 4 ? `; did you mean ${nearest}?` : '; see docs/configuration.md'
 }
 
 function firstMessage(error: z.ZodError): string {
