@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
-import { resolve as resolvePath } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join, resolve as resolvePath } from 'node:path'
 import closeWithGrace from 'close-with-grace'
 import { startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
@@ -27,6 +27,8 @@ export const simulator: Command = async (args, context) => {
   const temporary = values.directory === undefined ? temporaryDirectory() : undefined
   const directory = temporary?.path ?? resolvePath(values.directory ?? '.')
   mkdirSync(directory, { recursive: true })
+  // Its return says that the files belong to this run.
+  rmSync(join(directory, 'service.env'), { force: true })
   const running = await startSimulator({
     host: values.host,
     port: parsePort(values.port, '--port'),
