@@ -1,6 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
-import { createLogger } from '../telemetry/logger.ts'
+import { batchedStandardOutput, createLogger } from '../telemetry/logger.ts'
 import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
 import { configured, explainFault, proxyOf } from './configured.ts'
 
@@ -9,7 +9,7 @@ export const serve: Command = async (args, context) => {
   if (parseCommandLine(args, {}).positionals.length > 0) throw new WrongUse('takes no arguments')
   const loaded = configured(context)
   if (!loaded) return exitCodes.wrongConfiguration
-  const logger = createLogger(loaded.settings.log)
+  const logger = createLogger(loaded.settings.log, batchedStandardOutput())
   for (const notice of loaded.notices) logger.warn({ event: 'notice' }, notice)
   const app = buildApp(loaded, logger, { proxy: proxyOf(context.environment) })
   if (!app.ok) {
