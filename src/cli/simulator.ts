@@ -1,7 +1,7 @@
-import { mkdirSync, rmSync } from 'node:fs'
-import { join, resolve as resolvePath } from 'node:path'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { resolve as resolvePath } from 'node:path'
 import closeWithGrace from 'close-with-grace'
-import { startSimulator } from '../simulator/simulator.ts'
+import { type ParsedScenario, parseScenario, startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { type Command, exitCodes, parseCommandLine, parsePort, WrongUse } from './command.ts'
 import { putSampleDevices, sampleClientId, sampleTenantId } from './sample-devices.ts'
@@ -9,7 +9,8 @@ import { temporaryDirectory, writeSimulatorAccess } from './simulator-files.ts'
 
 /**
  * `intune-nac simulator`: the simulated cloud alone. Prints the variables for `serve`, writes them with the
- * certificates into --directory (or a temporary folder), runs until it is stopped.
+ * certificates into --directory (or a temporary folder), runs until it is stopped. A scenario takes the place of the
+ * sample devices; one with a mistake ends it with 78 and every problem.
  */
 export const simulator: Command = async (args, context) => {
   const { values, positionals } = parseCommandLine(args, {
@@ -18,17 +19,22 @@ export const simulator: Command = async (args, context) => {
     port: { type: 'string', default: '8443' },
     directory: { type: 'string' },
     'no-samples': { type: 'boolean', default: false },
+    scenario: { type: 'string' },
     'tenant-id': { type: 'string', default: sampleTenantId },
   })
   if (positionals.length > 0)
     throw new WrongUse(
-      'takes options only: --host, --public-host, --port, --directory, --tenant-id, --no-samples',
+      'takes options only: --host, --public-host, --port, --directory, --tenant-id, --scenario, --no-samples',
     )
+  const scenario = values.scenario === undefined ? undefined : readScenario(values.scenario)
+  if (scenario?.ok === false) {
+    context.err(`intune-nac simulator: ${values.scenario} cannot be used:`)
+    for (const { field, message } of scenario.problems) context.err(`  ${field}: ${message}`)
+    return exitCodes.wrongConfiguration
+  }
   const temporary = values.directory === undefined ? temporaryDirectory() : undefined
   const directory = temporary?.path ?? resolvePath(values.directory ?? '.')
   mkdirSync(directory, { recursive: true })
-  // Its return says that the files belong to this run.
-  rmSync(join(directory, 'service.env'), { force: true })
   const running = await startSimulator({
     host: values.host,
     port: parsePort(values.port, '--port'),
@@ -36,8 +42,10 @@ export const simulator: Command = async (args, context) => {
     ...(values['public-host'] !== undefined && { publicHost: values['public-host'] }),
     logger: createLogger({ level: 'warn' }),
   })
-  if (!values['no-samples']) putSampleDevices(running)
+  if (!values['no-samples'] && scenario === undefined) putSampleDevices(running)
   const access = await writeSimulatorAccess(running, sampleClientId, directory)
+  // After the app of the service, whose certificate a scenario that gives it other roles leaves alone.
+  if (scenario?.ok) running.tenant.applyScenario(scenario.scenario)
   context.out(`The simulated cloud is at ${running.origin} (control API under /control, docs/simulator.md).`)
   context.out(`Files are in ${access.directory}. Start the service with:\n`)
   for (const [name, value] of Object.entries(access.environment)) context.out(`  export ${name}=${value}`)
@@ -49,4 +57,12 @@ export const simulator: Command = async (args, context) => {
       resolve(exitCodes.fine)
     })
   })
+}
+
+function readScenario(path: string): ParsedScenario {
+  try {
+    return parseScenario(readFileSync(path, 'utf8'))
+  } catch {
+    throw new WrongUse(`--scenario: ${path} cannot be read`)
+  }
 }

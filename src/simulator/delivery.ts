@@ -8,8 +8,13 @@ import type { Disturbance } from './state/fault-table.ts'
 export async function sendReply(reply: FastifyReply, wire: WireReply): Promise<void> {
   await reply
     .code(wire.status)
-    .headers({ ...wire.headers, 'content-type': wire.contentType })
-    .send(wire.body)
+    .headers(headersOf(wire))
+    // A string would be given a content type.
+    .send(wire.contentType === undefined ? undefined : wire.body)
+}
+
+function headersOf({ headers, contentType }: WireReply): Record<string, string> {
+  return { ...headers, ...(contentType !== undefined && { 'content-type': contentType }) }
 }
 
 /** Sends `bytes` octets of filler as fast as the client reads them. */
@@ -67,13 +72,9 @@ export async function waitedMs(ms: number, signal: AbortSignal): Promise<boolean
 }
 
 /** Takes the reply out of fastify's hands and sends its head; gives the body that it announced. */
-function startRawReply(reply: FastifyReply, { status, headers, contentType, body }: WireReply): Buffer {
-  const octets = Buffer.from(body)
+function startRawReply(reply: FastifyReply, wire: WireReply): Buffer {
+  const octets = Buffer.from(wire.body)
   reply.hijack()
-  reply.raw.writeHead(status, {
-    ...headers,
-    'content-type': contentType,
-    'content-length': String(octets.length),
-  })
+  reply.raw.writeHead(wire.status, { ...headersOf(wire), 'content-length': String(octets.length) })
   return octets
 }

@@ -31,7 +31,8 @@ export interface Exchange {
 /** One answer, before any fault spoils it. */
 export interface WireReply {
   readonly status: number
-  readonly contentType: string
+  /** None for an answer without a body. */
+  readonly contentType?: string
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -46,7 +47,14 @@ export interface Description {
 export interface SimulatedService {
   hopOf(exchange: Exchange): SimulatorHop
   describe(exchange: Exchange): Description
-  answer(exchange: Exchange): Promise<WireReply> | WireReply
+  /** `reset`: the connection is dropped, as by a host that is gone. */
+  answer(exchange: Exchange): Promise<WireReply | 'reset'> | WireReply | 'reset'
+}
+
+/** The value of a query parameter, whose name is matched in any case, as ASP.NET does. */
+export function parameter({ query }: Pick<Exchange, 'query'>, name: string): string | undefined {
+  for (const [key, value] of query) if (key.toLowerCase() === name) return value
+  return undefined
 }
 
 /** A JSON answer. */

@@ -3,7 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendFiller, sendReply, trickleReply, truncateReply, waitedMs, withholdReply } from './delivery.ts'
 import { presentRefusal } from './entra/entra-error.ts'
 import type { Exchange, SimulatedCloud, SimulatedService, WireReply } from './exchange.ts'
+import { presentIntuneErrorInGraph } from './graph/graph-error.ts'
+import { presentIntuneError } from './intune/intune-error.ts'
 import type { Disturbance } from './state/fault-table.ts'
+import type { SimulatorHop } from './state/faults.ts'
 
 /** Makes the fastify handler of a service: record the request, let the set faults strike, answer. */
 export function serve(service: SimulatedService, cloud: SimulatedCloud, closing: AbortSignal) {
@@ -35,7 +38,11 @@ export function serve(service: SimulatedService, cloud: SimulatedCloud, closing:
       await sendFiller(reply, disturbance.bytes, disturbance.contentType ?? 'application/octet-stream')
       return reply
     }
-    const wire = replacement(disturbance, exchange, cloud) ?? (await service.answer(exchange))
+    const wire = replacement(disturbance, hop, exchange, cloud) ?? (await service.answer(exchange))
+    if (wire === 'reset') {
+      withholdReply(reply, wire)
+      return reply
+    }
     settle(wire.status)
     if (disturbance?.kind === 'truncate') truncateReply(reply, wire)
     else if (disturbance?.kind === 'slow_body') await trickleReply(reply, wire, disturbance, closing)
@@ -44,11 +51,25 @@ export function serve(service: SimulatedService, cloud: SimulatedCloud, closing:
   }
 }
 
+const graphHops: ReadonlySet<SimulatorHop> = new Set(['discovery', 'details'])
+
+/** What http.sys and the gateways built on it say when nobody behind them answers. */
+function htmlPage(status: number): string {
+  return `<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">
+<HTML><HEAD><TITLE>Service Unavailable</TITLE>
+<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>
+<BODY><h2>Service Unavailable</h2>
+<hr><p>HTTP Error ${status}. The service is unavailable.</p>
+</BODY></HTML>
+`
+}
+
 /** The answer that a disturbance puts in place of the normal one. */
 function replacement(
   disturbance: Disturbance | undefined,
+  hop: SimulatorHop,
   exchange: Exchange,
-  { clock }: SimulatedCloud,
+  cloud: SimulatedCloud,
 ): WireReply | undefined {
   switch (disturbance?.kind) {
     case 'status':
@@ -59,6 +80,21 @@ function replacement(
         body: disturbance.body ?? '',
         headers: disturbance.headers ?? {},
       }
+    case 'html':
+      return {
+        status: disturbance.status,
+        contentType: 'text/html; charset=us-ascii',
+        body: htmlPage(disturbance.status),
+        headers: disturbance.headers ?? {},
+      }
+    case 'empty':
+      return { status: disturbance.status, body: '', headers: disturbance.headers ?? {} }
+    case 'nested_error': {
+      const { status, retryAfterSeconds, headers } = disturbance
+      const present = graphHops.has(hop) ? presentIntuneErrorInGraph : presentIntuneError
+      const wire = present(status, exchange, cloud, { retryAfterSeconds })
+      return { ...wire, headers: { ...wire.headers, ...headers } }
+    }
     case 'redirect':
       return {
         status: disturbance.status,
@@ -68,7 +104,7 @@ function replacement(
       }
     case 'aadsts': {
       const refusal = { aadsts: disturbance.aadsts, text: 'Set by the control API of the simulator.' }
-      const wire = presentRefusal(refusal, clock.nowMs(), exchange.clientRequestId)
+      const wire = presentRefusal(refusal, cloud.clock.nowMs(), exchange.clientRequestId)
       return { ...wire, headers: { ...wire.headers, ...disturbance.headers } }
     }
     default:

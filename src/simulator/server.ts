@@ -3,8 +3,9 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import { createKeySet, createOpenidConfiguration } from './entra/openid-documents.ts'
 import { createTokenEndpoint } from './entra/token-endpoint.ts'
 import type { SimulatedCloud } from './exchange.ts'
-import { createGraphEndpoints } from './graph/endpoints.ts'
-import { createComplianceRetrieval } from './intune/compliance-retrieval.ts'
+import { createAadGraph } from './graph/aad-graph.ts'
+import { createGraph } from './graph/graph.ts'
+import { createIntune } from './intune/intune.ts'
 import { serve } from './serve.ts'
 import type { SimulatorTls } from './tls.ts'
 
@@ -48,8 +49,12 @@ export function registerServices(
   const token = serve(createTokenEndpoint(cloud), cloud, closing)
   app.post('/:tenant/oauth2/token', token)
   app.post('/:tenant/oauth2/v2.0/token', token)
-  const graph = serve(createGraphEndpoints(cloud), cloud, closing)
+  app.all(
+    '/:tenant/servicePrincipalsByAppId/:appId/serviceEndpoints',
+    serve(createAadGraph(cloud), cloud, closing),
+  )
+  const graph = serve(createGraph(cloud), cloud, closing)
   app.all('/v1.0/*', graph)
   app.all('/beta/*', graph)
-  app.all('*', serve(createComplianceRetrieval(cloud), cloud, closing))
+  app.all('*', serve(createIntune(cloud), cloud, closing))
 }

@@ -4,16 +4,22 @@ import { type Clock, systemClock } from '../clock.ts'
 import { registerControlApi } from './control/control-api.ts'
 import { createTokenIssuer } from './entra/access-token.ts'
 import type { SimulatedCloud } from './exchange.ts'
+import type { ScenarioInput } from './scenario/scenario.ts'
 import { createHttpsServer, registerServices } from './server.ts'
 import { createTenantState, type SimulatedTenant } from './state/tenant.ts'
+import type { CloudName } from './state/variants.ts'
 import { mintTls, type SimulatorTls } from './tls.ts'
 
+export { type ParsedScenario, parseScenario } from './scenario/parse-scenario.ts'
+export type { LoadedScenario, ScenarioInput } from './scenario/scenario.ts'
 export type { AppInput, RegisteredApp } from './state/apps.ts'
 export type { Device, DeviceInput, DevicePatch } from './state/devices.ts'
 export type { ActiveFault, FaultInput, SimulatorHop } from './state/faults.ts'
+export type { Problem } from './state/problems.ts'
 export type { RecordedRequest, RequestCounts, TokenAudience } from './state/recorded-requests.ts'
+export type { Move, MoveInput } from './state/scale-unit.ts'
 export type { SimulatedTenant } from './state/tenant.ts'
-export type { ProviderName, Variants, VariantsInput } from './state/variants.ts'
+export type { CloudName, ProviderName, Variants, VariantsInput } from './state/variants.ts'
 export type { SimulatorTls } from './tls.ts'
 
 /** How to start a simulator; everything has a default. */
@@ -30,6 +36,10 @@ export interface SimulatorOptions {
   readonly tenantId?: string
   /** The tenant's domain, which may stand for the tenant id in every path (contoso.onmicrosoft.com). */
   readonly tenantDomain?: string
+  /** The Microsoft cloud that the tenant lives in (public); the variant `cloud` with this default. */
+  readonly cloud?: CloudName
+  /** What the tenant holds from the start (nothing). */
+  readonly scenario?: ScenarioInput
   /** Own TLS identity; without it a root and a server certificate are made at start. */
   readonly tls?: SimulatorTls
   readonly logger?: FastifyBaseLogger
@@ -49,14 +59,16 @@ export interface Simulator {
 }
 
 /**
- * Starts an HTTPS server that plays Microsoft Entra ID, the service discovery of Microsoft Graph and the Intune
- * Compliance Retrieval service for one tenant. Rejects when the address is taken.
+ * Starts an HTTPS server that plays Microsoft Entra ID, Microsoft Graph (service discovery, managed devices) and Intune
+ * (Compliance Retrieval, NAC 1.x) for one tenant. Rejects when the address is taken, and with a ZodError when something
+ * in the scenario is wrong.
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { host = '127.0.0.1', port = 0, clock = systemClock, tenantId = randomUUID() } = options
   const publicHost = options.publicHost ?? (host === '0.0.0.0' || host === '::' ? 'localhost' : host)
+  const state = createTenantState({ ...(options.cloud !== undefined && { cloud: options.cloud }) })
+  if (options.scenario !== undefined) state.tenant.applyScenario(options.scenario)
   const [tls, tokens] = await Promise.all([options.tls ?? mintTls(publicHost), createTokenIssuer(clock)])
-  const state = createTenantState()
   const closing = new AbortController()
 
   const app = createHttpsServer(tls, options.logger)

@@ -128,6 +128,8 @@ t.test('a wrong control call is refused and the field is named', async (t) => {
     [['PUT', `/devices/${deviceId}`, { complianceState: 'compliant', colour: 'red' }], 'colour'],
     [['PUT', `/devices/${deviceId}`, { complianceState: 'compliant', deviceId: clientId }], 'deviceId'],
     [['PUT', `/devices/${deviceId}`, []], 'body'],
+    [['PUT', '/devices', {}], 'body'],
+    [['PUT', '/devices', [{ deviceId, complianceState: 'compliant' }, { deviceId }]], '1.complianceState'],
     [['PUT', `/apps/${clientId}`, { certificatesPem: ['abc'] }], 'certificatesPem.0'],
     [['PUT', `/apps/${clientId}`, { certificatesPem: [rig.app.privateKeyPem] }], 'certificatesPem.0'],
     [['PATCH', '/variants', { notFound: 'gone' }], 'notFound'],
@@ -143,6 +145,7 @@ t.test('a wrong control call is refused and the field is named', async (t) => {
     t.hasStrict(answer.json(), { error: 'invalid_request' })
     t.equal((answer.json().problems as { field: string }[])[0]?.field, field, answer.text)
   }
+  t.strictSame(rig.simulator.tenant.listDevices(), [], 'of a list with a mistake no device is stored')
   const notJson = await rig.call('/control/faults', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -128,6 +128,37 @@ t.test('a body can be slow, huge, or elsewhere', async (t) => {
   t.equal(redirected.headers.location, 'https://evil.example/')
 })
 
+t.test('front ends and gateways can fail in their own ways', async (t) => {
+  const rig = await startRig(t)
+  const { tenant } = rig.simulator
+  const token = await rig.token(intuneScope)
+  tenant.setFault({ hop: 'query', kind: 'html', headers: { 'retry-after': '3' }, times: 1 })
+  const html = await rig.query('guid', deviceId, token)
+  t.equal(html.status, 503)
+  t.match(html.headers, { 'content-type': /^text\/html/, 'retry-after': '3' })
+  t.match(html.text, /^<!DOCTYPE HTML.*HTTP Error 503/s)
+
+  tenant.setFault({ hop: 'query', kind: 'empty', status: 502, times: 1 })
+  const empty = await rig.query('guid', deviceId, token)
+  t.equal(empty.status, 502)
+  t.equal(empty.text, '')
+  t.notOk('content-type' in empty.headers, 'not even a content type')
+
+  tenant.setFault({ hop: 'query', kind: 'nested_error', times: 1 })
+  const nested = await rig.query('guid', deviceId, token)
+  t.equal(nested.status, 503)
+  t.notOk('retry-after' in nested.headers, 'the wait is told inside')
+  t.match(nested.json(), { ErrorCode: 'ServiceUnavailable', Target: null })
+  t.match(JSON.parse(String(nested.json().Message)), {
+    RetryAfter: 30,
+    Message: /Activity ID: [0-9a-f-]{36} - Url: https:/,
+  })
+  tenant.setFault({ hop: 'query', kind: 'nested_error', status: 429, retryAfterSeconds: null, times: 1 })
+  const silent = (await rig.query('guid', deviceId, token)).json()
+  t.match(JSON.parse(String(silent.Message)), { RetryAfter: null })
+  t.equal((await rig.query('guid', deviceId, token)).status, 200)
+})
+
 t.test('closing drops hanging, delayed and slow requests at once', async (t) => {
   const simulator = await startSimulator()
   const dispatcher = new Agent({ connect: { ca: simulator.caCertificatePem } })

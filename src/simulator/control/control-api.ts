@@ -1,13 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import { ZodError, z } from 'zod'
 import type { SimulatedCloud } from '../exchange.ts'
+import { parseScenario } from '../scenario/parse-scenario.ts'
+import type { ScenarioInput } from '../scenario/scenario.ts'
 import { appSchema } from '../state/apps.ts'
-import { type DevicePatch, deviceSchema } from '../state/devices.ts'
+import { type DeviceInput, type DevicePatch, deviceSchema } from '../state/devices.ts'
 import { faultSchema, hops } from '../state/faults.ts'
+import { problemsOf } from '../state/problems.ts'
+import type { MoveInput } from '../state/scale-unit.ts'
 import { UnknownItemError } from '../state/unknown-item-error.ts'
 import type { VariantsInput } from '../state/variants.ts'
 
 const objectBody = z.record(z.string(), z.unknown())
+const listBody = z.array(z.unknown())
+/** Some 20,000 devices with everything that is known of them. */
+const largeBodyBytes = 64 * 1024 * 1024
 const requestsQuery = z.strictObject({ hop: z.enum(hops).optional() })
 
 /**
@@ -56,6 +63,10 @@ export function registerControlApi(
   })
 
   app.get('/devices', async () => tenant.listDevices())
+  app.put('/devices', { bodyLimit: largeBodyBytes }, async ({ body }) => ({
+    // The inventory checks every device.
+    devices: tenant.putDevices(listBody.parse(body) as DeviceInput[]).length,
+  }))
   app.put<{ Params: { deviceId: string } }>('/devices/:deviceId', async ({ params, body }) =>
     tenant.putDevice(deviceSchema.parse(withId(body, 'deviceId', params.deviceId))),
   )
@@ -71,6 +82,14 @@ export function registerControlApi(
   app.get('/variants', async () => tenant.variants())
   app.patch('/variants', async ({ body }) => tenant.setVariants(objectBody.parse(body) as VariantsInput))
   app.delete('/variants', async () => tenant.resetVariants())
+
+  app.post('/scale-unit', async ({ body }) => tenant.moveScaleUnit(objectBody.parse(body || {}) as MoveInput))
+  app.post('/scenario', { bodyLimit: largeBodyBytes }, async ({ body }, reply) => {
+    if (typeof body !== 'string') return tenant.applyScenario(objectBody.parse(body) as ScenarioInput)
+    const parsed = parseScenario(body)
+    if (parsed.ok) return tenant.applyScenario(parsed.scenario)
+    return reply.code(400).send({ error: 'invalid_request', problems: parsed.problems })
+  })
 
   app.get('/faults', async () => tenant.listFaults())
   app.post('/faults', async ({ body }, reply) => {
@@ -118,11 +137,4 @@ function withId(body: unknown, field: string, id: string): Record<string, unknow
 
 function required(found: boolean, what: string): void {
   if (!found) throw new UnknownItemError(`The simulated tenant has no ${what}`)
-}
-
-function problemsOf(error: ZodError): { field: string; message: string }[] {
-  return error.issues.map((issue) => {
-    const unknown = issue.code === 'unrecognized_keys' ? issue.keys : []
-    return { field: [...issue.path, ...unknown].join('.') || 'body', message: issue.message }
-  })
 }

@@ -1,4 +1,5 @@
 import { jsonReply, type SimulatedCloud, type SimulatedService } from '../exchange.ts'
+import { cloudOf } from '../national-clouds.ts'
 import { presentRefusal } from './entra-error.ts'
 import { refuseTenant, tenantOf } from './tenant-path.ts'
 
@@ -15,6 +16,7 @@ export function createOpenidConfiguration(cloud: SimulatedCloud): SimulatedServi
         return { ...reply, body: JSON.stringify({ ...JSON.parse(reply.body), error: 'invalid_tenant' }) }
       }
       const base = `${cloud.origin}/${tenantOf(exchange.path)}`
+      const { cloudInstanceName, aadGraphResources, graphResource } = cloudOf(cloud.state.tenant.variants())
       return jsonReply(200, {
         token_endpoint: `${base}/oauth2/v2.0/token`,
         token_endpoint_auth_methods_supported: [
@@ -32,9 +34,9 @@ export function createOpenidConfiguration(cloud: SimulatedCloud): SimulatedServi
         authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
         end_session_endpoint: `${base}/oauth2/v2.0/logout`,
         tenant_region_scope: 'OC',
-        cloud_instance_name: 'microsoftonline.com',
-        cloud_graph_host_name: 'graph.windows.net',
-        msgraph_host: 'graph.microsoft.com',
+        cloud_instance_name: cloudInstanceName,
+        cloud_graph_host_name: new URL(aadGraphResources[0] ?? graphResource).host,
+        msgraph_host: new URL(graphResource).host,
       })
     },
   }

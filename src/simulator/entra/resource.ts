@@ -1,5 +1,6 @@
+import type { SimulatedCloud } from '../exchange.ts'
+import { cloudOf } from '../national-clouds.ts'
 import type { TokenAudience } from '../state/recorded-requests.ts'
-import type { Variants } from '../state/variants.ts'
 import type { Refusal } from './entra-error.ts'
 
 /** The resource of a token request: which API, and the text that becomes `aud`. */
@@ -8,18 +9,21 @@ export interface RequestedResource {
   readonly aud: string
 }
 
-const graphResource = 'https://graph.microsoft.com'
-const intuneResource = 'https://api.manage.microsoft.com'
 const oidcScopes = new Set(['openid', 'profile', 'offline_access', 'email'])
 
 /**
- * Which API a resource name is of, with or without its trailing slash. Graph is known by its real name and by the
- * simulator's own origin, which is its Graph host: every cloud names its Graph resource after the host.
+ * Which API a resource name is of, with or without its trailing slash. Graph is known by its real name in the tenant's
+ * cloud and by the simulator's own origin, which is its Graph host: every cloud names its Graph resource after the host.
  */
-export function audienceOf(resource: string, origin: string): TokenAudience {
+export function audienceOf(
+  resource: string,
+  { origin, state }: Pick<SimulatedCloud, 'origin' | 'state'>,
+): TokenAudience {
   const bare = resource.replace(/\/$/, '')
+  const { graphResource, aadGraphResources, intuneResource } = cloudOf(state.tenant.variants())
   if (bare === graphResource || bare === origin) return 'graph'
-  return bare === intuneResource ? 'intune' : 'other'
+  if (bare === intuneResource) return 'intune'
+  return aadGraphResources.includes(bare) ? 'aad_graph' : 'other'
 }
 
 /**
@@ -45,17 +49,14 @@ export function resourceOfScope(scope: string): string | Refusal {
 }
 
 /** Finds the API that a resource name means in this tenant. */
-export function findResource(
-  resource: string,
-  { tenantId, origin }: { readonly tenantId: string; readonly origin: string },
-  { singleSlashScope }: Variants,
-): RequestedResource | Refusal {
-  const audience = audienceOf(resource, origin)
+export function findResource(resource: string, cloud: SimulatedCloud): RequestedResource | Refusal {
+  const { singleSlashScope } = cloud.state.tenant.variants()
+  const audience = audienceOf(resource, cloud)
   const withoutSlash = audience === 'intune' && !resource.endsWith('/')
   if (audience === 'other' || (withoutSlash && singleSlashScope === 'invalid_resource')) {
     return {
       aadsts: 500011,
-      text: `The resource principal named ${resource} was not found in the tenant named ${tenantId}. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.`,
+      text: `The resource principal named ${resource} was not found in the tenant named ${cloud.tenantId}. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.`,
     }
   }
   return { audience, aud: resource }

@@ -1,4 +1,5 @@
 import type { Exchange, SimulatedCloud } from '../exchange.ts'
+import { cloudOf } from '../national-clouds.ts'
 import type { Refusal } from './entra-error.ts'
 
 /** The tenant that the first segment of an Entra path names, when it is not the simulated one: Entra's refusal. */
@@ -26,8 +27,8 @@ export function tenantOf(path: string): string {
 }
 
 /** Every `aud` that Entra takes in a client assertion for this tenant, lower case: the v1 and v2 token URLs. */
-export function acceptedAudiences({ origin, tenantId, tenantDomain }: SimulatedCloud): string[] {
-  const hosts = [origin, 'https://login.microsoftonline.com', 'https://login.windows.net']
+export function acceptedAudiences({ origin, tenantId, tenantDomain, state }: SimulatedCloud): string[] {
+  const hosts = [origin, ...cloudOf(state.tenant.variants()).loginOrigins]
   return hosts.flatMap((host) =>
     [tenantId, tenantDomain].flatMap((tenant) =>
       [`${host}/${tenant}/oauth2/token`, `${host}/${tenant}/oauth2/v2.0/token`].map((url) =>
@@ -35,4 +36,17 @@ export function acceptedAudiences({ origin, tenantId, tenantDomain }: SimulatedC
       ),
     ),
   )
+}
+
+const crossCloudTexts = {
+  90038:
+    'The specified tenant belongs to another National Cloud. Current cloud instance does not federate with it. A cloud redirect error is returned.',
+  900382: 'Confidential Client is not supported in Cross Cloud request.',
+} as const
+
+/** Entra's refusal of a confidential client whose tenant is at home in another cloud, when the variant says it is. */
+export function refuseCrossCloud({ state }: SimulatedCloud): Refusal | undefined {
+  const { crossCloudRefusal } = state.tenant.variants()
+  if (crossCloudRefusal === null) return undefined
+  return { aadsts: crossCloudRefusal, text: crossCloudTexts[crossCloudRefusal] }
 }

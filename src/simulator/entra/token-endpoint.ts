@@ -1,11 +1,12 @@
 import type { Description, Exchange, SimulatedCloud, SimulatedService, WireReply } from '../exchange.ts'
 import { jsonReply } from '../exchange.ts'
+import { cloudOf } from '../national-clouds.ts'
 import { stableGuid } from '../stable-guid.ts'
 import type { RegisteredApp } from '../state/apps.ts'
 import { type DecodedAssertion, decodeAssertion, refuseAssertion } from './client-assertion.ts'
 import { presentRefusal, type Refusal } from './entra-error.ts'
 import { audienceOf, findResource, type RequestedResource, resourceOfScope } from './resource.ts'
-import { acceptedAudiences, refuseTenant } from './tenant-path.ts'
+import { acceptedAudiences, refuseCrossCloud, refuseTenant } from './tenant-path.ts'
 
 const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
@@ -13,7 +14,7 @@ const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 export function createTokenEndpoint(cloud: SimulatedCloud): SimulatedService {
   return {
     hopOf: () => 'token',
-    describe: (exchange) => describeTokenRequest(exchange, cloud.origin),
+    describe: (exchange) => describeTokenRequest(exchange, cloud),
     async answer(exchange) {
       const granted = await grant(exchange, cloud)
       if ('aadsts' in granted) return presentRefusal(granted, cloud.clock.nowMs(), exchange.clientRequestId)
@@ -29,7 +30,7 @@ interface Grant {
 
 async function grant(exchange: Exchange, cloud: SimulatedCloud): Promise<Grant | Refusal> {
   const { form } = exchange
-  const refusedTenant = refuseTenant(exchange, cloud)
+  const refusedTenant = refuseTenant(exchange, cloud) ?? refuseCrossCloud(cloud)
   if (refusedTenant) return refusedTenant
 
   if (!form.get('grant_type')) return missingParameter('grant_type')
@@ -62,7 +63,7 @@ async function grant(exchange: Exchange, cloud: SimulatedCloud): Promise<Grant |
   })
   if (refusedAssertion) return refusedAssertion
 
-  const resource = findResource(name, cloud, cloud.state.tenant.variants())
+  const resource = findResource(name, cloud)
   return 'aadsts' in resource ? resource : { app, resource }
 }
 
@@ -106,13 +107,15 @@ async function presentToken(
   { state, tenantId, tokens }: SimulatedCloud,
   { app, resource }: Grant,
 ): Promise<WireReply> {
-  const { accessTokenLifetimeSeconds, refreshInSeconds } = state.tenant.variants()
+  const variants = state.tenant.variants()
+  const { accessTokenLifetimeSeconds, refreshInSeconds } = variants
   const { token, notBefore, expiresOn } = await tokens.issue({
     tenantId,
+    issuerOrigin: cloudOf(variants).issuerOrigin,
     clientId: app.clientId,
     objectId: stableGuid(`service principal of ${app.clientId} in ${tenantId}`),
     audience: resource.aud,
-    roles: resource.audience === 'graph' ? app.roles.graph : app.roles.intune,
+    roles: resource.audience === 'intune' ? app.roles.intune : app.roles.graph,
     lifetimeSeconds: accessTokenLifetimeSeconds,
   })
   const numbers = {
@@ -140,7 +143,7 @@ function isV2({ path }: Exchange): boolean {
   return path.toLowerCase().endsWith('/oauth2/v2.0/token')
 }
 
-function describeTokenRequest(exchange: Exchange, origin: string): Description {
+function describeTokenRequest(exchange: Exchange, cloud: SimulatedCloud): Description {
   const { form } = exchange
   const scope = form.get('scope')
   const resource = form.get('resource')
@@ -151,7 +154,7 @@ function describeTokenRequest(exchange: Exchange, origin: string): Description {
         .find((member) => member.endsWith('/.default'))
         ?.slice(0, -'/.default'.length)
     : resource
-  const audience = audienceOf(requested ?? '', origin)
+  const audience = audienceOf(requested ?? '', cloud)
   return {
     names: [audience, scope ?? '', resource ?? ''],
     subject: {

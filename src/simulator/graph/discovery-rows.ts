@@ -1,48 +1,54 @@
+import type { SimulatedCloud } from '../exchange.ts'
+import { cloudOf } from '../national-clouds.ts'
 import { stableGuid } from '../stable-guid.ts'
-import type { ProviderName, Variants } from '../state/variants.ts'
+import type { ProviderName } from '../state/variants.ts'
 
 /** The Microsoft Intune service principal, which owns the endpoints list. */
 export const intuneAppId = '0000000a-0000-0000-c000-000000000000'
 
-const scaleUnit = 'https://fef.msud01.manage.microsoft.com'
-
 /** Rows that a real list also holds; a few uris are no URLs, two are plain http. */
-const otherRows: readonly (readonly [name: string, uri: string])[] = [
-  ['ASUName', 'AMSUD0101'],
-  ['ScepRequestValidationFEService', `${scaleUnit}/ScepRequestValidationFEService`],
-  ['MSUName', 'MSUD01'],
-  ['IWService', `${scaleUnit}/TrafficGateway/TrafficRoutingService/IWService/StatelessIWService`],
-  ['Region', 'OC'],
-  ['DownloadService', 'http://fef.msud01.manage.microsoft.com/DownloadService'],
-  ['DeviceCheckinService', `${scaleUnit}/DeviceGatewayProxy`],
-  ['TotalNumberOfEndpoints', '187'],
-  ['CertificateRevocationList', 'http://fef.msud01.manage.microsoft.com/CertificateRevocationList'],
-  ['PfxImportService', `${scaleUnit}/PfxImportService`],
-]
+function otherRows(scaleUnit: string): readonly (readonly [name: string, uri: string])[] {
+  const plainScaleUnit = scaleUnit.replace('https:', 'http:')
+  return [
+    ['ASUName', 'AMSUD0101'],
+    ['ScepRequestValidationFEService', `${scaleUnit}/ScepRequestValidationFEService`],
+    ['MSUName', 'MSUD01'],
+    ['IWService', `${scaleUnit}/TrafficGateway/TrafficRoutingService/IWService/StatelessIWService`],
+    ['Region', 'OC'],
+    ['DownloadService', `${plainScaleUnit}/DownloadService`],
+    ['DeviceCheckinService', `${scaleUnit}/DeviceGatewayProxy`],
+    ['TotalNumberOfEndpoints', '187'],
+    ['CertificateRevocationList', `${plainScaleUnit}/CertificateRevocationList`],
+    ['PfxImportService', `${scaleUnit}/PfxImportService`],
+  ]
+}
 
-/** Path of the NAC 1.x service, for which a tenant still lists rows. */
-const nacPath = '/StatelessNACService'
+/** An endpoint of the tenant, before Graph or AAD Graph give it their names. */
+export interface DiscoveryRow {
+  readonly id: string
+  readonly name: string
+  readonly uri: string
+  readonly resourceId: string
+}
 
-/** The endpoints list of the Intune service principal: seven keys a row, in no useful order, no slash at the end of a uri. */
-export function discoveryRows(origin: string, tenantId: string, variants: Variants): object[] {
+/** The endpoints list of the Intune service principal, in no useful order; no uri ends in a slash. */
+export function discoveryRows({ origin, tenantId, state }: SimulatedCloud): readonly DiscoveryRow[] {
+  const variants = state.tenant.variants()
   const nacOrigin = variants.discoveredOrigin?.replace(/\/$/, '') ?? origin
   const uris: Readonly<Record<ProviderName, string>> = {
-    NACAPIService: `${nacOrigin}${nacPath}`,
-    NACAPIServiceBackup: `${nacOrigin}${nacPath}`,
+    NACAPIService: `${nacOrigin}${variants.nacPath}`,
+    NACAPIServiceBackup: `${nacOrigin}${variants.nacPath}`,
     ComplianceRetrievalService: `${nacOrigin}${variants.complianceRetrievalPath}`,
   }
   const nacRows = variants.discoveryRows.map(
     (name) => [name, variants.discoveredUris[name] ?? uris[name]] as const,
   )
-  return [...nacRows, ...otherRows]
+  return [...nacRows, ...otherRows(cloudOf(variants).scaleUnitOrigin)]
     .map(([name, uri]) => ({
       id: stableGuid(`endpoint ${name} of ${tenantId}`),
-      deletedDateTime: null,
-      capability: name,
-      providerId: intuneAppId,
-      [variants.discoveryNameKey]: name,
+      name,
       uri,
-      providerResourceId: stableGuid(`resource ${name} of ${tenantId}`),
+      resourceId: stableGuid(`resource ${name} of ${tenantId}`),
     }))
     .sort((one, other) => one.id.localeCompare(other.id))
 }

@@ -1,3 +1,5 @@
+import type { WireReply } from '../exchange.ts'
+
 /** An XML element: text, children, or null for `i:nil="true"`. An empty text is written self-closed. */
 export interface XmlElement {
   readonly name: string
@@ -20,4 +22,9 @@ export function writeXml({ name, content }: XmlElement, attributes = ''): string
 
 function escapeText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
+
+/** An XML answer. */
+export function xmlReply(body: string): WireReply {
+  return { status: 200, contentType: 'application/xml; charset=utf-8', body }
 }

@@ -1,61 +1,114 @@
-import { type Device, type DeviceInput, type DevicePatch, deviceSchema } from './devices.ts'
+import { type Device, type DeviceInput, type DevicePatch, deviceSchema, entraDeviceId } from './devices.ts'
 import { UnknownItemError } from './unknown-item-error.ts'
 
-/** The devices of the tenant, found by Intune device id or by MAC; one MAC may belong to several (a dock). */
+/** What a device can be found by, apart from its Intune device id. */
+export type InventoryKey =
+  | 'mac'
+  | 'imei'
+  | 'meid'
+  | 'udid'
+  | 'serialNumber'
+  | 'azureDeviceId'
+  | 'deviceName'
+  | 'complianceState'
+
+/** The devices of the tenant; every look-up goes by an index, so its cost does not grow with the tenant. */
 export interface DeviceInventory {
   put(input: DeviceInput): Device
+  /** All of them or, when one is wrong, none. */
+  putAll(inputs: readonly DeviceInput[]): readonly Device[]
   /** Throws an UnknownItemError for a device that is not there. */
   patch(deviceId: string, patch: DevicePatch): Device
   remove(deviceId: string): boolean
   list(): readonly Device[]
   find(deviceId: string): Device | undefined
-  /** `mac`: 12 upper-case hex digits. */
-  findByMac(mac: string): readonly Device[]
+  /** Case is not compared. One MAC may belong to several devices (a dock). */
+  findBy(key: InventoryKey, value: string): readonly Device[]
+  /** Every fact that the device can be asked by. */
+  namesOf(device: Device): readonly string[]
   clear(): void
 }
 
 /** Makes an empty inventory. */
 export function createDeviceInventory(): DeviceInventory {
   const devices = new Map<string, Device>()
-  const deviceIdsByMac = new Map<string, Set<string>>()
+  const index = new Map<string, Set<string>>()
+  let listed: readonly Device[] | undefined
   const find = (deviceId: string) => devices.get(deviceId.toLowerCase())
 
-  function put(input: DeviceInput): Device {
-    const device = deviceSchema.parse(input)
-    forgetMacs(device.deviceId)
+  function store(device: Device): Device {
+    forget(device.deviceId)
     devices.set(device.deviceId, device)
-    for (const mac of device.macs) {
-      deviceIdsByMac.set(mac, (deviceIdsByMac.get(mac) ?? new Set()).add(device.deviceId))
+    for (const entry of entriesOf(device)) {
+      const deviceIds = index.get(entry)
+      if (deviceIds) deviceIds.add(device.deviceId)
+      else index.set(entry, new Set([device.deviceId]))
     }
+    listed = undefined
     return device
   }
 
-  function forgetMacs(deviceId: string): void {
-    for (const mac of devices.get(deviceId)?.macs ?? []) deviceIdsByMac.get(mac)?.delete(deviceId)
+  function forget(deviceId: string): boolean {
+    const device = devices.get(deviceId)
+    if (device === undefined) return false
+    for (const entry of entriesOf(device)) {
+      const deviceIds = index.get(entry)
+      deviceIds?.delete(deviceId)
+      if (deviceIds?.size === 0) index.delete(entry)
+    }
+    listed = undefined
+    return devices.delete(deviceId)
   }
 
   return {
-    put,
+    put: (input) => store(deviceSchema.parse(input)),
+    putAll: (inputs) => deviceSchema.array().parse(inputs).map(store),
     patch(deviceId, patch) {
       const before = find(deviceId)
       if (before === undefined) throw new UnknownItemError(`The simulated tenant has no device ${deviceId}`)
       const changed = { ...before, ...patch, deviceId: before.deviceId }
-      return put(
+      return store(
         deviceSchema.parse(Object.fromEntries(Object.entries(changed).filter(([, fact]) => fact !== null))),
       )
     },
-    remove(deviceId) {
-      forgetMacs(deviceId.toLowerCase())
-      return devices.delete(deviceId.toLowerCase())
+    remove: (deviceId) => forget(deviceId.toLowerCase()),
+    list() {
+      listed ??= [...devices.values()]
+      return listed
     },
-    list: () => [...devices.values()],
     find,
-    findByMac(mac) {
-      return [...(deviceIdsByMac.get(mac) ?? [])].flatMap((deviceId) => devices.get(deviceId) ?? [])
+    findBy(key, value) {
+      return [...(index.get(entryOf(key, value)) ?? [])].flatMap((deviceId) => devices.get(deviceId) ?? [])
+    },
+    namesOf(device) {
+      const names = factsOf(device).map(([, value]) => value)
+      return [device.deviceId, ...names]
     },
     clear() {
       devices.clear()
-      deviceIdsByMac.clear()
+      index.clear()
+      listed = undefined
     },
   }
+}
+
+function factsOf(device: Device): (readonly [key: InventoryKey, value: string])[] {
+  const { macs, imei, meid, udid, serialNumber, deviceName } = device
+  const facts = { imei, meid, udid, serialNumber, deviceName, azureDeviceId: entraDeviceId(device) }
+  const single = Object.entries(facts) as [InventoryKey, string | undefined][]
+  return [
+    ...macs.map((mac) => ['mac', mac] as const),
+    ...single.flatMap(([key, value]) => (value ? [[key, value] as const] : [])),
+  ]
+}
+
+function entriesOf(device: Device): string[] {
+  return [
+    ...factsOf(device).map(([key, value]) => entryOf(key, value)),
+    entryOf('complianceState', device.complianceState),
+  ]
+}
+
+function entryOf(key: InventoryKey, value: string): string {
+  return `${key}:${value.toLowerCase()}`
 }

@@ -1,7 +1,17 @@
 import { z } from 'zod'
 
 /** The exchanges that can be disturbed and that are counted. `other` is any path nobody serves. */
-export const hops = ['openid', 'keys', 'token', 'discovery', 'mdminfo', 'query', 'other'] as const
+export const hops = [
+  'openid',
+  'keys',
+  'token',
+  'discovery',
+  'mdminfo',
+  'query',
+  'bulk',
+  'details',
+  'other',
+] as const
 
 /** One kind of exchange with the simulated cloud. */
 export type SimulatorHop = (typeof hops)[number]
@@ -9,8 +19,9 @@ export type SimulatorHop = (typeof hops)[number]
 const common = {
   hop: z.enum(hops),
   /**
-   * Which requests of the hop: `graph`, `intune`, a scope or a resource for tokens, a device id or a MAC for queries.
-   * All when left out. Separators and case are not compared.
+   * Which requests of the hop: `graph`, `intune`, `aad_graph`, a scope or a resource for tokens; any identifier of the
+   * device for queries and details; `guid` or `macaddress` for the bulk list. All when left out. Separators and case
+   * are not compared.
    */
   match: z.string().min(1).optional(),
   /** How often it strikes before it is gone; for ever when left out. */
@@ -32,6 +43,28 @@ export const faultSchema = z.discriminatedUnion('kind', [
     status: z.int().min(200).max(599),
     body: z.string().optional(),
     ...wireText,
+  }),
+  /** A gateway's HTML page. */
+  z.strictObject({
+    ...common,
+    kind: z.literal('html'),
+    status: z.int().min(200).max(599).default(503),
+    headers: z.record(z.string(), z.string()).optional(),
+  }),
+  /** No body and no content type. */
+  z.strictObject({
+    ...common,
+    kind: z.literal('empty'),
+    status: z.int().min(200).max(599).default(503),
+    headers: z.record(z.string(), z.string()).optional(),
+  }),
+  /** The error JSON of Intune's front ends, inside Graph's for the hops of Graph; the wait is told in it alone. */
+  z.strictObject({
+    ...common,
+    kind: z.literal('nested_error'),
+    status: z.int().min(400).max(599).default(503),
+    retryAfterSeconds: z.int().nonnegative().nullable().default(30),
+    headers: z.record(z.string(), z.string()).optional(),
   }),
   /** 200 with the wrong body. */
   z.strictObject({ ...common, kind: z.literal('body'), body: z.string(), ...wireText }),

@@ -1,7 +1,7 @@
 import type { SimulatorHop } from './faults.ts'
 
 /** The resource that a token was asked for. */
-export type TokenAudience = 'graph' | 'intune' | 'other'
+export type TokenAudience = 'graph' | 'intune' | 'aad_graph' | 'other'
 
 /** What a request was about, as far as it could be read. Never a signature or a token. */
 export interface RequestSubject {
@@ -14,7 +14,7 @@ export interface RequestSubject {
     readonly header: Readonly<Record<string, unknown>>
     readonly claims: Readonly<Record<string, unknown>>
   }
-  /** The query's criteria and value as sent. */
+  /** The criteria and value of a query as sent, the path or filter of details. */
   readonly identifier?: { readonly kind: string; readonly value: string }
 }
 

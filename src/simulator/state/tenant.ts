@@ -1,11 +1,14 @@
+import { type LoadedScenario, type ScenarioInput, scenarioSchema } from '../scenario/scenario.ts'
 import { type AppInput, appSchema, type RegisteredApp } from './apps.ts'
+import { type BulkListings, createBulkListings } from './bulk-listings.ts'
 import { createDeviceInventory, type DeviceInventory } from './device-inventory.ts'
 import type { Device, DeviceInput, DevicePatch } from './devices.ts'
 import { createFaultTable, type FaultTable } from './fault-table.ts'
 import type { ActiveFault, FaultInput, SimulatorHop } from './faults.ts'
 import type { RecordedRequest, RequestCounts } from './recorded-requests.ts'
 import { createRequestLog, type RequestLog } from './request-log.ts'
-import { type Variants, type VariantsInput, variantsSchema } from './variants.ts'
+import { type Move, type MoveInput, moveSchema } from './scale-unit.ts'
+import { homePaths, type Variants, type VariantsInput, variantsSchema } from './variants.ts'
 
 /**
  * The state of the simulated tenant, changed while the server runs. Every call takes effect with the next request.
@@ -20,6 +23,8 @@ export interface SimulatedTenant {
 
   /** Adds a device, or replaces the one with the same `deviceId`. */
   putDevice(input: DeviceInput): Device
+  /** The same for many, 20,000 in well under a second; when one of them is wrong none is stored. */
+  putDevices(inputs: readonly DeviceInput[]): readonly Device[]
   /** Changes some facts; `null` removes an optional one. Throws an UnknownItemError for a device that is not there. */
   patchDevice(deviceId: string, patch: DevicePatch): Device
   /** False when there was none. */
@@ -30,6 +35,17 @@ export interface SimulatedTenant {
   /** Sets the given switches and leaves the others as they are. */
   setVariants(input: VariantsInput): Variants
   resetVariants(): Variants
+  /**
+   * Moves the tenant to another scale unit, as Microsoft does without notice: discovery names new paths, the old ones
+   * are gone.
+   */
+  moveScaleUnit(input?: MoveInput): Move
+
+  /**
+   * Adds everything that a scenario holds to what is there; when something in it is wrong nothing changes. An app
+   * without certificates keeps those that it has.
+   */
+  applyScenario(input: ScenarioInput): LoadedScenario
 
   /** Sets a disturbance; gives its id. Of several that match, every latency adds up and the oldest other one strikes. */
   setFault(input: FaultInput): string
@@ -44,7 +60,7 @@ export interface SimulatedTenant {
   requestCounts(): RequestCounts
   clearRequests(): void
 
-  /** Empties everything: apps, devices, faults, requests; variants back to their defaults. */
+  /** Empties everything: apps, devices, faults, requests, the bulk allowance; variants back to their defaults. */
   reset(): void
 }
 
@@ -54,16 +70,19 @@ export interface TenantState {
   readonly devices: DeviceInventory
   readonly faults: FaultTable
   readonly requestLog: RequestLog
+  readonly bulkListings: BulkListings
   findApp(clientId: string): RegisteredApp | undefined
 }
 
-/** Makes an empty tenant. */
-export function createTenantState(): TenantState {
+/** Makes an empty tenant; `initialVariants` is what its variants are reset to. */
+export function createTenantState(initialVariants: VariantsInput = {}): TenantState {
   const apps = new Map<string, RegisteredApp>()
   const devices = createDeviceInventory()
   const faults = createFaultTable()
   const requestLog = createRequestLog()
-  let variants = variantsSchema.parse({})
+  const bulkListings = createBulkListings()
+  let variants = variantsSchema.parse(initialVariants)
+  let lastScaleUnit = 1
 
   const tenant: SimulatedTenant = {
     registerApp(input) {
@@ -75,6 +94,7 @@ export function createTenantState(): TenantState {
     listApps: () => [...apps.values()],
 
     putDevice: devices.put,
+    putDevices: devices.putAll,
     patchDevice: devices.patch,
     removeDevice: devices.remove,
     listDevices: devices.list,
@@ -85,8 +105,36 @@ export function createTenantState(): TenantState {
       return variants
     },
     resetVariants() {
-      variants = variantsSchema.parse({})
+      variants = variantsSchema.parse(initialVariants)
       return variants
+    },
+    moveScaleUnit(input = {}) {
+      const { name, oldPaths } = moveSchema.parse(input)
+      lastScaleUnit += 1
+      const prefix = `/${name ?? `msud${String(lastScaleUnit).padStart(2, '0')}`}`
+      const { complianceRetrievalPath, nacPath, retiredPathStatus } = tenant.setVariants({
+        complianceRetrievalPath: `${prefix}${homePaths.complianceRetrievalPath}`,
+        nacPath: `${prefix}${homePaths.nacPath}`,
+        retiredPathStatus: oldPaths,
+      })
+      return { complianceRetrievalPath, nacPath, oldPaths: retiredPathStatus }
+    },
+
+    applyScenario(input) {
+      const scenario = scenarioSchema.parse(input)
+      for (const app of scenario.apps) {
+        const certificatesPem = app.certificatesPem ?? apps.get(app.clientId)?.certificatesPem ?? []
+        tenant.registerApp({ ...app, certificatesPem })
+      }
+      devices.putAll(scenario.devices)
+      tenant.setVariants(scenario.variants)
+      const faultIds = scenario.faults.map((fault) => faults.set(fault))
+      return {
+        apps: scenario.apps.length,
+        devices: scenario.devices.length,
+        variants: Object.keys(scenario.variants),
+        faultIds,
+      }
     },
 
     setFault: faults.set,
@@ -103,8 +151,16 @@ export function createTenantState(): TenantState {
       devices.clear()
       faults.clearAll()
       requestLog.clear()
+      bulkListings.clear()
       tenant.resetVariants()
     },
   }
-  return { tenant, devices, faults, requestLog, findApp: (clientId) => apps.get(clientId.toLowerCase()) }
+  return {
+    tenant,
+    devices,
+    faults,
+    requestLog,
+    bulkListings,
+    findApp: (clientId) => apps.get(clientId.toLowerCase()),
+  }
 }
