@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { variables } from '../../src/config/variables.ts'
+
+const folder = join(import.meta.dirname, '../../deploy/systemd')
+const unit = readFileSync(join(folder, 'intune-nac.service'), 'utf8')
+
+/** Every value of one setting, in the order of the file. */
+function valuesOf(name: string): string[] {
+  return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map((match) => match[1] ?? '')
+}
+
+const variableNames = Object.keys(variables).flatMap((name) => [name, `${name}_FILE`])
+
+t.test('every variable of the unit and of the example exists', async (t) => {
+  const example = readFileSync(join(folder, 'intune-nac.env.example'), 'utf8')
+  const inExample = [...example.matchAll(/^([A-Z_]+)=/gm)].map((match) => match[1] ?? '')
+  const inUnit = valuesOf('Environment').map((text) => text.slice(0, text.indexOf('=')))
+  t.ok(inExample.length > 0)
+  for (const name of [...inExample, ...inUnit].filter((name) => name !== 'NODE_ENV')) {
+    t.ok(variableNames.includes(name), `${name} is a variable of the service`)
+  }
+})
+
+t.test('every credential is used, and every file is a credential', async (t) => {
+  const credentials = valuesOf('LoadCredential').map((text) => text.slice(0, text.indexOf(':')))
+  const used = valuesOf('Environment').flatMap((text) => /^[A-Z_]+_FILE=%d\/(.*)$/.exec(text)?.[1] ?? [])
+  t.same(used.toSorted(), credentials.toSorted())
+  t.ok(credentials.includes('app.key'), 'the private key is one')
+})
+
+t.test('a wrong configuration is not tried again, and a stop waits for the answers under way', async (t) => {
+  t.same(valuesOf('RestartPreventExitStatus'), ['78'])
+  t.ok(Number(valuesOf('TimeoutStopSec')[0]) > 10, 'above the ten seconds in which answers under way finish')
+})
+
+const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
+
+t.test('systemd accepts the unit', { skip: hasSystemd ? false : 'no systemd-analyze' }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'unit-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const file = join(directory, 'intune-nac.service')
+  // It looks whether the program is there, which is elsewhere on this machine.
+  writeFileSync(file, unit.replace('/usr/bin/node', process.execPath))
+  const verified = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' })
+  // It also reads the units that ours names; what it says about those of this machine is not for us to mend.
+  const about = verified.stderr.split('\n').filter((line) => line.includes('intune-nac'))
+  t.same(about, [], 'without a warning')
+  const scored = spawnSync('systemd-analyze', ['security', '--offline=true', '--no-pager', file], {
+    encoding: 'utf8',
+  })
+  const exposure = /exposure level for intune-nac\.service: ([\d.]+)/.exec(scored.stdout)?.[1]
+  t.ok(exposure !== undefined && Number(exposure) <= 1.5, `its exposure is ${exposure} of 10`)
+})
