@@ -3,6 +3,8 @@ import { SaxesParser } from 'saxes'
 /** One element: its local name in lower case, the text directly inside it, its element children in order. */
 export interface XmlElement {
   readonly name: string
+  /** The local name as it was written. */
+  readonly writtenName: string
   readonly text: string
   readonly children: readonly XmlElement[]
 }
@@ -36,7 +38,7 @@ export function parseXml(text: string, limits: XmlLimits): XmlElement | undefine
   parser.on('opentag', (tag) => {
     elements += 1
     if (elements > limits.maxElements || open.length >= limits.maxDepth) refuse()
-    const element: GrowingElement = { name: localName(tag.name), text: '', children: [] }
+    const element: GrowingElement = { ...namesOf(tag.name), text: '', children: [] }
     const parent = open.at(-1)
     if (parent) parent.children.push(element)
     else root = element
@@ -66,6 +68,7 @@ function refuse(): never {
   throw new Error('refused')
 }
 
-function localName(name: string): string {
-  return name.slice(name.lastIndexOf(':') + 1).toLowerCase()
+function namesOf(qualifiedName: string): Pick<XmlElement, 'name' | 'writtenName'> {
+  const writtenName = qualifiedName.slice(qualifiedName.lastIndexOf(':') + 1)
+  return { name: writtenName.toLowerCase(), writtenName }
 }

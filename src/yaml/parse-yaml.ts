@@ -31,7 +31,12 @@ export interface YamlText {
  */
 export function parseYaml(text: string): YamlText | { readonly problems: readonly FileProblem[] } {
   const lineCounter = new LineCounter()
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: true })
+  const document = parseDocument(text, {
+    lineCounter,
+    prettyErrors: false,
+    uniqueKeys: true,
+    logLevel: 'error',
+  })
   const faults = [...document.errors, ...document.warnings]
   if (faults.length > 0) {
     return {
@@ -63,15 +68,40 @@ export function parseYaml(text: string): YamlText | { readonly problems: readonl
 
 /** The problems that zod found, each at its place in the text; an unknown key is one problem of its own. */
 export function schemaProblems(yaml: YamlText, error: z.ZodError): FileProblem[] {
-  return error.issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') {
+  return error.issues.flatMap((issue) => issueProblems(yaml, issue, []))
+}
+
+function issueProblems(
+  yaml: YamlText,
+  issue: z.core.$ZodIssue,
+  parentPath: readonly PropertyKey[],
+): FileProblem[] {
+  const path = [...parentPath, ...issue.path]
+  const sentence = (at: readonly PropertyKey[], problem: string) => {
+    return at.length === 0 ? problem : `${presentPath(at)}: ${problem}`
+  }
+  switch (issue.code) {
+    case 'unrecognized_keys':
       return issue.keys.map((key) =>
-        yaml.problemAt(issue.path, `${presentPath([...issue.path, key])} is not a known key`, key),
+        yaml.problemAt(path, `${presentPath([...path, key])} is not a known key`, key),
       )
+    case 'invalid_key': {
+      const key = String(path.at(-1))
+      const [first] = issue.issues
+      return [yaml.problemAt(path.slice(0, -1), sentence(path, first?.message ?? issue.message), key)]
     }
-    const path = presentPath(issue.path)
-    return [yaml.problemAt(issue.path, `${path === '' ? '' : `${path}: `}${issue.message}`)]
-  })
+    case 'invalid_union':
+      return closestVariant(issue).flatMap((inner) => issueProblems(yaml, inner, path))
+    default:
+      return [yaml.problemAt(path, sentence(path, issue.message))]
+  }
+}
+
+/** Of the variants that a value could have been, the one that it came closest to: that went deepest before it failed. */
+function closestVariant(issue: z.core.$ZodIssueInvalidUnion): readonly z.core.$ZodIssue[] {
+  const depth = (issues: readonly z.core.$ZodIssue[]) =>
+    Math.max(0, ...issues.map(({ path, code }) => path.length + (code === 'unrecognized_keys' ? 1 : 0)))
+  return issue.errors.reduce((best, next) => (depth(next) > depth(best) ? next : best), issue.errors[0] ?? [])
 }
 
 /** `clients[0].basic.username` */
