@@ -1,45 +1,44 @@
-import type { ComplianceRecord, ComplianceState } from '../compliance/compliance-record.ts'
+import type { DeviceDetails } from '../compliance/compliance-record.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import type { DeviceIdentifier } from '../identity/device-identity.ts'
-import { parseXml, type XmlElement } from './xml-tree.ts'
+import { parseXml, type XmlElement } from '../xml/xml-tree.ts'
+import { type ComplianceFacts, chooseWorst, judgeFlags, NOT_ENROLLED } from './compliance-facts.ts'
+import { ignoreDrift, type NoteDrift } from './drift.ts'
+import { noteXmlDrift } from './ise-xml-drift.ts'
+import { agreedFlag, isNilGuid, normaliseGuid, normaliseMac, parseGuid, parseText } from './wire-values.ts'
 
 /** A real reply is under 1 KiB; the limits only have to stop what is not a real reply. */
 const XML_LIMITS = { maxCharacters: 256 * 1024, maxElements: 5000, maxDepth: 16 }
 
-/** Says "no id" where a GUID is expected; Intune's front ends send it for devices that have none. */
-const NIL_GUID = '00000000-0000-0000-0000-000000000000'
-
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const MAC = /^[0-9A-F]{12}$/
 
-/** What a reply says about a device; the caller knows when it was said. */
-export type ComplianceFacts = Omit<ComplianceRecord, 'observedAtMs'>
-
-const NOT_ENROLLED: ComplianceFacts = { enrolled: false, complianceState: 'unknown' }
-
-/** One <device>: the ids it names, and its two flags where they could be read. */
+/** One <device>: the ids it names, its two flags where they could be read, and what else it says. */
 interface Device {
   readonly guids: readonly string[]
   readonly macs: readonly string[]
   readonly registered: boolean | undefined
   readonly compliant: boolean | undefined
+  readonly details: DeviceDetails
 }
 
 /**
- * Reads the reply of the Compliance Retrieval service in the XML dialect of Cisco's MDM API version 3
- * (`ise_api/deviceList/device/Attributes/{guid,macaddress,register_status,Compliance/status}`) about one device.
+ * Reads a reply about one device in the XML of Cisco's MDM API: version 3 from the Compliance Retrieval service
+ * (`ise_api/deviceList/device/Attributes/{guid,macaddress,register_status,Compliance/status}`) and version 2 from the
+ * NAC 1.x service, which spells its elements in lower case, names no id and adds inventory.
  *
  * Tolerant in form (case, namespaces, nil, missing elements), strict in meaning: only a readable `true` is compliant,
  * an answer about another device is `intune_reply_mismatch`, and what cannot be understood is
- * `intune_reply_malformed`, never a verdict.
+ * `intune_reply_malformed`, never a verdict. `note` is told what is new about the form.
  */
 export function parseComplianceReply(
   xml: string,
   asked: Pick<DeviceIdentifier, 'kind' | 'value'>,
+  note: NoteDrift = ignoreDrift,
 ): Outcome<ComplianceFacts> {
   const root = parseXml(xml, XML_LIMITS)
   if (root?.name !== 'ise_api')
     return malformed('Intune answered with something that is not an <ise_api> document')
+  noteXmlDrift(root, note)
 
   const lists = root.children.filter((child) => child.name === 'devicelist')
   const subject = values(root, 'name')[0]?.toLowerCase()
@@ -67,24 +66,16 @@ function malformed(message: string) {
   return failure('intune_reply_malformed', message)
 }
 
-/** Enrolled before not enrolled; among the enrolled, the one with the least trust. */
-function chooseWorst(facts: readonly ComplianceFacts[]): ComplianceFacts {
-  const enrolled = facts.filter((fact) => fact.enrolled)
-  for (const state of ['noncompliant', 'unknown', 'compliant'] satisfies ComplianceState[]) {
-    const found = enrolled.find((fact) => fact.complianceState === state)
-    if (found) return found
-  }
-  return facts[0] ?? NOT_ENROLLED
-}
-
 function readFacts(device: Device): ComplianceFacts {
-  const deviceId = device.guids.find((guid) => GUID.test(guid))
+  const deviceId = device.guids.map(parseGuid).find((guid) => guid !== undefined)
   const macs = device.macs.filter((mac) => MAC.test(mac))
-  const ids = { ...(deviceId ? { deviceId } : {}), ...(macs.length > 0 ? { macs } : {}) }
-  // compliance=true with register_status=false contradicts itself: not enrolled.
-  if (!device.registered) return { ...NOT_ENROLLED, ...ids }
-  if (device.compliant === undefined) return { enrolled: true, complianceState: 'unknown', ...ids }
-  return { enrolled: true, complianceState: device.compliant ? 'compliant' : 'noncompliant', ...ids }
+  const facts = judgeFlags(device.registered === true, device.compliant)
+  return {
+    ...facts,
+    ...(deviceId && { deviceId }),
+    ...(macs.length > 0 && { macs }),
+    ...(facts.enrolled && Object.keys(device.details).length > 0 && { details: device.details }),
+  }
 }
 
 /** Whether the device names the id that was asked for: every echo must agree, a single other one is too many. */
@@ -100,6 +91,17 @@ function isDevice(element: XmlElement): boolean {
   return element.name === 'device' && element.children.length > 0
 }
 
+/** The elements of version 2 that say more than the verdict, and where it goes. */
+const INVENTORY = {
+  manufacturer: 'manufacturer',
+  model: 'model',
+  os_version: 'osVersion',
+  serial_number: 'serialNumber',
+  imei: 'imei',
+  meid: 'meid',
+  udid: 'udid',
+} as const satisfies Record<string, keyof DeviceDetails>
+
 /** The ids and flags stand directly under <device> or under its <Attributes>. */
 function readDevice(device: XmlElement): Device {
   const holders = [device, ...device.children.filter((child) => child.name === 'attributes')]
@@ -107,11 +109,16 @@ function readDevice(device: XmlElement): Device {
     holder.children.filter((child) => child.name === 'compliance'),
   )
   const every = (name: string) => holders.flatMap((holder) => values(holder, name))
+  const inventory = Object.entries(INVENTORY).flatMap(([element, key]) => {
+    const text = parseText(every(element)[0])
+    return text === undefined ? [] : [[key, text] as const]
+  })
   return {
-    guids: [...new Set(every('guid').map(normaliseGuid))].filter((guid) => guid !== NIL_GUID),
+    guids: [...new Set(every('guid').map(normaliseGuid))].filter((guid) => !isNilGuid(guid)),
     macs: [...new Set(every('macaddress').map(normaliseMac))],
-    registered: agreedBoolean(every('register_status')),
-    compliant: agreedBoolean(compliances.flatMap((compliance) => values(compliance, 'status'))),
+    registered: agreedFlag(every('register_status')),
+    compliant: agreedFlag(compliances.flatMap((compliance) => values(compliance, 'status'))),
+    details: Object.fromEntries(inventory),
   }
 }
 
@@ -121,32 +128,4 @@ function values(element: XmlElement, name: string): string[] {
     .filter((child) => child.name === name)
     .map((child) => child.text.trim())
     .filter((text) => text !== '')
-}
-
-/** The one boolean that all texts agree on; nothing where there is none, or one is unreadable or contradicts. */
-function agreedBoolean(texts: readonly string[]): boolean | undefined {
-  const readings = new Set(texts.map(parseBoolean))
-  const [reading] = readings
-  return readings.size === 1 ? reading : undefined
-}
-
-function parseBoolean(text: string): boolean | undefined {
-  switch (text.toLowerCase()) {
-    case 'true':
-    case '1':
-      return true
-    case 'false':
-    case '0':
-      return false
-    default:
-      return undefined
-  }
-}
-
-function normaliseGuid(text: string): string {
-  return text.replace(/^\{(.*)\}$/, '$1').toLowerCase()
-}
-
-function normaliseMac(text: string): string {
-  return text.replace(/[:.\- ]/g, '').toUpperCase()
 }

@@ -21,7 +21,8 @@ export interface TokenSourceOptions {
   readonly clientId: string
   /** Resource URI; `/.default` is put behind it as it stands. */
   readonly audience: string
-  readonly certificate: ClientCertificate
+  /** The certificate, or where to get the one that is in use now. */
+  readonly certificate: ClientCertificate | (() => ClientCertificate)
   readonly outbound: Outbound
   readonly clock: Clock
   /** A second look at a new token; a fault makes it as good as none. */
@@ -61,8 +62,12 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 }
 
-async function acquireToken(options: TokenSourceOptions): Promise<Outcome<Lease<string>>> {
-  const { authorityUrl, clientId, audience, certificate, outbound, clock } = options
+/** Gets one token, remembering nothing. Never rejects; the faults are those of `TokenSource.get`. */
+export async function acquireToken(
+  options: Omit<TokenSourceOptions, 'onBackgroundFailure'>,
+): Promise<Outcome<Lease<string>>> {
+  const { authorityUrl, clientId, audience, outbound, clock } = options
+  const certificate = typeof options.certificate === 'function' ? options.certificate() : options.certificate
   const requestedAtMs = clock.nowMs()
   const valid = checkValidityPeriod(certificate, requestedAtMs)
   if (!valid.ok) return valid

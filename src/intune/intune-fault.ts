@@ -31,6 +31,9 @@ function classify(status: number): FaultCode {
     case 404:
     case 410:
       return 'intune_endpoint_gone'
+    // RFC 9110 section 15.5.9: the server gave up waiting, and the same request may be sent again.
+    case 408:
+      return 'intune_unavailable'
     case 429:
       return 'intune_throttled'
     default:
@@ -52,8 +55,11 @@ const Inner = z.object({
     .catch(undefined),
 })
 
-/** Support asks for the activity id, which stands in the middle of a sentence; gateways send HTML or nothing. */
-function parseFrontEndError(body: string): { activityId?: string; retryAfter?: string } {
+/**
+ * The activity id, which is what support asks for, and the time to wait, out of the error body of Intune's front ends:
+ * JSON inside a string of JSON, by itself or wrapped by Graph. Gateways send HTML or nothing, and that gives nothing.
+ */
+export function parseFrontEndError(body: string): { activityId?: string; retryAfter?: string } {
   try {
     const inner = Inner.parse(JSON.parse(Outer.parse(JSON.parse(body))))
     const activityId = /Activity ID: ([\w-]+)/.exec(inner.Message)?.[1]

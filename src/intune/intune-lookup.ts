@@ -1,127 +1,111 @@
-import type { Logger } from 'pino'
-import type { Clock } from '../clock.ts'
 import type { ComplianceLookup, Observation } from '../compliance/compliance-record.ts'
+import type { FetchNoncompliantList } from '../compliance/noncompliant-list.ts'
 import type { IntuneSettings } from '../config/settings.ts'
-import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
-import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
+import { faultCatalogue } from '../errors/catalogue.ts'
+import { type Fault, type Outcome, success } from '../errors/fault.ts'
+import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import type { ClientCertificate } from './client-certificate.ts'
-import { createComplianceQuery, isQueryable, type QueryableIdentifier } from './compliance-retrieval.ts'
-import { createDiscovery } from './discovery.ts'
-import { createTokenSource } from './entra-token.ts'
-import type { Outbound } from './outbound.ts'
-import { findMissingRole } from './token-role.ts'
+import { kindNotSupported } from './device-query.ts'
+import { firstListed, waysFor } from './dialect-choice.ts'
+import type { DriftCount } from './drift.ts'
+import { createNoncompliantListQuery } from './noncompliant-list.ts'
+import { createUpstream, type UpstreamOptions } from './upstream.ts'
 
-export interface IntuneLookupOptions {
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly outbound: Outbound
-}
+export type IntuneLookupOptions = Omit<UpstreamOptions, 'onBackgroundFailure'>
 
 /** Intune as the rest of the service sees it. */
 export interface IntuneLookup {
-  /** Asks Intune about one device, by Intune device id or MAC. */
+  /** Asks Intune about one device, in whichever dialect the tenant has for the kind of identifier. */
   readonly lookup: ComplianceLookup
   /** Gets the tokens and the address before the first device asks; a failure is logged and can be ignored. */
   warmUp(): Promise<Outcome<void>>
+  /** Asks for the list of all noncompliant devices, which Intune gives out once in four hours. */
+  readonly fetchNoncompliantList: FetchNoncompliantList
+  /** Whether the service that has the list is known and a token for it is there; spends nothing of the four hours. */
+  canFetchNoncompliantList(): Promise<boolean>
+  /** What was new about Microsoft's replies since the start. */
+  driftCounts(): readonly DriftCount[]
   /** Nothing is held open here; connections belong to the outbound that was given. */
   close(): Promise<void>
 }
 
-/** With these the host itself is in question, so discovery is asked whether the tenant has moved. */
-const HOST_IN_QUESTION: readonly FaultCode[] = [
-  'intune_endpoint_gone',
-  'name_not_resolved',
-  'connection_refused',
-  'connection_failed',
-]
-
 /**
  * What enters: one canonical identifier. What leaves: what Intune says about that device now, or a fault that names the
- * exchange it happened in. The way there: token for Graph, address of the service, token for Intune, query; the first
- * three are remembered. Nothing here waits for a caller's deadline: a late answer is still worth remembering.
+ * exchange it happened in. The way there: token for Graph, list of services, token for Intune, query, and with
+ * INTUNE_GRAPH_DETAILS the details; the first three are remembered. Nothing here waits for a caller's deadline: a late
+ * answer is still worth remembering.
  */
 export function createIntuneLookup(
   settings: IntuneSettings,
-  certificate: ClientCertificate,
-  { clock, logger, outbound }: IntuneLookupOptions,
+  certificate: ClientCertificate | (() => ClientCertificate),
+  options: IntuneLookupOptions,
 ): IntuneLookup {
-  const { authorityUrl, clientId, graphUrl, allowedHosts } = settings
-  const shared = { authorityUrl, clientId, certificate, outbound, clock }
-  const graphTokens = createTokenSource({
-    ...shared,
-    audience: graphUrl,
-    onBackgroundFailure: (fault) => logFault('token refresh failed', fault),
-  })
-  const intuneTokens = createTokenSource({
-    ...shared,
-    audience: settings.audience,
-    inspect: findMissingRole,
-    onBackgroundFailure: (fault) => logFault('token refresh failed', fault),
-  })
-  const discovery = createDiscovery('ComplianceRetrievalService', {
-    graphUrl,
-    allowedHosts,
-    graphTokens,
-    outbound,
-    clock,
-    onBackgroundFailure: (fault) => logFault('service discovery failed', fault),
-  })
-  const query = createComplianceQuery({ intuneTokens, outbound, clock })
+  const { api = 'auto', graphDetails = false } = settings
+  const upstream = createUpstream(settings, certificate, { ...options, onBackgroundFailure: logFault })
+  const { intuneTokens, directory, details } = upstream
+  const retrieval = directory.of('ComplianceRetrievalService')
+  const queryList = createNoncompliantListQuery({ ...options, intuneTokens })
 
-  async function ask(identifier: QueryableIdentifier): Promise<Outcome<Observation>> {
-    const endpoint = await discovery.endpoint()
-    if (!endpoint.ok) return endpoint
-    const askedAtMs = clock.nowMs()
-    const answer = await query(endpoint.value, identifier)
-    if (answer.ok || !isHostInQuestion(answer.fault)) return answer
-    const now = await discovery.rediscover(endpoint.value)
-    if (now.endpoint === endpoint.value) return now.verified ? readNotFound(answer.fault, askedAtMs) : answer
-    const second = await query(now.endpoint, identifier)
-    return second.ok ? second : readNotFound(second.fault, askedAtMs)
+  /** By the best way that is configured, has a query for the kind, and is listed for the tenant. */
+  async function ask(identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
+    const ways = waysFor(identifier.kind, api, graphDetails)
+    if (ways.length === 0) return kindNotSupported(identifier.kind, 'deviceId and mac work')
+    if (ways[0] === 'graph') return details.ask(identifier)
+    const listed = await directory.services()
+    if (!listed.ok) return listed
+    const way = firstListed(ways, listed.value)
+    if (way === undefined)
+      return kindNotSupported(identifier.kind, 'no service that the tenant lists takes it')
+    return upstream.ask[way](identifier)
   }
 
-  /**
-   * A 404 from the very address that discovery confirms is how some of Intune's front ends say "no such device". It
-   * is logged, because a wrong address looks the same.
-   */
-  function readNotFound(fault: Fault, askedAtMs: number): Outcome<Observation> {
-    if (fault.code !== 'intune_endpoint_gone' || fault.status !== 404) return { ok: false, fault }
-    const { host, requestId = '' } = fault
-    logger.warn({ hop: 'query', host, status: 404, requestId }, 'intune answered 404, read as not enrolled')
-    const observedAtMs = clock.nowMs()
-    return success({
-      record: { enrolled: false, complianceState: 'unknown', observedAtMs },
-      trace: { api: 'compliance-retrieval', status: 404, requestId, durationMs: observedAtMs - askedAtMs },
-    })
+  async function askWithDetails(identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
+    const answer = await ask(identifier)
+    if (!answer.ok || !graphDetails) return answer
+    if (answer.value.record.enrolled || identifier.origin !== 'certificateCn') {
+      return success(await details.complete(identifier, answer.value))
+    }
+    // A common name that is a GUID may be the Entra device id, which Intune's services do not take.
+    const deviceId = await details.resolveEntraId(identifier.value)
+    if (!deviceId.ok) return deviceId
+    if (deviceId.value === undefined) return answer
+    const translated = { ...identifier, value: deviceId.value }
+    const second = await ask(translated)
+    return second.ok ? success(await details.complete(translated, second.value)) : second
   }
 
   function logFault(message: string, fault: Fault): void {
     const { code, hop, host, status, requestId, retryAfterMs, message: detail } = fault
     const { remedy } = faultCatalogue[code]
-    logger.warn({ code, hop, host, status, requestId, retryAfterMs, detail, remedy }, message)
+    options.logger.warn({ code, hop, host, status, requestId, retryAfterMs, detail, remedy }, message)
   }
 
   return {
     async lookup(identifier) {
-      if (!isQueryable(identifier)) {
-        const message = `Intune cannot be asked by ${identifier.kind}; deviceId and mac work`
-        return failure('identifier_not_supported', message, { field: identifier.kind })
-      }
-      const answer = await ask(identifier)
-      if (!answer.ok) logFault('intune look-up failed', answer.fault)
+      const answer = await askWithDetails(identifier)
+      const { fault } = answer.ok ? {} : answer
+      if (fault && fault.code !== 'identifier_not_supported') logFault('intune look-up failed', fault)
       return answer
     },
     async warmUp() {
-      const endpoint = await discovery.endpoint()
-      const ready = endpoint.ok ? await intuneTokens.get() : endpoint
+      const listed = await directory.services()
+      const ready = listed.ok ? await intuneTokens.get() : listed
       if (ready.ok) return success(undefined)
       logFault('intune warm-up failed', ready.fault)
       return ready
     },
+    async fetchNoncompliantList() {
+      const endpoint = await retrieval.endpoint()
+      const answer = endpoint.ok ? await queryList(endpoint.value) : endpoint
+      if (!answer.ok) logFault('list of noncompliant devices failed', answer.fault)
+      return answer
+    },
+    async canFetchNoncompliantList() {
+      if (api === 'nac') return false
+      const endpoint = await retrieval.endpoint()
+      return endpoint.ok && (await intuneTokens.get()).ok
+    },
+    driftCounts: () => upstream.drift.counts(),
     async close() {},
   }
-}
-
-function isHostInQuestion(fault: Fault): boolean {
-  return fault.hop === 'query' && HOST_IN_QUESTION.includes(fault.code)
 }

@@ -79,3 +79,16 @@ function describeIssuer(socket: TLSSocket): string | undefined {
   const printable = name.replace(/[^\p{L}\p{N} .,:()&'*_-]/gu, '').slice(0, 120)
   return printable === '' ? undefined : `"${printable}"`
 }
+
+/**
+ * Authorities that Microsoft's hosts are known to present (Microsoft, "Azure Certificate Authority details" and "Azure
+ * TLS certificate changes"). Only for the wording of a message: what is trusted is decided by the trust store.
+ */
+const MICROSOFT_ISSUERS = /\b(DigiCert|Microsoft|GlobalSign|Entrust|Baltimore)\b/i
+
+/** What a certificate that is not trusted looks like to an operator, for the end of a sentence. */
+export function describePresentedIssuer(issuer: string | undefined): string {
+  if (issuer === undefined) return 'its issuer could not be read'
+  if (MICROSOFT_ISSUERS.test(issuer)) return `its issuer is ${issuer}`
+  return `its issuer is ${issuer}, no public authority that Microsoft uses: this looks like TLS inspection`
+}

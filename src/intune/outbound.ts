@@ -2,7 +2,7 @@ import { type Dispatcher, request as undiciRequest } from 'undici'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Fault, failure, type Hop, type Outcome, success } from '../errors/fault.ts'
 import { describeNetworkError, type Exchange } from './network-fault.ts'
-import { createDispatcher, type Route, readPresentedIssuer } from './outbound-tls.ts'
+import { createDispatcher, describePresentedIssuer, type Route, readPresentedIssuer } from './outbound-tls.ts'
 import { loadTrust } from './trust-roots.ts'
 
 /** How the service gets out. Nothing is read from the environment here. */
@@ -71,7 +71,7 @@ export function createOutbound(settings: OutboundSettings, clock: Clock = system
       const outcome = await exchangeOnce(dispatcher, clock, request, exchange)
       if (outcome.ok || outcome.fault.code !== 'tls_untrusted') return outcome
       const issuer = await readPresentedIssuer(route, request.url)
-      const message = `${outcome.fault.message}; ${issuer ? `its issuer is ${issuer}` : 'its issuer could not be read'}`
+      const message = `${outcome.fault.message}; ${describePresentedIssuer(issuer)}`
       return { ok: false, fault: { ...outcome.fault, message } }
     },
   })

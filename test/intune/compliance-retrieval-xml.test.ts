@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { parseComplianceReply } from '../../src/intune/compliance-retrieval-xml.ts'
-import { parseXml } from '../../src/intune/xml-tree.ts'
+import { parseXml } from '../../src/xml/xml-tree.ts'
 
 const id = 'ee9d3792-6859-4b71-93aa-56aba42581c5'
 const otherId = '3eeb9e62-0000-4000-8000-000000000001'

@@ -73,7 +73,10 @@ t.test('every refusal of Entra has its fault, with status, number and trace id',
     53003: 'entra_blocked_by_policy',
     90033: 'entra_unavailable',
     90055: 'entra_throttled',
-    7000215: 'entra_rejected',
+    7000215: 'entra_credential_missing',
+    7000216: 'entra_credential_missing',
+    7000218: 'entra_credential_missing',
+    7000222: 'entra_credential_missing',
     999999: 'entra_rejected',
   }
   const intune = await simulateIntune(t)

@@ -1,5 +1,4 @@
 import t, { type Test } from 'tap'
-import type { DeviceIdentifier } from '../../src/identity/device-identity.ts'
 import {
   byDeviceId,
   byMac,
@@ -102,13 +101,23 @@ t.test('warming up gets the tokens and the address and asks about nothing', asyn
 
 t.test('kinds that Intune cannot be asked by are refused without a request', async (t) => {
   const intune = await simulateIntune(t)
-  for (const kind of ['serialNumber', 'imei', 'meid', 'udid'] as const) {
-    const identifier: DeviceIdentifier = { kind, value: '1234567890', origin: kind, rank: 3 }
-    t.match(await intune.lookup(identifier), {
-      fault: { code: 'identifier_not_supported', message: /deviceId and mac work/, field: kind },
-    })
+  const cases = {
+    auto: ['serialNumber'],
+    'compliance-retrieval': ['serialNumber', 'imei', 'meid', 'udid'],
+    nac: ['serialNumber', 'deviceId'],
+  } as const
+  for (const api of ['auto', 'compliance-retrieval', 'nac'] as const) {
+    const { lookup } = intune.again({ settings: { api } })
+    for (const kind of cases[api]) {
+      t.match(
+        await lookup({ kind, value: '1234567890', origin: 'serialNumber', rank: 3 }),
+        { fault: { code: 'identifier_not_supported', field: kind } },
+        `${kind} with INTUNE_API=${api}`,
+      )
+    }
   }
-  t.equal(intune.sent.length, 0)
+  t.equal(intune.sent.length, 0, 'nothing was sent')
+  t.same(intune.logged, [], 'and nothing was logged')
 })
 
 /** Intune's error body, with the retry time inside the inner document. */

@@ -15,7 +15,7 @@ import {
 } from '../../src/certificates/certificate-authority.ts'
 import { createOutbound, type HttpRequest, type ProxySettings } from '../../src/intune/outbound.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
-import { waitUntil } from './simulated-intune.ts'
+import { byDeviceId, compliantId, simulateIntune, waitUntil } from './simulated-intune.ts'
 
 const authority = await createCertificateAuthority({ commonName: 'Contoso <TLS> inspection\nroot' })
 const server = await issueServerCertificate(authority, { commonName: 'loopback', ipAddresses: ['127.0.0.1'] })
@@ -320,3 +320,53 @@ t.test('trust roots and a proxy that cannot be used are said before anything is 
     t.notMatch(created, { fault: { message: /secret/ } })
   }
 })
+
+t.test(
+  'an issuer that is no authority of Microsoft is called TLS inspection, a known one is not',
+  async (t) => {
+    const origin = await serve(t, () => {})
+    const intercepted = await outboundFor(t, { trusted: false }).send(get(origin))
+    t.match(intercepted, {
+      fault: { message: /Contoso TLS inspection.*no public authority.*TLS inspection$/ },
+    })
+    const known = await createCertificateAuthority({ commonName: 'DigiCert Global Root G2' })
+    const { privateKeyPem, certificatePem } = await issueServerCertificate(known, {
+      commonName: 'loopback',
+      ipAddresses: ['127.0.0.1'],
+    })
+    const outdated = await serve(t, () => {}, { key: privateKeyPem, cert: certificatePem })
+    const outcome = await outboundFor(t, { trusted: false }).send(get(outdated))
+    t.match(outcome, {
+      fault: { code: 'tls_untrusted', message: /its issuer is "DigiCert Global Root G2"$/ },
+    })
+  },
+)
+
+t.test(
+  'a whole look-up goes through a proxy that asks for a password, and names what it cannot reach',
+  async (t) => {
+    const intune = await simulateIntune(t)
+    const { host } = new URL(intune.simulator.origin)
+    const caFile = join(t.testdir({ 'ca.pem': intune.simulator.caCertificatePem }), 'ca.pem')
+    const through = async (status: number, credentials: string) => {
+      const { asked, host: proxyHost } = await proxyWith(t, status)
+      const httpsProxy = `http://${credentials}${proxyHost}`
+      const created = createOutbound({ caFile, proxy: { httpsProxy } }, intune.clock)
+      if (!created.ok) throw new Error(created.fault.message)
+      t.teardown(() => created.value.close())
+      const answer = await intune.again({ outbound: created.value }).lookup(byDeviceId(compliantId))
+      return { asked, answer }
+    }
+    const open = await through(200, '')
+    t.match(open.answer, { ok: true, value: { record: { complianceState: 'compliant' } } })
+    t.same(new Set(open.asked.map(({ target }) => target)), new Set([host]), 'every request had a tunnel')
+    t.ok(open.asked.every(({ authorization }) => authorization === undefined))
+    const authenticated = await through(200, 'nac:p%40ss@')
+    t.match(authenticated.answer, { ok: true })
+    const basic = `Basic ${Buffer.from('nac:p@ss').toString('base64')}`
+    t.ok(authenticated.asked.every(({ authorization }) => authorization === basic))
+    const refused = await through(407, 'nac:wrong@')
+    t.match(refused.answer, { fault: { code: 'proxy_refused', hop: 'token', host } })
+    t.notMatch(JSON.stringify(refused.answer) + intune.logged.join(''), /wrong/, 'the password is not told')
+  },
+)

@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import type { Clock } from '../../src/clock.ts'
 import type { IntuneSettings } from '../../src/config/settings.ts'
+import type { Fault } from '../../src/errors/fault.ts'
 import type { DeviceIdentifier } from '../../src/identity/device-identity.ts'
 import { type ClientCertificate, loadClientCertificate } from '../../src/intune/client-certificate.ts'
 import { createIntuneLookup, type IntuneLookup } from '../../src/intune/intune-lookup.ts'
@@ -20,9 +21,11 @@ export const compliantMac = '005056A4895A'
 /** What a test changes of the ordinary set-up. */
 export interface Difference {
   readonly settings?: Partial<IntuneSettings>
-  readonly certificate?: ClientCertificate
+  readonly certificate?: ClientCertificate | (() => ClientCertificate)
   readonly clock?: Clock
   readonly trusted?: boolean
+  readonly outbound?: Outbound
+  readonly onDetailsFailure?: (fault: Fault) => void
 }
 
 /** A look-up against a running simulator, with everything that it sent and logged. */
@@ -101,12 +104,17 @@ export async function simulateIntune(t: Test, difference: Difference = {}): Prom
   const logged: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line: string) => void logged.push(line) })
   const again = (other: Difference = {}) =>
-    createIntuneLookup({ ...settings, ...other.settings }, other.certificate ?? certificate, {
-      clock: other.clock ?? clock,
-      logger,
-      outbound,
-    })
-  const certificate = difference.certificate ?? loaded.value
+    createIntuneLookup(
+      { ...settings, ...other.settings },
+      other.certificate ?? difference.certificate ?? certificate,
+      {
+        clock: other.clock ?? clock,
+        logger,
+        outbound: other.outbound ?? outbound,
+        ...(other.onDetailsFailure && { onDetailsFailure: other.onDetailsFailure }),
+      },
+    )
+  const certificate = loaded.value
   const { lookup, warmUp } = again()
   return { simulator, clock, settings, certificate, outbound, sent, logged, lookup, warmUp, again }
 }

@@ -1,0 +1,198 @@
+import type { DeviceDetails } from '../compliance/compliance-record.ts'
+import { failure, type Outcome, success } from '../errors/fault.ts'
+import type { DeviceIdentifier } from '../identity/device-identity.ts'
+import { type ComplianceFacts, chooseWorst, judgeFlags, NOT_ENROLLED } from './compliance-facts.ts'
+import { ignoreDrift, type NoteDrift } from './drift.ts'
+import {
+  agreedFlag,
+  isNilGuid,
+  normaliseMac,
+  parseFlag,
+  parseGuid,
+  parseText,
+  parseWireDate,
+} from './wire-values.ts'
+
+/**
+ * The fields of a NAC 1.x reply (Microsoft Intune, "Network access control integration", data shared with NAC partners;
+ * spelling from replies that partners published).
+ */
+const FIELDS = [
+  'azureDeviceId',
+  'complianceState',
+  'deviceOwner',
+  'imei',
+  'isManaged',
+  'lastContactTimeUtc',
+  'macAddress',
+  'manufacturer',
+  'meid',
+  'model',
+  'osVersion',
+  'serialNumber',
+  'udid',
+] as const
+type Field = (typeof FIELDS)[number]
+
+const spellings = new Map(FIELDS.map((field) => [field.toLowerCase(), field]))
+
+/** One device of a reply: every value that was sent for a field, whatever the case of its name. */
+type Device = Readonly<Partial<Record<Field, readonly unknown[]>>>
+
+/** Which field echoes a kind of question, and how two spellings of the same id become equal. */
+const ECHOES: Partial<Record<DeviceIdentifier['kind'], readonly [Field, (text: string) => string]>> = {
+  mac: ['macAddress', normaliseMac],
+  // The 15th digit is a check digit and the 16-digit form has none: the first 14 name the device.
+  imei: ['imei', (text) => text.replace(/\D/g, '').slice(0, 14)],
+  meid: ['meid', (text) => normaliseMac(text).slice(0, 14)],
+  udid: ['udid', normaliseMac],
+}
+
+/**
+ * Reads a reply of the NAC 1.x service about one device: a flat JSON object, or tolerantly an array of them or
+ * `{"value": […]}`. `complianceState` and `isManaged` are flags; "unknown" shows only in an all-zero `azureDeviceId`,
+ * which a device has while it enrols. Strict in meaning as the XML dialects are: an answer about another device is
+ * `intune_reply_mismatch`, what cannot be understood is `intune_reply_malformed`, never a verdict.
+ */
+export function parseNacReply(
+  body: string,
+  asked: Pick<DeviceIdentifier, 'kind' | 'value'>,
+  note: NoteDrift = ignoreDrift,
+): Outcome<ComplianceFacts> {
+  const objects = findObjects(parseJson(body), note)
+  if (!objects) return malformed('Intune answered with something that is not a NAC device')
+  const devices = objects.map((object) => readDevice(object, note))
+  if (devices.length === 0) return success(NOT_ENROLLED)
+
+  const about = devices.filter((device) => echo(device, asked) === 'same')
+  const silent = devices.filter((device) => echo(device, asked) === 'none')
+  const candidates = about.length > 0 ? about : silent
+  if (candidates.length === 0) {
+    return failure('intune_reply_mismatch', 'Intune answered about another device than the one asked for')
+  }
+  if (about.length === 0 && silent.length < devices.length) {
+    return failure('intune_reply_mismatch', 'Intune answered about other devices than the one asked for')
+  }
+  const facts = candidates.map((device) => readFacts(device, note))
+  const readable = facts.filter((fact) => fact !== undefined)
+  if (readable.length < facts.length) return malformed('Intune sent a device without a readable isManaged')
+  return success(chooseWorst(readable))
+}
+
+function malformed(message: string) {
+  return failure('intune_reply_malformed', message)
+}
+
+function parseJson(body: string): unknown {
+  try {
+    // A byte order mark in front is .NET's habit.
+    return JSON.parse(body.replace(/^\uFEFF/, ''))
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The devices of a reply; nothing where it is no reply of this service. */
+function findObjects(reply: unknown, note: NoteDrift): readonly Record<string, unknown>[] | undefined {
+  if (isObject(reply)) {
+    const value = Object.entries(reply).find(([key]) => key.toLowerCase() === 'value')?.[1]
+    if (!Array.isArray(value)) return [reply]
+    note('shape', 'value')
+    return value.every(isObject) ? value : undefined
+  }
+  if (!Array.isArray(reply) || !reply.every(isObject)) return undefined
+  note('shape', 'array')
+  return reply
+}
+
+function readDevice(object: Record<string, unknown>, note: NoteDrift): Device {
+  const device: Partial<Record<Field, unknown[]>> = {}
+  for (const [key, value] of Object.entries(object)) {
+    const field = spellings.get(key.toLowerCase())
+    if (field === undefined) {
+      note('field', key)
+      continue
+    }
+    if (key !== field) note('casing', key)
+    if (value !== null && value !== '') device[field] = [...(device[field] ?? []), value]
+  }
+  for (const field of ['isManaged', 'complianceState'] as const) {
+    for (const value of device[field] ?? []) if (typeof value !== 'boolean') noteFlag(field, value, note)
+  }
+  return device
+}
+
+function noteFlag(field: Field, value: unknown, note: NoteDrift): void {
+  const isSpeltTrueOrFalse = typeof value === 'string' && value.length > 1 && parseFlag(value) !== undefined
+  note(
+    isSpeltTrueOrFalse ? 'casing' : 'value',
+    field,
+    typeof value === 'object' ? typeof value : String(value),
+  )
+}
+
+function readFacts(device: Device, note: NoteDrift): ComplianceFacts | undefined {
+  const managed = agreedFlag(device.isManaged ?? [])
+  if (managed === undefined) return undefined
+  const facts = judgeFlags(managed, agreedFlag(device.complianceState ?? []))
+  const mac = normaliseMac(String(device.macAddress?.[0] ?? ''))
+  const macs = /^[0-9A-F]{12}$/.test(mac) ? { macs: [mac] } : {}
+  if (!facts.enrolled) return { ...facts, ...macs }
+  const details = readDetails(device, note)
+  const entraId = device.azureDeviceId?.[0]
+  const enrolling = entraId !== undefined && isNilGuid(String(entraId).trim())
+  return {
+    ...facts,
+    // Enrolling, not joined yet, so not evaluated: its flag says nothing, whichever way it stands.
+    ...(enrolling && { complianceState: 'unknown' as const }),
+    ...macs,
+    ...(Object.keys(details).length > 0 && { details }),
+  }
+}
+
+function readDetails(device: Device, note: NoteDrift): DeviceDetails {
+  const text = (field: Field) => parseText(device[field]?.[0])
+  const entraDeviceId = parseGuid(device.azureDeviceId?.[0])
+  const owner = text('deviceOwner')?.toLowerCase()
+  const ownership = owner === undefined ? undefined : OWNERSHIP[owner]
+  if (owner !== undefined && !Object.hasOwn(OWNERSHIP, owner)) note('value', 'deviceOwner', owner)
+  const details = {
+    manufacturer: text('manufacturer'),
+    model: text('model'),
+    osVersion: text('osVersion'),
+    serialNumber: text('serialNumber'),
+    imei: text('imei'),
+    meid: text('meid'),
+    udid: text('udid'),
+    entraDeviceId: entraDeviceId && !isNilGuid(entraDeviceId) ? entraDeviceId : undefined,
+    ownership,
+    lastSyncMs: readLastContact(text('lastContactTimeUtc'), note),
+  }
+  return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined))
+}
+
+const OWNERSHIP: Readonly<Record<string, DeviceDetails['ownership']>> = {
+  personal: 'personal',
+  corporate: 'corporate',
+  company: 'corporate',
+  unknown: undefined,
+}
+
+function readLastContact(text: string | undefined, note: NoteDrift): number | undefined {
+  if (text === undefined) return undefined
+  const date = parseWireDate(text)
+  if (date?.form !== 'us') note('date', 'lastContactTimeUtc', text)
+  return date?.atMs
+}
+
+/** Whether the device names the id that was asked for; an id that is not sent back is no contradiction. */
+function echo(device: Device, asked: Pick<DeviceIdentifier, 'kind' | 'value'>): 'same' | 'other' | 'none' {
+  const [field, normalise] = ECHOES[asked.kind] ?? []
+  const echoed = field && device[field]
+  if (!echoed || !normalise) return 'none'
+  return echoed.every((value) => normalise(String(value)) === normalise(asked.value)) ? 'same' : 'other'
+}

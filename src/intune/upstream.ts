@@ -1,0 +1,115 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../clock.ts'
+import type { IntuneSettings } from '../config/settings.ts'
+import type { Fault } from '../errors/fault.ts'
+import { type AskDevice, createAskIfThere, createAskService, createAskWithSpare } from './ask-service.ts'
+import type { ClientCertificate } from './client-certificate.ts'
+import { createComplianceQuery } from './compliance-retrieval.ts'
+import { createDeviceDetails, type DeviceDetailsSource } from './device-details.ts'
+import type { DeviceQuery } from './device-query.ts'
+import { servicesFor, type Way } from './dialect-choice.ts'
+import { createServiceDirectory, type ServiceDirectory, type ServiceName } from './discovery.ts'
+import { createDriftSentinel, type Drift, type DriftSentinel } from './drift.ts'
+import { createTokenSource, type TokenSource } from './entra-token.ts'
+import { createGraphDevices } from './graph-devices.ts'
+import { createNacQuery } from './nac.ts'
+import type { Outbound } from './outbound.ts'
+import { createServiceProbe } from './service-probe.ts'
+import { findMissingRole } from './token-role.ts'
+
+/** How long an answer of Intune may be held up for its details, unless the composition root says otherwise. */
+const DETAILS_LIMIT_MS = 500
+
+export interface UpstreamOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly outbound: Outbound
+  /** How long an answer may be held up for its details from Graph; 500 ms unless given. */
+  readonly detailsLimitMs?: number
+  /** Called for everything new that is met on the wire. */
+  readonly onDrift?: (drift: Drift) => void
+  /** Called when details could not be had from Graph; the answer of Intune stood without them. */
+  readonly onDetailsFailure?: (fault: Fault) => void
+  /** Told about failures behind the scenes that no caller sees. */
+  readonly onBackgroundFailure: (message: string, fault: Fault) => void
+}
+
+/** Everything of Microsoft's that a look-up needs. */
+export interface Upstream {
+  readonly intuneTokens: TokenSource
+  readonly directory: ServiceDirectory
+  readonly ask: Readonly<Record<Way, AskDevice>>
+  readonly details: DeviceDetailsSource
+  readonly drift: DriftSentinel
+}
+
+/** Joins tokens, discovery and the dialects for one tenant. Nothing is sent yet. */
+export function createUpstream(
+  settings: IntuneSettings,
+  certificate: ClientCertificate | (() => ClientCertificate),
+  { clock, logger, outbound, onBackgroundFailure, ...options }: UpstreamOptions,
+): Upstream {
+  const { authorityUrl, clientId, graphUrl, allowedHosts, audience, api = 'auto' } = settings
+  const drift = createDriftSentinel({
+    clock,
+    onDrift: options.onDrift,
+    onSample: (seen, sample) => logger.warn({ ...seen, sample }, 'microsoft sent something new'),
+  })
+  const failed = (message: string) => (fault: Fault) => onBackgroundFailure(message, fault)
+  const entra = { authorityUrl, clientId, certificate, outbound, clock }
+  const onRefreshFailure = failed('token refresh failed')
+  const graphTokens = createTokenSource({
+    ...entra,
+    audience: graphUrl,
+    onBackgroundFailure: onRefreshFailure,
+  })
+  const intuneTokens = createTokenSource({
+    ...entra,
+    audience,
+    inspect: findMissingRole,
+    onBackgroundFailure: onRefreshFailure,
+  })
+  const graph = { graphUrl, graphTokens, outbound, clock }
+  const directory = createServiceDirectory(servicesFor(api), {
+    ...graph,
+    allowedHosts,
+    note: drift.noteFor('discovery'),
+    onBackgroundFailure: failed('service discovery failed'),
+  })
+  const details = createDeviceDetails({
+    find: createGraphDevices({ ...graph, note: drift.noteFor('graph') }),
+    clock,
+    limitMs: options.detailsLimitMs ?? DETAILS_LIMIT_MS,
+    onFailure(fault, isRepeated) {
+      if (!isRepeated) onBackgroundFailure('no details from graph', fault)
+      options.onDetailsFailure?.(fault)
+    },
+  })
+
+  const intune = { intuneTokens, outbound, clock }
+  const retrieval = createComplianceQuery({ ...intune, note: drift.noteFor('compliance-retrieval') })
+  const nac = createNacQuery({
+    ...intune,
+    noteJson: drift.noteFor('nac'),
+    noteXml: drift.noteFor('nac-ise-v2'),
+  })
+  const probes = { nac: createServiceProbe(2, intune), 'compliance-retrieval': createServiceProbe(3, intune) }
+  const service = (api: 'nac' | 'compliance-retrieval', name: ServiceName, query: DeviceQuery) => {
+    const discovery = directory.of(name)
+    const ask = createAskService({ api, discovery, query, probe: probes[api], clock, logger })
+    return { discovery, ask }
+  }
+  const askNac = createAskWithSpare(
+    service('nac', 'NACAPIService', nac),
+    service('nac', 'NACAPIServiceBackup', nac),
+  )
+  const askNacIfThere = createAskIfThere(askNac, clock)
+  const ask: Record<Way, AskDevice> = {
+    'compliance-retrieval': service('compliance-retrieval', 'ComplianceRetrievalService', retrieval).ask,
+    // Without another way to the device, a service that is gone has to be an error.
+    nac: (identifier) =>
+      api === 'nac' || identifier.kind === 'mac' ? askNac(identifier) : askNacIfThere(identifier),
+    graph: details.ask,
+  }
+  return { intuneTokens, directory, ask, details, drift }
+}
