@@ -1,15 +1,78 @@
-import { type Command, exitCodes, parseCommandLine } from './command.ts'
+import { defaultPolicyText } from '../policy/default-policy.ts'
+import type { ParsedPolicy } from '../policy/policy-file.ts'
+import { loadPolicy } from '../policy/site-policy.ts'
+import {
+  type Command,
+  type CommandContext,
+  type ExitCode,
+  exitCodes,
+  parseCommandLine,
+  WrongUse,
+} from './command.ts'
 import { configured } from './configured.ts'
+import { formatTable } from './table.ts'
 
-/** `intune-nac config`: checks the environment and prints the settings as JSON; secrets only as set or not set. */
+/**
+ * `intune-nac config`: checks the environment and prints the settings as JSON; secrets only as set or not set.
+ * `--policy FILE` checks one policy file and prints its rules; `--print-default-policy` prints the built-in one.
+ */
 export const config: Command = async (args, context) => {
-  parseCommandLine(args, {})
+  const { values, positionals } = parseCommandLine(args, {
+    policy: { type: 'string' },
+    'print-default-policy': { type: 'boolean', default: false },
+  })
+  if (positionals.length > 0) throw new WrongUse('takes options only: --policy FILE, --print-default-policy')
+  if (values['print-default-policy']) {
+    context.out(defaultPolicyText.trimEnd())
+    return exitCodes.fine
+  }
+  if (values.policy !== undefined) return checkPolicy(values.policy, context)
   const loaded = configured(context)
   if (!loaded) return exitCodes.wrongConfiguration
+  const { policyFile } = loaded.settings
+  if (policyFile !== undefined && !readPolicy(policyFile, context)) return exitCodes.wrongConfiguration
   const secrets = {
     privateKeyPassphrase: loaded.secrets.privateKeyPassphrase === undefined ? '(not set)' : '(set)',
   }
   context.out(JSON.stringify({ ...loaded.settings, secrets }, null, 2))
   for (const notice of loaded.notices) context.err(`note: ${notice}`)
   return exitCodes.fine
+}
+
+function checkPolicy(file: string, context: CommandContext): ExitCode {
+  const policy = readPolicy(file, context)
+  if (!policy) return exitCodes.wrongConfiguration
+  const { rules, profiles } = policy.definition
+  const rows = rules.map(({ name, when, effect }, index) => [
+    String(index + 1),
+    name,
+    presentConditions(when),
+    effect.decision ?? `at most ${effect.atMost}`,
+    effect.profile ?? '-',
+  ])
+  if (rows.length > 0) context.out(formatTable(['', 'rule', 'when', 'decision', 'profile'], rows))
+  const counts = `${count(rules.length, 'rule')} and ${count(profiles.length, 'profile')}`
+  context.out(`${file} is fine: ${counts}; the built-in rules apply below them.`)
+  return exitCodes.fine
+}
+
+/** The policy, or undefined after every problem was printed to standard error; warnings are printed too. */
+function readPolicy(file: string, context: CommandContext): ParsedPolicy | undefined {
+  const policy = loadPolicy(file)
+  if (!policy.ok) {
+    context.err(policy.fault.message)
+    return undefined
+  }
+  for (const warning of policy.value.warnings) context.err(`warning: ${warning}`)
+  return policy.value
+}
+
+function presentConditions(when: object): string {
+  const conditions = Object.entries(when).filter(([, value]) => value !== undefined)
+  if (conditions.length === 0) return 'always'
+  return conditions.map(([name, value]) => `${name}: ${[value].flat().join(' or ')}`).join(', ')
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

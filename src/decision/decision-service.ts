@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { CacheAnswer, ComplianceCache } from '../compliance/compliance-cache.ts'
-import type { UpstreamTrace } from '../compliance/compliance-record.ts'
+import type { ComplianceRecord, UpstreamTrace } from '../compliance/compliance-record.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import type { DeviceIdentifier, DeviceIdentity } from '../identity/device-identity.ts'
 import type { Decide, DecisionRequest } from './decide.ts'
-import type { Decision, DecisionReason, FactSource } from './decision.ts'
-import { type Policy, reasonFor, remediationFor } from './policy.ts'
+import type { AttributeProfile, Decision, DecisionReason, FactSource, Remediation } from './decision.ts'
+import { type Policy, type PolicyFacts, reasonFor, type Verdict } from './policy.ts'
 
 /** What a decision is told to the log with: the decision, who asked, and how it came about. */
 export interface DecisionRecord {
@@ -17,6 +17,8 @@ export interface DecisionRecord {
   readonly skippedKinds: readonly string[]
   /** True where a lower rank is known to name another device than the one that decided. */
   readonly rankConflict: boolean
+  /** What policy judged; `explain` of the policy says which rules it passed on the way. */
+  readonly facts?: PolicyFacts
   readonly answer?: CacheAnswer
   readonly trace?: UpstreamTrace
 }
@@ -56,7 +58,7 @@ export function createDecide(parts: DecisionServiceParts): Decide {
     const asked = await askBestRank(parts, request, startedMs)
     if (!asked.ok) return asked
     const { answer, identifier } = asked.value
-    const reason = answer.known ? reasonFor(answer.record) : 'intune_unavailable'
+    const reason = answer.known ? reasonFor(answer.record, parts.clock.nowMs()) : 'intune_unavailable'
     return success(conclude(parts, request, startedMs, { ...asked.value, reason, by: identifier }))
   }
 }
@@ -102,36 +104,83 @@ function conclude(
   startedMs: number,
   { reason, by, answer, skippedKinds = [] }: Conclusion,
 ): Decision {
-  const verdict = parts.policy[reason]
+  const { identity } = request
   const known = answer?.known ? answer : undefined
-  const action = verdict.remediationAction
+  const rankConflict = known !== undefined && namesAnotherDevice(parts.cache, identity, known.record.deviceId)
+  const facts: PolicyFacts = {
+    reason,
+    request,
+    matchedBy: by?.kind ?? (identity.randomizedMac === undefined ? 'none' : 'mac'),
+    rank: by?.rank ?? 4,
+    rankConflict,
+    stale: known?.verdict === 'last_known',
+    ageMs: known?.ageMs ?? 0,
+    nowMs: parts.clock.nowMs(),
+    ...(known && { record: known.record }),
+  }
+  const verdict = parts.policy.decide(facts)
+  const decisionId = randomUUID()
+  const device = by?.value ?? identity.randomizedMac ?? ''
+  const remediation = remediationOf(verdict, parts.portalUrl)
+  const profile = profileOf(verdict, { decisionId, device, reason, remediation })
   const decision: Decision = {
-    decisionId: randomUUID(),
+    decisionId,
     outcome: verdict.outcome,
     reason,
+    ...(verdict.reasonText !== undefined && { reasonText: verdict.reasonText }),
     complianceState: known?.record.complianceState ?? 'unknown',
     enrolled: known?.record.enrolled ?? false,
-    matchedBy: by?.kind ?? (request.identity.randomizedMac === undefined ? 'none' : 'mac'),
-    device: by?.value ?? request.identity.randomizedMac ?? '',
+    matchedBy: facts.matchedBy,
+    device,
     source: sourceOf(answer),
     ...(known && { observedAtMs: known.record.observedAtMs }),
-    ageMs: known?.ageMs ?? 0,
-    stale: known?.verdict === 'last_known',
+    ageMs: facts.ageMs,
+    stale: facts.stale,
     expiresInMs: known && known.verdict !== 'last_known' ? known.freshForMs : parts.retryAfterMs,
-    ...(action && { remediation: remediationFor(action, parts.portalUrl) }),
+    ...(remediation && { remediation }),
+    rule: verdict.rule,
+    ...(profile && { profile }),
+    ...(known && inventoryOf(known.record)),
     ...(answer && !answer.known && { faultCode: answer.fault.code }),
   }
   parts.record({
     decision,
     request,
-    totalMs: parts.clock.nowMs() - startedMs,
+    totalMs: facts.nowMs - startedMs,
     skippedKinds,
-    rankConflict:
-      known !== undefined && namesAnotherDevice(parts.cache, request.identity, known.record.deviceId),
+    rankConflict,
+    facts,
     ...(answer && { answer }),
     ...(known?.trace && { trace: known.trace }),
   })
   return decision
+}
+
+function remediationOf({ remediation }: Verdict, portalUrl: string): Remediation | undefined {
+  if (!remediation) return undefined
+  return { action: remediation.action, url: remediation.url ?? portalUrl, message: remediation.message }
+}
+
+function profileOf(
+  { profile, reasonText }: Verdict,
+  shown: {
+    readonly decisionId: string
+    readonly device: string
+    readonly reason: DecisionReason
+    readonly remediation: Remediation | undefined
+  },
+): AttributeProfile | undefined {
+  return profile?.fill(() => ({
+    decisionId: shown.decisionId,
+    device: shown.device,
+    reason: reasonText ?? shown.reason,
+    message: shown.remediation?.message ?? '',
+    url: shown.remediation?.url ?? '',
+  }))
+}
+
+function inventoryOf({ deviceId, macs, details }: ComplianceRecord): Partial<Decision> {
+  return { ...(deviceId && { deviceId }), ...(macs && { macs }), ...(details && { details }) }
 }
 
 function sourceOf(answer: CacheAnswer | undefined): FactSource {

@@ -1,6 +1,8 @@
-import type { ComplianceState } from '../compliance/compliance-record.ts'
+import type { ComplianceState, DeviceDetails } from '../compliance/compliance-record.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import type { IdentifierKind } from '../identity/device-identity.ts'
+
+export type { DeviceDetails } from '../compliance/compliance-record.ts'
 
 /** What the network is told. `fail` means "could not decide, and policy wants the caller to know": HTTP 503. */
 export type DecisionOutcome = 'allow' | 'deny' | 'remediate' | 'fail'
@@ -32,6 +34,8 @@ export interface Decision {
   readonly decisionId: string
   readonly outcome: DecisionOutcome
   readonly reason: DecisionReason
+  /** Why, in the words of the site's policy; absent where it has none of its own. */
+  readonly reasonText?: string
   readonly complianceState: ComplianceState
   readonly enrolled: boolean
   /** The kind of identifier that decided, or `none`. */
@@ -50,6 +54,12 @@ export interface Decision {
   readonly rule?: string
   /** What a RADIUS reply carries; absent where the rule names no profile. */
   readonly profile?: AttributeProfile
+  /** The Intune device id, lower case, where Intune named one. */
+  readonly deviceId?: string
+  /** The MAC addresses that Intune named, 12 upper-case hex digits each. */
+  readonly macs?: readonly string[]
+  /** Inventory of the device, as far as the API in use sends it. */
+  readonly details?: DeviceDetails
   /** Why it could not be determined; only with reason `intune_unavailable`. */
   readonly faultCode?: FaultCode
 }

@@ -1,49 +1,74 @@
 import type { ComplianceRecord } from '../compliance/compliance-record.ts'
-import type { DecisionOutcome, DecisionReason, Remediation, RemediationAction } from './decision.ts'
+import type { IdentifierKind } from '../identity/device-identity.ts'
+import type { DecisionRequest } from './decide.ts'
+import type { DecisionOutcome, DecisionReason, RemediationAction } from './decision.ts'
+import type { ProfileTemplate } from './policy-profile.ts'
 
-/** What is done about one reason. */
+/** Everything that a rule may look at: the row of the fact table, who asks from where, and how good the fact is. */
+export interface PolicyFacts {
+  readonly reason: DecisionReason
+  readonly request: Pick<DecisionRequest, 'frontend' | 'client' | 'context'>
+  /** The kind of identifier that decided. */
+  readonly matchedBy: IdentifierKind | 'none'
+  /** Rank of that identifier, 1 best; a randomised MAC has the rank of a MAC. */
+  readonly rank: 1 | 2 | 3 | 4
+  /** True where a lower rank is known to name another device. */
+  readonly rankConflict: boolean
+  readonly stale: boolean
+  readonly ageMs: number
+  readonly nowMs: number
+  /** What Intune said; absent where nothing is known. */
+  readonly record?: ComplianceRecord
+}
+
+/** What policy makes of the facts. Verdicts are made when a policy is compiled, not per request. */
 export interface Verdict {
   readonly outcome: DecisionOutcome
-  readonly remediationAction?: RemediationAction
+  /** Name of the rule that fired. */
+  readonly rule: string
+  /** Why, in the words of the site; absent where the reason code has to do. */
+  readonly reasonText?: string
+  readonly remediation?: RemediationTemplate
+  readonly profile?: ProfileTemplate
 }
 
-/** One verdict for every reason: total by construction, so no fact can fall through. */
-export type Policy = Readonly<Record<DecisionReason, Verdict>>
-
-/** The built-in decision table. An outage denies: letting strangers in has to be somebody's explicit choice. */
-export const defaultPolicy: Policy = {
-  compliant: { outcome: 'allow' },
-  noncompliant: { outcome: 'remediate', remediationAction: 'fix_compliance' },
-  in_grace_period: { outcome: 'allow', remediationAction: 'fix_compliance' },
-  not_evaluated: { outcome: 'remediate', remediationAction: 'wait_for_evaluation' },
-  not_enrolled: { outcome: 'remediate', remediationAction: 'enroll' },
-  randomized_mac: { outcome: 'remediate', remediationAction: 'use_device_mac' },
-  identifier_conflict: { outcome: 'deny', remediationAction: 'contact_support' },
-  intune_unavailable: { outcome: 'deny' },
+/** What the user has to do. The address is the portal of the cloud where the site names none. */
+export interface RemediationTemplate {
+  readonly action: RemediationAction
+  readonly message: string
+  readonly url?: string
 }
 
-/** Names the row of the decision table that a record falls into. Pure; anything not vouched for is not compliant. */
-export function reasonFor(record: ComplianceRecord): DecisionReason {
+/** How one rule fared against the facts of one request. */
+export interface RuleStep {
+  readonly rule: string
+  /** fired: it decided. capped: it limits whatever a later rule says. passed_over: it does not apply. */
+  readonly result: 'fired' | 'capped' | 'passed_over'
+  /** The conditions that did not hold, each in a sentence; empty unless passed over. */
+  readonly unmet: readonly string[]
+}
+
+/** A compiled policy: total, so every fact gets a verdict. Pure. */
+export interface Policy {
+  decide(facts: PolicyFacts): Verdict
+  /** The rules in their order up to the one that fired: the same answer as `decide`, with the way to it. */
+  explain(facts: PolicyFacts): readonly RuleStep[]
+}
+
+/**
+ * Names the row of the fact table that a record falls into. Pure; anything not vouched for is not compliant.
+ * A noncompliant device counts as in its grace period until the moment that Graph named.
+ */
+export function reasonFor(record: ComplianceRecord, nowMs: number): DecisionReason {
   if (!record.enrolled) return 'not_enrolled'
   switch (record.complianceState) {
     case 'compliant':
       return 'compliant'
     case 'noncompliant':
-      return 'noncompliant'
+      return record.gracePeriodEndsMs !== undefined && record.gracePeriodEndsMs > nowMs
+        ? 'in_grace_period'
+        : 'noncompliant'
     default:
       return 'not_evaluated'
   }
-}
-
-const messages: Readonly<Record<RemediationAction, string>> = {
-  fix_compliance: 'Open Company Portal, fix what it lists, then try again.',
-  wait_for_evaluation: 'Your device is enrolled but not checked yet. Wait a few minutes, then try again.',
-  enroll: 'Enrol your device with Company Portal, then try again.',
-  use_device_mac: 'Turn off the private (randomised) Wi-Fi address for this network, then try again.',
-  contact_support: 'Your device presents contradicting identities. Contact your IT support.',
-}
-
-/** The text and address to show a user for an action; `portalUrl` is the cloud's own enrolment page. */
-export function remediationFor(action: RemediationAction, portalUrl: string): Remediation {
-  return { action, url: portalUrl, message: messages[action] }
 }

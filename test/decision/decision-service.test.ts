@@ -1,16 +1,23 @@
 import t from 'tap'
 import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
 import type { ComplianceLookup } from '../../src/compliance/compliance-record.ts'
+import type { DecisionRequest } from '../../src/decision/decide.ts'
 import { createDecide, type DecisionRecord } from '../../src/decision/decision-service.ts'
-import { defaultPolicy } from '../../src/decision/policy.ts'
+import type { Policy } from '../../src/decision/policy.ts'
 import { failure } from '../../src/errors/fault.ts'
 import type { DeviceIdentity } from '../../src/identity/device-identity.ts'
+import { defaultPolicy } from '../../src/policy/default-policy.ts'
 import { FakeClock, settle } from '../fakes/fake-clock.ts'
 import { deviceId, mac, type Script, scriptedLookup } from '../fakes/scripted-lookup.ts'
+import { policyOf } from '../policy/policy-facts.ts'
 
 const portalUrl = 'https://portal.manage.microsoft.com/networkaccesscontrol/index'
 
-function build(script?: Script, wrap: (lookup: ComplianceLookup) => ComplianceLookup = (lookup) => lookup) {
+function build(
+  script?: Script,
+  wrap: (lookup: ComplianceLookup) => ComplianceLookup = (lookup) => lookup,
+  policy: Policy = defaultPolicy,
+) {
   const clock = new FakeClock()
   const intune = scriptedLookup(clock, script)
   const freshness = {
@@ -29,15 +36,15 @@ function build(script?: Script, wrap: (lookup: ComplianceLookup) => ComplianceLo
   const records: DecisionRecord[] = []
   const decide = createDecide({
     cache,
-    policy: defaultPolicy,
+    policy,
     clock,
     deadlineMs: 1000,
     portalUrl,
     retryAfterMs: 30_000,
     record: (record) => records.push(record),
   })
-  const ask = async (identity: DeviceIdentity) => {
-    const outcome = await decide({ identity, refresh: false, frontend: 'json', client: 'test' })
+  const ask = async (identity: DeviceIdentity, rest: Partial<DecisionRequest> = {}) => {
+    const outcome = await decide({ identity, refresh: false, frontend: 'json', client: 'test', ...rest })
     if (!outcome.ok) throw new Error(outcome.fault.code)
     return outcome.value
   }
@@ -225,3 +232,110 @@ t.test('every decision has an id of its own and is recorded once', async (t) => 
     ids,
   )
 })
+
+t.test('a grace period that Graph named is judged at the time of the question', async (t) => {
+  const { ask, clock } = build()
+  const endsMs = clock.nowMs() + 60_000
+  const service = build({ complianceState: 'noncompliant', gracePeriodEndsMs: endsMs })
+  t.match(await service.ask(only(deviceId())), {
+    outcome: 'allow',
+    reason: 'in_grace_period',
+    complianceState: 'noncompliant',
+    remediation: { action: 'fix_compliance' },
+  })
+  await service.clock.advance(20_000)
+  t.match(await service.ask(only(deviceId())), { reason: 'in_grace_period', source: 'cache' })
+  service.intune.say('intune_unavailable')
+  await service.clock.advance(40_000)
+  t.match(
+    await service.ask(only(deviceId())),
+    { outcome: 'remediate', reason: 'noncompliant', source: 'last_known' },
+    'a remembered grace period ends all the same',
+  )
+  t.match(await ask(only(deviceId())), { reason: 'compliant' })
+})
+
+const site = `
+profiles:
+  corp: { vlan: 10 }
+  jail: { vlan: 20, replyMessage: '{message} ({reason}, {device}, {decisionId}, {url})' }
+defaultProfiles: { allow: corp, remediate: jail }
+rules:
+  - name: MAC alone
+    when: { matchedBy: mac }
+    atMost: remediate
+    reasonText: a MAC vouches for nobody
+    remediation: { action: enroll, message: Get a certificate., url: 'https://help.example/' }
+  - name: borrowed MAC
+    when: { rankConflict: true, ssid: Vault }
+    decision: deny
+  - name: outage
+    when: { reason: intune_unavailable, frontend: radius, nasAddress: 10.0.0.0/8 }
+    decision: allow
+`
+
+t.test('a decision carries the rule, its profile filled in, and the texts of the site', async (t) => {
+  const { ask, records } = build({ complianceState: 'compliant' }, undefined, policyOf(site))
+  t.match(await ask(only(deviceId())), {
+    outcome: 'allow',
+    rule: 'builtin compliant',
+    profile: { name: 'corp', attributes: [{}, {}, { name: 'Tunnel-Private-Group-Id', values: ['10'] }] },
+  })
+  const capped = await ask(only(mac()))
+  t.match(capped, {
+    outcome: 'remediate',
+    reason: 'compliant',
+    reasonText: 'a MAC vouches for nobody',
+    rule: 'MAC alone',
+    remediation: { action: 'enroll', message: 'Get a certificate.', url: 'https://help.example/' },
+  })
+  t.strictSame(capped.profile?.attributes.at(-1), {
+    name: 'Reply-Message',
+    values: [
+      `Get a certificate. (a MAC vouches for nobody, ${mac().value}, ${capped.decisionId}, https://help.example/)`,
+    ],
+  })
+  t.match(records[1]?.facts, { reason: 'compliant', matchedBy: 'mac', rank: 4 }, 'explain can be asked later')
+})
+
+t.test('a site can let RADIUS in while Intune is away, for its own switches only', async (t) => {
+  const { ask } = build('intune_unavailable', undefined, policyOf(site))
+  const from = (nasIpAddress: string) => ({ frontend: 'radius', context: { nasIpAddress } }) as const
+  t.match(await ask(only(deviceId()), from('10.1.2.3')), { outcome: 'allow', rule: 'outage' })
+  t.match(await ask(only(deviceId()), from('192.0.2.1')), { outcome: 'fail' })
+  t.match(await ask(only(deviceId())), { outcome: 'deny' })
+})
+
+t.test(
+  'two laptops on one dock: each certificate gets its own answer, the MAC alone is capped',
+  async (t) => {
+    const healthy = deviceId('11111111-1111-4111-8111-111111111111')
+    const sick = deviceId('22222222-2222-4222-8222-222222222222')
+    const answers = new Map<string, Script>([
+      [healthy.value, { complianceState: 'compliant', deviceId: healthy.value }],
+      [sick.value, { complianceState: 'noncompliant', deviceId: sick.value }],
+      // Intune knows the dock by the laptop that enrolled on it.
+      [mac().value, { complianceState: 'compliant', deviceId: healthy.value }],
+    ])
+    const { ask, records, intune } = build(
+      undefined,
+      (scripted) => (identifier) => {
+        intune.say(answers.get(identifier.value) ?? 'intune_unavailable')
+        return scripted(identifier)
+      },
+      policyOf(site),
+    )
+    t.match(await ask(only(mac())), { outcome: 'remediate', rule: 'MAC alone' }, 'whoever it is')
+    t.match(await ask(only(healthy, mac())), { outcome: 'allow', matchedBy: 'deviceId' })
+    t.match(await ask(only(sick, mac())), { outcome: 'remediate', reason: 'noncompliant' })
+    t.match(
+      await ask(only(sick, mac()), { context: { ssid: 'Vault' } }),
+      { outcome: 'deny', rule: 'borrowed MAC' },
+      'a rule can look at the conflict',
+    )
+    t.same(
+      records.map(({ rankConflict }) => rankConflict),
+      [false, false, true, true],
+    )
+  },
+)

@@ -1,0 +1,182 @@
+import type { FrontendName } from './decide.ts'
+import type { DecisionOutcome, DecisionReason, RemediationAction } from './decision.ts'
+import type { Policy, PolicyFacts, RuleStep, Verdict } from './policy.ts'
+import { type Condition, compileConditions, type RuleConditions } from './policy-conditions.ts'
+import { compileProfile, type ProfileDefinition, type ProfileTemplate } from './policy-profile.ts'
+import { actionFor, messageFor } from './policy-remediation.ts'
+
+/** One rule as the site wrote it, checked. */
+export interface PolicyRule {
+  readonly name: string
+  readonly when: RuleConditions
+  readonly effect: RuleEffect
+}
+
+/** What a rule does: it decides, or it limits what the rules below it may decide. */
+export type RuleEffect = RuleDetails &
+  (
+    | { readonly decision: DecisionOutcome; readonly atMost?: undefined }
+    | { readonly atMost: 'remediate' | 'deny'; readonly decision?: undefined }
+  )
+
+interface RuleDetails {
+  readonly profile?: string | undefined
+  readonly reasonText?: string | undefined
+  readonly remediation?:
+    | {
+        readonly action?: RemediationAction | undefined
+        readonly message?: string | undefined
+        readonly url?: string | undefined
+      }
+    | undefined
+}
+
+/** A whole policy as plain data. The rules are tried in their order. */
+export interface PolicyDefinition {
+  readonly profiles: readonly ProfileDefinition[]
+  /** The profile for an outcome where the rule that fired names none. */
+  readonly defaultProfiles: Readonly<Partial<Record<DecisionOutcome, string>>>
+  readonly rules: readonly PolicyRule[]
+}
+
+/** Every reason; also the order in which documents list them. */
+export const decisionReasons = [
+  'compliant',
+  'noncompliant',
+  'in_grace_period',
+  'not_evaluated',
+  'not_enrolled',
+  'randomized_mac',
+  'identifier_conflict',
+  'intune_unavailable',
+] as const satisfies readonly DecisionReason[]
+
+/** Every front end that a rule can name. */
+export const frontendNames = ['json', 'radius', 'ise'] as const satisfies readonly FrontendName[]
+
+/** Names the verdict of a policy that has no rule for a fact: nobody wrote that this device may in. */
+const noRule = 'no rule'
+
+/** How far an outcome lets a device in. `fail` is not on the scale: it says that there is no answer. */
+const openness = { deny: 0, remediate: 1, allow: 2 } as const
+
+/** A rule for one reason and one front end: only the other conditions are left to ask. */
+interface Step {
+  /** Absent where nothing is left to ask. */
+  readonly holds?: (facts: PolicyFacts) => boolean
+  readonly verdict: Verdict
+  readonly cap?: 'remediate' | 'deny'
+}
+
+/**
+ * Compiles rules into one short list for each reason and front end, so that a request only asks what is left open.
+ * With a catch-all at the end the lists of most reasons have a single entry, which costs as much as a table.
+ */
+export function compilePolicy(definition: PolicyDefinition): Policy {
+  const profiles = new Map(definition.profiles.map((profile) => [profile.name, compileProfile(profile)]))
+  const rules = definition.rules.map((rule) => ({ rule, conditions: compileConditions(rule.when) }))
+  const cells = mapOf(frontendNames, (frontend) =>
+    mapOf(decisionReasons, (reason) => stepsFor(frontend, reason, rules, definition, profiles)),
+  )
+  return {
+    decide: (facts) => decideBySteps(cells[facts.request.frontend][facts.reason], facts),
+    explain: (facts) => explainRules(rules, facts),
+  }
+}
+
+/** True where the rule says anything at all about this reason on this front end. */
+export function concerns(rule: PolicyRule, frontend: FrontendName, reason: DecisionReason): boolean {
+  return (rule.when.frontend?.includes(frontend) ?? true) && (rule.when.reason?.includes(reason) ?? true)
+}
+
+function mapOf<K extends string, V>(keys: readonly K[], make: (key: K) => V): Readonly<Record<K, V>> {
+  return Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, V>
+}
+
+interface CompiledRule {
+  readonly rule: PolicyRule
+  readonly conditions: readonly Condition[]
+}
+
+function stepsFor(
+  frontend: FrontendName,
+  reason: DecisionReason,
+  rules: readonly CompiledRule[],
+  definition: PolicyDefinition,
+  profiles: ReadonlyMap<string, ProfileTemplate>,
+): Step[] {
+  const steps: Step[] = []
+  for (const { rule, conditions } of rules) {
+    if (!concerns(rule, frontend, reason)) continue
+    const open = conditions.filter(({ name }) => name !== 'reason' && name !== 'frontend')
+    const outcome = rule.effect.decision ?? rule.effect.atMost
+    const verdict = verdictOf(rule, outcome, reason, definition, profiles)
+    const cap = rule.effect.atMost
+    steps.push({ ...(open.length > 0 && { holds: all(open) }), verdict, ...(cap && { cap }) })
+    if (open.length === 0 && cap === undefined) return steps
+  }
+  steps.push({ verdict: { outcome: 'deny', rule: noRule } })
+  return steps
+}
+
+function all(conditions: readonly Condition[]): (facts: PolicyFacts) => boolean {
+  const [only, ...more] = conditions
+  if (only !== undefined && more.length === 0) return only.holds
+  return (facts) => conditions.every((condition) => condition.holds(facts))
+}
+
+function verdictOf(
+  { name, effect }: PolicyRule,
+  outcome: DecisionOutcome,
+  reason: DecisionReason,
+  definition: PolicyDefinition,
+  profiles: ReadonlyMap<string, ProfileTemplate>,
+): Verdict {
+  const action = effect.remediation
+    ? (effect.remediation.action ?? actionFor(reason, 'remediate'))
+    : actionFor(reason, outcome)
+  const profile = profiles.get(effect.profile ?? definition.defaultProfiles[outcome] ?? '')
+  const url = effect.remediation?.url
+  return Object.freeze({
+    outcome,
+    rule: name,
+    ...(effect.reasonText !== undefined && { reasonText: effect.reasonText }),
+    ...(action && {
+      remediation: {
+        action,
+        message: effect.remediation?.message ?? messageFor(action, reason),
+        ...(url !== undefined && { url }),
+      },
+    }),
+    ...(profile && { profile }),
+  })
+}
+
+function decideBySteps(steps: readonly Step[], facts: PolicyFacts): Verdict {
+  let cap: Step | undefined
+  for (const step of steps) {
+    if (step.holds && !step.holds(facts)) continue
+    if (step.cap === undefined)
+      return cap && isAbove(step.verdict.outcome, cap.cap) ? cap.verdict : step.verdict
+    if (cap === undefined || isAbove(cap.verdict.outcome, step.cap)) cap = step
+  }
+  // stepsFor ends every list with a step that always holds.
+  return { outcome: 'deny', rule: noRule }
+}
+
+function isAbove(outcome: DecisionOutcome, cap: 'remediate' | 'deny' | undefined): boolean {
+  return outcome !== 'fail' && cap !== undefined && openness[outcome] > openness[cap]
+}
+
+function explainRules(rules: readonly CompiledRule[], facts: PolicyFacts): RuleStep[] {
+  const steps: RuleStep[] = []
+  for (const { rule, conditions } of rules) {
+    const unmet = conditions
+      .filter((condition) => !condition.holds(facts))
+      .map(({ name, actual, wanted }) => `${name} is ${actual(facts)}, the rule wants ${wanted}`)
+    if (unmet.length > 0) steps.push({ rule: rule.name, result: 'passed_over', unmet })
+    else if (rule.effect.atMost !== undefined) steps.push({ rule: rule.name, result: 'capped', unmet })
+    else return [...steps, { rule: rule.name, result: 'fired', unmet }]
+  }
+  return [...steps, { rule: noRule, result: 'fired', unmet: [] }]
+}
