@@ -1,0 +1,141 @@
+import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import { failure } from '../../errors/fault.ts'
+import { createAuthenticationHook } from '../../server/authentication-hook.ts'
+import type { FrontendOptions } from '../../server/frontend.ts'
+import { requestFault } from '../../server/request-fault.ts'
+import { monitorProbeOf } from './monitor-probe.ts'
+import { parseRadiusRequest } from './parse-request.ts'
+import { presentDecision, presentFault, presentProbe, type RadiusAnswer, type ReplyForm } from './present.ts'
+import { isMacAuthentication, parseRequestContext, parseRequestIdentity } from './request-identity.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The section of the RADIUS server that a route answers. */
+    radiusSection?: ReplyForm['section'] | 'accounting'
+  }
+}
+
+/**
+ * The front end of FreeRADIUS (rlm_rest), below /v1/radius: `authorize`, `post-auth` and `accounting`. Answers are
+ * application/json in every case, because the module takes another type for an outage or, worse, for success.
+ */
+export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
+  const { decide, authenticate, logger } = options
+  // rlm_rest without `body` sends `Content-Type: none`, which is no media type and would be refused unread.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body))
+  app.addHook('onRequest', (request, _reply, next) => {
+    delete request.raw.headers['content-type']
+    next()
+  })
+  app.addHook(
+    'onRequest',
+    createAuthenticationHook({
+      authenticate,
+      frontend: 'radius',
+      logger,
+      refuse: (reply, fault) => void send(reply, presentFault(fault)),
+    }),
+  )
+  app.setNotFoundHandler((_request, reply) => {
+    send(reply, presentFault(failure('route_not_found', notFound).fault))
+  })
+  app.setErrorHandler((error, request, reply) => {
+    const fault = requestFault(error)
+    const { method, routeOptions } = request
+    // The error is not logged with a message of its own where that could quote the body, which holds passwords.
+    const err = fault.code === 'internal' ? { err: error } : {}
+    logger.warn({
+      event: 'radius_request_refused',
+      method,
+      route: routeOptions.url,
+      code: fault.code,
+      ...err,
+    })
+    if (routeOptions.config.radiusSection === 'accounting' && fault.code !== 'internal') {
+      return sendNothing(reply)
+    }
+    send(reply, presentFault(fault))
+  })
+  for (const section of ['authorize', 'post-auth'] as const) {
+    app.route({
+      method: ['GET', 'POST'],
+      url: `/${section}`,
+      config: { radiusSection: section },
+      handler: (request, reply) => answer(section, request, reply),
+    })
+  }
+  app.route({
+    method: ['GET', 'POST'],
+    url: '/accounting',
+    config: { radiusSection: 'accounting' },
+    // Nothing is read from it: a NAS repeats accounting until it is acknowledged, whatever is wrong with it.
+    handler: (_request, reply) => sendNothing(reply),
+  })
+  done()
+
+  async function answer(section: ReplyForm['section'], request: FastifyRequest, reply: FastifyReply) {
+    const query = request.url.split('?')[1] ?? ''
+    const radius = parseRadiusRequest(request.body, query)
+    if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
+    const form = replyFormOf(section, new URLSearchParams(query), isMacAuthentication(radius.value))
+    const probe = monitorProbeOf(radius.value)
+    if (probe !== undefined) {
+      logger.info({ event: 'probe', frontend: 'radius', client: request.clientName, probe }, 'monitor probe')
+      return send(reply, presentProbe(form))
+    }
+    const identity = parseRequestIdentity(radius.value)
+    if (!identity.ok) return refuse(identity.fault.code, presentFault(identity.fault), request, reply)
+    const decided = await decide({
+      identity: identity.value,
+      refresh: false,
+      frontend: 'radius',
+      client: request.clientName,
+      context: parseRequestContext(radius.value),
+    })
+    if (!decided.ok) return refuse(decided.fault.code, presentFault(decided.fault), request, reply)
+    const presented = presentDecision(decided.value, form)
+    const { decisionId } = decided.value
+    if (presented.fault) {
+      const { code, message } = presented.fault
+      logger.error({ event: 'profile_refused', frontend: 'radius', decisionId, code }, message)
+    }
+    reply.header('x-decision-id', decisionId)
+    return send(reply, presented.answer)
+  }
+
+  function refuse(code: string, presented: RadiusAnswer, request: FastifyRequest, reply: FastifyReply) {
+    const { method, routeOptions, clientName: client } = request
+    logger.warn({ event: 'radius_request_refused', client, method, route: routeOptions.url, code })
+    return send(reply, presented)
+  }
+}
+
+const notFound =
+  'There is nothing at this address. FreeRADIUS asks /v1/radius/authorize, /v1/radius/post-auth and /v1/radius/accounting.'
+
+function replyFormOf(
+  section: ReplyForm['section'],
+  query: URLSearchParams,
+  macAuthentication: boolean,
+): ReplyForm {
+  return {
+    section,
+    dialect: query.get('dialect') === 'v4' ? 'v4' : 'v3',
+    denial: query.get('denial') === 'control' ? 'control' : 'status',
+    macAuthentication,
+  }
+}
+
+function send(reply: FastifyReply, { status, body }: RadiusAnswer) {
+  return reply
+    .code(status)
+    .header('cache-control', 'no-store')
+    .header('x-content-type-options', 'nosniff')
+    .type('application/json')
+    .send(body)
+}
+
+function sendNothing(reply: FastifyReply) {
+  return reply.code(204).send()
+}
