@@ -35,6 +35,8 @@ t.test(
         certificateFile: '/etc/intune-nac/app.pem',
         privateKeyFile: '/etc/intune-nac/app.key',
         portalUrl: 'https://portal.manage.microsoft.com/networkaccesscontrol/index',
+        api: 'auto',
+        graphDetails: false,
       },
       freshness: {
         compliantFreshMs: 600_000,

@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs'
+import { parseIdentity } from '../identity/parse-identity.ts'
+import { createIseClient, type Endpoint, type IseClient } from '../ise-client/ise-client.ts'
+import type { MdmDevice } from '../ise-client/read-reply.ts'
+import {
+  type Command,
+  type CommandContext,
+  type ExitCode,
+  exitCodes,
+  parseCommandLine,
+  WrongUse,
+} from './command.ts'
+import { explainFault } from './configured.ts'
+import { coloured, formatTable } from './table.ts'
+
+const example =
+  'check --as-ise https://nac.example:8443 --user ise-psn-1 --password-file FILE --ca-file FILE 00:50:56:A4:89:5A'
+
+/**
+ * `intune-nac check --as-ise URL --user NAME --password-file FILE [--ca-file FILE] [--poll guid|macaddress]
+ * [identifier...]`: asks a running service the way Cisco ISE does, over HTTPS with Basic credentials: Test Connection,
+ * then the device by its GUID and by its MAC address. Exit code 0 is "registered and compliant" (without an identifier:
+ * the connection works), 1 is not.
+ */
+export const checkAsIse: Command = async (args, context) => {
+  const { values, positionals } = parseCommandLine(args, {
+    'as-ise': { type: 'string' },
+    user: { type: 'string' },
+    'password-file': { type: 'string' },
+    'ca-file': { type: 'string' },
+    'api-version': { type: 'string', default: '3' },
+    poll: { type: 'string' },
+    json: { type: 'boolean' },
+  })
+  const { user, poll } = values
+  const url = URL.parse(values['as-ise'] ?? '')
+  const version = ([1, 2, 3] as const).find((known) => String(known) === values['api-version'])
+  if (url === null || url.protocol !== 'https:') throw new WrongUse(`needs the address: ${example}`)
+  if (user === undefined || values['password-file'] === undefined) {
+    throw new WrongUse(`needs --user and --password-file: ${example}`)
+  }
+  if (version === undefined) throw new WrongUse('takes --api-version 1, 2 or 3')
+  if (poll !== undefined && poll !== 'guid' && poll !== 'macaddress') {
+    throw new WrongUse('takes --poll guid or --poll macaddress')
+  }
+  const endpoint = endpointOf(positionals)
+  const client = createIseClient({
+    url: url.href,
+    username: user,
+    password: readText(values['password-file'], '--password-file').replace(/\r?\n$/, ''),
+    apiVersion: version,
+    ...(values['ca-file'] !== undefined && { caPem: readText(values['ca-file'], '--ca-file') }),
+  })
+  try {
+    return await ask(client, { endpoint, poll, json: values.json === true }, context)
+  } finally {
+    await client.close()
+  }
+}
+
+async function ask(
+  client: IseClient,
+  asked: {
+    readonly endpoint: Endpoint | undefined
+    readonly poll: 'guid' | 'macaddress' | undefined
+    readonly json: boolean
+  },
+  context: CommandContext,
+): Promise<ExitCode> {
+  const connection = await client.testConnection()
+  if (!connection.ok) {
+    context.err(explainFault(connection.fault))
+    return exitCodes.no
+  }
+  const { apiVersion, apiPath, product, redirectUrl } = connection.value
+  if (!asked.json) {
+    context.out('Test Connection: Connection to server is successful with current settings.')
+    context.out(`  ${product}, API version ${apiVersion} at ${apiPath}, redirect to ${redirectUrl}`)
+  }
+  if (asked.poll !== undefined) {
+    const devices = await client.poll(asked.poll)
+    if (!devices.ok) {
+      context.err(explainFault(devices.fault))
+      return exitCodes.no
+    }
+    const count = devices.value.length
+    context.out(asked.json ? JSON.stringify(devices.value, null, 2) : `Poll: ${count} not compliant`)
+  }
+  if (asked.endpoint === undefined) return exitCodes.fine
+  const found = await client.lookUp(asked.endpoint)
+  if (!found.ok) {
+    context.err(explainFault(found.fault))
+    return exitCodes.no
+  }
+  context.out(asked.json ? JSON.stringify(found.value ?? null, null, 2) : asTable(found.value))
+  return found.value?.registered && found.value.compliant ? exitCodes.fine : exitCodes.no
+}
+
+/** ISE's own names of what it makes of a reply; they are what authorization conditions are written with. */
+function asTable(device: MdmDevice | undefined): string {
+  const rows = [
+    ['MDMServerReachable', 'Reachable'],
+    ['DeviceRegisterStatus', device?.registered ? 'Registered' : 'UnRegistered'],
+    ['DeviceCompliantStatus', device?.compliant ? 'Compliant' : 'NonCompliant'],
+    ['MDMCompliantFailureReason', device?.failureReason ?? ''],
+    ['remediation', device?.remediation ?? ''],
+    ...Object.entries(device?.attributes ?? {}),
+  ].filter(([, value]) => value !== '')
+  const colour = device?.compliant ? 'green' : 'yellow'
+  const verdict = coloured(colour, device === undefined ? 'unknown device' : 'known device')
+  return `${verdict}\n\n${formatTable(
+    ['ISE attribute', 'value'],
+    rows.map(([name = '', value = '']) => [name, value]),
+  )}`
+}
+
+function endpointOf(positionals: readonly string[]): Endpoint | undefined {
+  if (positionals.length === 0) return undefined
+  const isGuid = (text: string) => /[0-9a-f]{8}-[0-9a-f]{4}-/i.test(text)
+  const identity = parseIdentity({
+    deviceId: positionals.filter(isGuid),
+    mac: positionals.filter((text) => !isGuid(text)),
+  })
+  if (!identity.ok) throw new WrongUse(identity.fault.message)
+  const known = (kind: string) =>
+    identity.value.identifiers.find((identifier) => identifier.kind === kind)?.value
+  const [guid, macAddress] = [known('deviceId'), known('mac') ?? identity.value.randomizedMac]
+  return { ...(guid !== undefined && { guid }), ...(macAddress !== undefined && { macAddress }) }
+}
+
+function readText(file: string, option: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    throw new WrongUse(`cannot read the file of ${option}: ${file}`)
+  }
+}

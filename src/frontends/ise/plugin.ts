@@ -1,0 +1,241 @@
+import type {
+  FastifyInstance,
+  FastifyPluginCallback,
+  FastifyReply,
+  FastifyRequest,
+  HTTPMethods,
+} from 'fastify'
+import { type Fault, failure, type Outcome, success } from '../../errors/fault.ts'
+import type { IdentityAttributes } from '../../identity/device-identity.ts'
+import { parseIdentity } from '../../identity/parse-identity.ts'
+import { createAuthenticationHook } from '../../server/authentication-hook.ts'
+import type { FrontendOptions } from '../../server/frontend.ts'
+import { httpStatusOf } from '../../server/problem.ts'
+import { createXmlErrorHandler, sendXml, sendXmlFault, sendXmlNotFound } from './fault-reply.ts'
+import { createPages } from './noncompliant-pages.ts'
+import { parseActionIdentifier, parseBatchValues } from './parse-body.ts'
+import {
+  presentDecidedDevice,
+  presentDevices,
+  presentListedDevice,
+  presentRefusal,
+  presentServerInfo,
+} from './present.ts'
+import {
+  type ApiVersion,
+  apiVersions,
+  type DeviceCriterion,
+  type DeviceQuestion,
+  parseApiVersion,
+  parseQuestion,
+  type RawQuestion,
+} from './question.ts'
+import type { XmlElement } from './write-xml.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The methods that the address takes; only on the routes that refuse every other one. */
+    allow?: string
+  }
+}
+
+/** Where this front end is mounted: the one address that Cisco fixes, `/ciscoise/mdminfo`, is below it. */
+export const isePrefix = '/ciscoise'
+
+/** `query_max_size`: devices on one page of a list. Cisco's example; a page of them is 0.5 MB. */
+const queryMaxSize = 1000
+
+const identityFields: Readonly<Record<DeviceCriterion, keyof IdentityAttributes>> = {
+  macaddress: 'mac',
+  guid: 'deviceId',
+  udid: 'udid',
+  imei: 'imei',
+  meid: 'meid',
+  serialnumber: 'serialNumber',
+}
+
+/**
+ * Cisco's MDM API, versions 1, 2 and 3, in which ISE is the caller and this service plays the MDM server
+ * (developer.cisco.com, Identity Services Engine, "Mobile Device Management APIs"). Answers in XML whatever happens:
+ * an unknown device is 200 with an empty deviceList, "cannot decide" is 503. Without `mdmServer` it has no route.
+ */
+export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
+  const { decide, authenticate, logger, mdmServer } = options
+  if (mdmServer === undefined) return done()
+  const { redirectUrl, pathPrefix, productVersion, noncompliantDevices } = mdmServer
+  const readPage = createPages(() => noncompliantDevices.list(), queryMaxSize)
+
+  app.setErrorHandler(createXmlErrorHandler(logger))
+  app.setNotFoundHandler(sendXmlNotFound)
+  app.addHook(
+    'onRequest',
+    createAuthenticationHook({ authenticate, frontend: 'ise', logger, refuse: sendXmlFault }),
+  )
+  // What a body is, its bytes say: ISE's Content-Type is not documented.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, parsed) => parsed(null, body))
+
+  route(app, 'GET', '/mdminfo', (request, reply) => {
+    const version = parseApiVersion((request.query as Record<string, unknown>).ise_api_version)
+    if (!version.ok) return sendXmlFault(reply, version.fault)
+    const apiPath = `${pathPrefix}${isePrefix}${versionPath(version.value)}`
+    return sendXml(
+      reply,
+      presentServerInfo(version.value, { apiPath, redirectUrl, queryMaxSize, productVersion }),
+    )
+  })
+  for (const version of apiVersions) addVersion(version)
+  done()
+
+  function addVersion(version: ApiVersion): void {
+    const path = versionPath(version)
+    route(app, 'GET', `${path}/devices`, (request, reply) => {
+      return answer(parseQuestion(request.query as RawQuestion, version), version, request, reply)
+    })
+    if (version === 1) {
+      route(app, 'GET', `${path}/devices/:paging/:querycriteria/:value/:filter`, (request, reply) => {
+        return answer(parseQuestion(request.params as RawQuestion, version), version, request, reply)
+      })
+      route(app, 'GET', `${path}/devices/:paging/:filter`, (request, reply) => {
+        return answer(parseQuestion(request.params as RawQuestion, version), version, request, reply)
+      })
+    }
+    route(app, 'POST', `${path}/batchdevices`, (request, reply) => answerBatch(version, request, reply))
+    // `actionType=full_wipe` is a segment of the path, by Cisco's description.
+    for (const url of [`${path}/action`, `${path}/action/:actionType`]) {
+      route(app, 'POST', url, (request, reply) => refuse('action', version, request, reply))
+    }
+    route(app, 'PUT', `${path}/sendmessage`, (request, reply) => {
+      return refuse('sendmessage', version, request, reply)
+    })
+  }
+
+  async function answer(
+    question: Outcome<DeviceQuestion>,
+    version: ApiVersion,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
+    if (!question.ok) return sendXmlFault(reply, question.fault)
+    const { value } = question
+    if (value.about === 'device') {
+      const devices = await lookup({ ...value, version }, request, reply)
+      return devices.ok
+        ? sendXml(reply, presentDevices(version, devices.value))
+        : sendLookupFault(reply, devices.fault)
+    }
+    const asking = { frontend: 'ise', client: request.clientName } as const
+    const { rows, next } = readPage({
+      by: value.by,
+      from: value.from,
+      isListed: (device) => noncompliantDevices.judge(device, asking).verdict.outcome !== 'allow',
+    })
+    const devices = rows.map((row) => {
+      return presentListedDevice(row, noncompliantDevices.judge(row.device, asking), { ...value, version })
+    })
+    return sendXml(reply, presentDevices(version, devices, next))
+  }
+
+  /** The device of one question as the list of it: one element, or none where the device is unknown. */
+  async function lookup(
+    asked: Extract<DeviceQuestion, { about: 'device' }> & { readonly version: ApiVersion },
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Outcome<readonly XmlElement[]>> {
+    const field = identityFields[asked.criterion]
+    const identity = parseIdentity({ [field]: asked.value })
+    if (!identity.ok) {
+      // Not an identifier that Intune could know, so no such device: ISE then goes on to the next identifier.
+      logger.info({ event: 'ise_value_unknown', criterion: asked.criterion, code: identity.fault.code })
+      return success([])
+    }
+    const decided = await decide({
+      identity: identity.value,
+      refresh: false,
+      frontend: 'ise',
+      client: request.clientName,
+    })
+    if (!decided.ok) return decided
+    const decision = decided.value
+    reply.header('x-decision-id', decision.decisionId)
+    if (decision.outcome === 'fail') {
+      return failure(
+        decision.faultCode ?? 'intune_unavailable',
+        'The compliance state could not be determined.',
+      )
+    }
+    return success(presentDecidedDevice(decision, asked))
+  }
+
+  async function answerBatch(version: ApiVersion, request: FastifyRequest, reply: FastifyReply) {
+    const values = parseBatchValues(request.body)
+    if (!values.ok) return sendXmlFault(reply, values.fault)
+    const query = request.query as RawQuestion
+    const questions = values.value.map((value) => parseQuestion({ ...query, value }, version))
+    const devices: XmlElement[] = []
+    const lookups = questions.map((question): Promise<Outcome<readonly XmlElement[]>> => {
+      if (!question.ok) return Promise.resolve(question)
+      if (question.value.about === 'device') return lookup({ ...question.value, version }, request, reply)
+      return Promise.resolve(
+        failure('request_malformed', 'Several values are taken for devices only.', {
+          field: 'querycriteria',
+        }),
+      )
+    })
+    for (const found of await Promise.all(lookups)) {
+      // Without one of them the list would say "unregistered" about a device nobody knows anything about.
+      if (!found.ok) return sendLookupFault(reply, found.fault)
+      devices.push(...found.value)
+    }
+    return sendXml(reply, presentDevices(version, devices))
+  }
+
+  function refuse(
+    what: 'action' | 'sendmessage',
+    version: ApiVersion,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
+    const identifier = parseActionIdentifier(request.body)
+    if (!identifier.ok) return sendXmlFault(reply, identifier.fault)
+    logger.warn(
+      { event: 'ise_request_refused', request: what, client: request.clientName },
+      'not carried out',
+    )
+    return sendXml(reply, presentRefusal(version, what, identifier.value))
+  }
+}
+
+function versionPath(version: ApiVersion): string {
+  return `/mdmapi/v${version}`
+}
+
+const everyMethod = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY', 'TRACE']
+
+type Answer = (request: FastifyRequest, reply: FastifyReply) => unknown
+
+/** Adds a route, and the refusal of every method but its own; Fastify adds HEAD to GET. */
+function route(app: FastifyInstance, method: 'GET' | 'POST' | 'PUT', url: string, answer: Answer): void {
+  const allowed = method === 'GET' ? ['GET', 'HEAD'] : [method]
+  app.route({ method, url, handler: answer })
+  app.route({
+    method: everyMethod.filter((name) => !allowed.includes(name)) as HTTPMethods[],
+    url,
+    config: { allow: allowed.join(', ') },
+    // Refused before the body is read, whatever its type.
+    onRequest: refuseMethod,
+    handler: refuseMethod,
+  })
+}
+
+/** Whatever the reason, "cannot decide" is one status for ISE; only the caller's own faults have another. */
+function sendLookupFault(reply: FastifyReply, fault: Fault): FastifyReply {
+  const status = httpStatusOf(fault.code)
+  return sendXmlFault(reply, fault, status < 500 ? status : 503)
+}
+
+function refuseMethod(request: FastifyRequest, reply: FastifyReply): void {
+  const { allow = '' } = request.routeOptions.config
+  reply.header('allow', allow)
+  sendXmlFault(reply, failure('method_not_allowed', `This address takes ${allow}.`).fault)
+}

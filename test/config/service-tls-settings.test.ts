@@ -1,0 +1,43 @@
+import t from 'tap'
+import { loadSettings } from '../../src/config/load-settings.ts'
+
+const working = {
+  INTUNE_TENANT_ID: 'contoso.example',
+  INTUNE_CLIENT_ID: '0d1f6e1a-0b3c-4d5e-8f70-112233445566',
+  INTUNE_CERTIFICATE_FILE: '/app.pem',
+  INTUNE_PRIVATE_KEY_FILE: '/app.key',
+}
+const load = (environment: Record<string, string>) => {
+  return loadSettings({ ...working, ...environment }, () => undefined)
+}
+
+t.test('without SERVICE_TLS_* the service speaks HTTP at the root', async (t) => {
+  const loaded = load({})
+  t.equal(loaded.ok && loaded.settings.serviceTls, undefined)
+  t.equal(loaded.ok && loaded.settings.pathPrefix, undefined)
+})
+
+t.test('certificate and key go together, and authorities for callers with both', async (t) => {
+  const pair = { SERVICE_TLS_CERTIFICATE_FILE: '/tls.pem', SERVICE_TLS_PRIVATE_KEY_FILE: '/tls.key' }
+  t.match(load(pair), {
+    settings: { serviceTls: { certificateFile: '/tls.pem', privateKeyFile: '/tls.key' } },
+  })
+  t.match(load({ ...pair, SERVICE_TLS_CLIENT_CA_FILE: '/ca.pem' }), {
+    settings: { serviceTls: { clientCaFile: '/ca.pem' } },
+  })
+  for (const [given, missing] of [
+    ['SERVICE_TLS_CERTIFICATE_FILE', ['SERVICE_TLS_PRIVATE_KEY_FILE']],
+    ['SERVICE_TLS_PRIVATE_KEY_FILE', ['SERVICE_TLS_CERTIFICATE_FILE']],
+    ['SERVICE_TLS_CLIENT_CA_FILE', ['SERVICE_TLS_CERTIFICATE_FILE', 'SERVICE_TLS_PRIVATE_KEY_FILE']],
+  ] as const) {
+    const loaded = load({ [given]: '/file' })
+    t.same(loaded.ok ? [] : loaded.problems.map(({ variable }) => variable), missing, `only ${given}`)
+  }
+})
+
+t.test('a path prefix is a path without a slash at its end', async (t) => {
+  t.match(load({ SERVICE_PATH_PREFIX: '/nac/intune' }), { settings: { pathPrefix: '/nac/intune' } })
+  for (const wrong of ['nac', '/nac/', '/', '/a b', '/a?b', 'https://nac.example/nac']) {
+    t.equal(load({ SERVICE_PATH_PREFIX: wrong }).ok, false, wrong)
+  }
+})
