@@ -1,12 +1,17 @@
 import { buildApp } from '../app.ts'
+import type { FrontendName } from '../decision/decide.ts'
 import type { Decision } from '../decision/decision.ts'
+import type { PolicyFacts } from '../decision/policy.ts'
+import { frontendNames } from '../decision/policy-rules.ts'
 import type { Fault } from '../errors/fault.ts'
 import { isAnswerable, presentDecision } from '../frontends/json/present.ts'
 import type { IdentityAttributes } from '../identity/device-identity.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createLogger } from '../telemetry/logger.ts'
+import { checkAsIse } from './check-as-ise.ts'
 import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
 import { configured, explainFault, proxyOf } from './configured.ts'
+import { explainRules } from './explain-decision.ts'
 import { coloured, formatTable } from './table.ts'
 
 const attributeNames = [
@@ -23,13 +28,25 @@ const attributeNames = [
 /**
  * `intune-nac check <identifier>...`: one decision with the configured tenant, without a running service. A bare
  * identifier is a MAC or an Intune device id; anything else is given as name=value. Exit code 0 is allow, 1 is not.
+ * `--explain` names the rule that decided and why those above it did not; the other options play the request that
+ * the rules look at. With `--as-ise` a running service is asked instead (check-as-ise.ts).
  */
 export const check: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, { json: { type: 'boolean' } })
+  if (args.some((arg) => /^--as-ise(=|$)/.test(arg))) return checkAsIse(args, context)
+  const { values, positionals } = parseCommandLine(args, {
+    json: { type: 'boolean' },
+    explain: { type: 'boolean' },
+    frontend: { type: 'string', default: 'json' },
+    client: { type: 'string', default: 'cli' },
+    'nas-address': { type: 'string' },
+    'nas-identifier': { type: 'string' },
+    ssid: { type: 'string' },
+  })
   if (positionals.length === 0)
     throw new WrongUse('needs an identifier, for example: check 00:50:56:A4:89:5A')
   const identity = parseIdentity(attributesOf(positionals))
   if (!identity.ok) throw new WrongUse(identity.fault.message)
+  const frontend = parseFrontend(values.frontend)
   const loaded = configured(context)
   if (!loaded) return exitCodes.wrongConfiguration
   // A person waits here, not a RADIUS session, and everything is cold: token, discovery and query take turns.
@@ -38,10 +55,12 @@ export const check: Command = async (args, context) => {
     decisionDeadlineMs: Math.max(15_000, loaded.settings.decisionDeadlineMs),
   }
   let fault: Fault | undefined
+  let facts: PolicyFacts | undefined
   const app = buildApp({ ...loaded, settings }, createLogger({ level: 'silent' }), {
     proxy: proxyOf(context.environment),
-    onDecision: ({ answer }) => {
-      fault = answer?.fault
+    onDecision: (record) => {
+      fault = record.answer?.fault
+      facts = record.facts
     },
   })
   if (!app.ok) {
@@ -52,15 +71,25 @@ export const check: Command = async (args, context) => {
     const outcome = await app.value.decide({
       identity: identity.value,
       refresh: false,
-      frontend: 'json',
-      client: 'cli',
+      frontend,
+      client: values.client,
+      context: {
+        ...(values['nas-address'] !== undefined && { nasIpAddress: values['nas-address'] }),
+        ...(values['nas-identifier'] !== undefined && { nasIdentifier: values['nas-identifier'] }),
+        ...(values.ssid !== undefined && { ssid: values.ssid }),
+      },
     })
     if (!outcome.ok) throw new WrongUse(outcome.fault.message)
     const decision = outcome.value
     const answer = isAnswerable(decision)
       ? presentDecision(decision)
       : { decision: 'fail', decisionId: decision.decisionId }
-    context.out(values.json ? JSON.stringify(answer, null, 2) : asTable(decision, answer))
+    const rules = values.explain && facts ? app.value.policy.explain(facts) : undefined
+    const explanation = rules && { rule: decision.rule, profile: decision.profile, rules }
+    context.out(
+      values.json ? JSON.stringify({ ...answer, ...explanation }, null, 2) : asTable(decision, answer),
+    )
+    if (rules && !values.json) context.out(`\n${explainRules(decision, rules)}`)
     if (fault) context.err(`\n${explainFault(fault)}`)
     return decision.outcome === 'allow' ? exitCodes.fine : exitCodes.no
   } finally {
@@ -68,7 +97,14 @@ export const check: Command = async (args, context) => {
   }
 }
 
-function attributesOf(positionals: readonly string[]): IdentityAttributes {
+/** Identifiers as they are typed: name=value, or a bare MAC address or Intune device id. */
+function parseFrontend(text: string): FrontendName {
+  const name = frontendNames.find((candidate) => candidate === text)
+  if (name !== undefined) return name
+  throw new WrongUse(`--frontend must be one of ${frontendNames.join(', ')}`)
+}
+
+export function attributesOf(positionals: readonly string[]): IdentityAttributes {
   const attributes: Record<string, string[]> = {}
   for (const text of positionals) {
     const name = attributeNames.find((candidate) => text.startsWith(`${candidate}=`))

@@ -12,11 +12,19 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./serve.ts')).serve,
   },
   check: {
-    summary: 'one decision: check <identifier>... [--json]',
+    summary: 'one decision: check <identifier>... [--json] [--explain]; --as-ise URL asks a running service',
     load: async () => (await import('./check.ts')).check,
   },
+  doctor: {
+    summary: 'test each step of the connection and explain the first failure: doctor [identifier] [--json]',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  onboard: {
+    summary: 'what Entra ID and ISE have to be given: onboard --certificate FILE | --new --out DIR',
+    load: async () => (await import('./onboard.ts')).onboard,
+  },
   config: {
-    summary: 'check the configuration and print it, secrets masked',
+    summary: 'check the configuration and print it; --policy FILE, --print-default-policy',
     load: async () => (await import('./config.ts')).config,
   },
   client: {
@@ -30,6 +38,10 @@ const commands: Readonly<Record<string, Entry>> = {
   demo: {
     summary: 'simulator and service with sample devices; --once plays the whole story',
     load: async () => (await import('./demo.ts')).demo,
+  },
+  lab: {
+    summary: 'the demo with a real FreeRADIUS: MAB and EAP-TLS into VLANs; --once ends after the story',
+    load: async () => (await import('./lab.ts')).lab,
   },
 }
 

@@ -1,0 +1,80 @@
+import { type Diagnosis, diagnoseConnection } from '../connection/diagnose.ts'
+import type { StepReport } from '../connection/step-runner.ts'
+import { faultCatalogue } from '../errors/catalogue.ts'
+import { parseIdentity } from '../identity/parse-identity.ts'
+import { attributesOf } from './check.ts'
+import { type Command, type ExitCode, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { configured, proxyOf } from './configured.ts'
+import { coloured, formatTable } from './table.ts'
+
+/**
+ * `intune-nac doctor [identifier...]`: tests every step of the connection with the configured tenant and explains the
+ * first that fails. Exit code 0: all passed (warnings included); 1: a step failed; 78: what failed is the configuration.
+ */
+export const doctor: Command = async (args, context) => {
+  const { values, positionals } = parseCommandLine(args, { json: { type: 'boolean' } })
+  const identity = parseIdentity(attributesOf(positionals))
+  if (positionals.length > 0 && !identity.ok) throw new WrongUse(identity.fault.message)
+  const loaded = configured(context)
+  if (!loaded) return exitCodes.wrongConfiguration
+  const diagnosis = await diagnoseConnection({
+    settings: loaded.settings.intune,
+    passphrase: loaded.secrets.privateKeyPassphrase,
+    notices: loaded.notices,
+    proxy: proxyOf(context.environment),
+    identifiers: identity.ok ? identity.value.identifiers : [],
+  })
+  context.out(values.json ? JSON.stringify(presentDiagnosis(diagnosis), null, 2) : formatDiagnosis(diagnosis))
+  return exitCodeOf(diagnosis)
+}
+
+/** The diagnosis as `--json` prints it; names are stable. */
+export function presentDiagnosis({ ok, steps, firstFailure }: Diagnosis): object {
+  return {
+    ok,
+    firstFailure: firstFailure?.step ?? null,
+    steps: steps.map(({ step, title, result, detail, durationMs, remedy, fault }) => ({
+      step,
+      title,
+      result,
+      detail,
+      durationMs: Math.round(durationMs),
+      ...(fault && { code: fault.code }),
+      ...(fault?.host !== undefined && { host: fault.host }),
+      ...(fault?.status !== undefined && { status: fault.status }),
+      ...(fault?.requestId !== undefined && { requestId: fault.requestId }),
+      ...(remedy !== undefined && { remedy }),
+    })),
+  }
+}
+
+const words = { ok: 'ok', warn: 'warn', fail: 'FAIL', skipped: 'skipped' } as const
+const colours = { ok: 'green', warn: 'yellow', fail: 'red', skipped: 'dim' } as const
+
+/** The diagnosis for a person: one line a step, then what to do. */
+export function formatDiagnosis({ steps, firstFailure }: Diagnosis): string {
+  const rows = steps.map(({ title, result, detail }) => [title, words[result], detail])
+  const [heading = '', rule = '', ...lines] = formatTable(['step', 'result', 'detail'], rows).split('\n')
+  const table = [
+    heading,
+    rule,
+    ...lines.map((line, index) => coloured(colours[steps[index]?.result ?? 'ok'], line)),
+  ].join('\n')
+  const verdict = firstFailure
+    ? `First failure: ${firstFailure.title}\n${explain(firstFailure)}`
+    : 'Every step passed: the service can ask Intune.'
+  const others = steps.filter((report) => report.remedy !== undefined && report !== firstFailure)
+  return [table, verdict, ...others.map((report) => `Also: ${report.title}\n${explain(report)}`)].join('\n\n')
+}
+
+function explain({ detail, fault, remedy = '' }: StepReport): string {
+  const code = fault ? [`  code:    ${fault.code}`, `  meaning: ${faultCatalogue[fault.code].meaning}`] : []
+  const id = fault?.requestId === undefined ? [] : [`  support: request id ${fault.requestId}`]
+  return [`  seen:    ${detail}`, ...code, ...id, `  remedy:  ${remedy}`].join('\n')
+}
+
+function exitCodeOf({ firstFailure }: Diagnosis): ExitCode {
+  if (!firstFailure) return exitCodes.fine
+  const area = firstFailure.fault ? faultCatalogue[firstFailure.fault.code].area : 'service'
+  return area === 'configuration' ? exitCodes.wrongConfiguration : exitCodes.no
+}
