@@ -5,7 +5,7 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiResponseObject,
 } from 'zod-openapi'
-import { DecisionAnswer, DecisionBody, DecisionQuery } from '../src/frontends/json/schema.ts'
+import { DecisionAnswer, DecisionBody, DecisionQuery, RecheckTarget } from '../src/frontends/json/schema.ts'
 import { Liveness, ReadinessAnswer } from '../src/server/health.ts'
 import { Problem, problemMediaType } from '../src/server/problem.ts'
 
@@ -92,6 +92,19 @@ function describeApi() {
             ...decisionResponses,
             '413': error('The body is larger than 64 KiB. Code: body_too_large.'),
             '415': error('The body is not application/json. Code: media_type_not_supported.'),
+          },
+        },
+      },
+      '/v1/devices/{kind}/{value}/recheck': {
+        post: {
+          operationId: 'recheckDevice',
+          summary: 'Asks Intune again about one device',
+          description: 'Without a body. One device can be rechecked once in ten seconds.',
+          tags: ['decisions'],
+          requestParams: { path: RecheckTarget },
+          responses: {
+            ...decisionResponses,
+            '429': error('The device was rechecked a few seconds ago. Code: recheck_too_soon.', retryAfter),
           },
         },
       },

@@ -5,11 +5,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { configurationPage } from './configuration-page.ts'
 import { errorCodesPage } from './error-codes-page.ts'
 import { openApiDocument } from './generate-openapi.ts'
+import { metricsPage } from './metrics-page.ts'
+import { policySchema } from './policy-schema.ts'
 
 const generated: Readonly<Record<string, () => string>> = {
   'openapi.yaml': openApiDocument,
   'docs/configuration.md': configurationPage,
   'docs/error-codes.md': errorCodesPage,
+  'docs/metrics.md': metricsPage,
+  'docs/policy.schema.json': policySchema,
 }
 
 const check = process.argv.includes('--check')

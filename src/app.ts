@@ -1,22 +1,34 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type Clock, systemClock } from './clock.ts'
-import { ComplianceCache } from './compliance/compliance-cache.ts'
+import { type Compliance, createCompliance } from './compliance/compliance.ts'
 import type { Secrets, Settings } from './config/settings.ts'
 import type { Decide } from './decision/decide.ts'
 import { createDecide, type DecisionRecord } from './decision/decision-service.ts'
-import { defaultPolicy } from './decision/policy.ts'
-import { failure, type Outcome, success } from './errors/fault.ts'
+import { createNoncompliantDevices } from './decision/noncompliant-devices.ts'
+import { type Fault, failure, type Outcome, success } from './errors/fault.ts'
 import { frontends } from './frontends/frontends.ts'
 import { loadClientCertificate } from './intune/client-certificate.ts'
+import type { Drift, DriftCount } from './intune/drift.ts'
+import { followCertificate } from './intune/follow-certificate.ts'
 import { createIntuneLookup } from './intune/intune-lookup.ts'
-import { createOutbound } from './intune/outbound.ts'
+import { createOutbound, type Outbound } from './intune/outbound.ts'
+import type { CertificateEvent, CertificateStatus } from './intune/rotating-certificate.ts'
+import { openSitePolicy, type PolicyChange, type SitePolicy } from './policy/site-policy.ts'
 import { createAuthenticator } from './server/authentication.ts'
 import { type ClientList, parseClients } from './server/clients.ts'
+import { createHttpsServers } from './server/https-server.ts'
+import { registerManagementRoutes } from './server/management.ts'
 import { createManagementServer, createServer } from './server/server.ts'
+import { loadTls, type TlsReload, watchTls } from './server/tls.ts'
+import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
 import { createDecisionLog } from './telemetry/decision-log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { observeRequests, observeUpstream } from './telemetry/observe-exchanges.ts'
+import { presentStatus, watchCompliance, watchState } from './telemetry/watch-compliance.ts'
 
 /** What the composition root may be given instead of the real thing. */
 export interface AppOverrides {
@@ -24,8 +36,16 @@ export interface AppOverrides {
   readonly random?: () => number
   /** Proxy variables of the environment; absent means no proxy. */
   readonly proxy?: { readonly httpsProxy?: string; readonly noProxy?: string }
+  /** Another way out than the network. */
+  readonly outbound?: Outbound
   /** Called once per decision, besides the decision line. */
   readonly onDecision?: (record: DecisionRecord) => void
+  /** Called when the certificate files changed, were refused, or a new certificate came into use. */
+  readonly onCertificate?: (event: CertificateEvent) => void
+  /** Called for everything new that is met in Microsoft's replies. */
+  readonly onDrift?: (drift: Drift) => void
+  /** Called when Graph gave no details for an answer of Intune, which then stood without them. */
+  readonly onDetailsFailure?: (fault: Fault) => void
 }
 
 /** The running service: two listeners and what has to be closed. */
@@ -34,6 +54,14 @@ export interface App {
   readonly management: FastifyInstance
   /** The core without HTTP: what the command line asks. */
   readonly decide: Decide
+  /** What is known about devices, and the way to Intune. */
+  readonly compliance: Compliance
+  /** The certificate in use, the one that waits for Entra ID, and why the last one was refused. */
+  readonly certificateStatus: () => CertificateStatus
+  /** What was new about Microsoft's replies since the start. */
+  readonly driftCounts: () => readonly DriftCount[]
+  /** The policy in force, with its status and the way to each verdict. */
+  readonly policy: SitePolicy
   /** Opens both listeners; resolves with their addresses. Rejects when an address is taken. */
   listen(): Promise<{ serviceUrl: string; managementUrl: string }>
   /** Stops listening, lets answers under way finish, closes upstream connections. */
@@ -54,24 +82,63 @@ export function buildApp(
   if (!certificate.ok) return certificate
   const clients = loadClients(settings.clientsFile)
   if (!clients.ok) return clients
-  const outbound = createOutbound(
-    {
-      ...(settings.intune.caFile !== undefined && { caFile: settings.intune.caFile }),
-      ...(overrides.proxy && { proxy: overrides.proxy }),
-    },
-    clock,
-  )
+  const tls = settings.serviceTls && loadTls(settings.serviceTls)
+  if (tls && !tls.ok) return tls
+  const https = tls && createHttpsServers(tls.value)
+  const policy = openSitePolicy(settings.policyFile, { clock, onChange: logPolicyChange(logger) })
+  if (!policy.ok) return policy
+  const outbound = overrides.outbound
+    ? success(overrides.outbound)
+    : createOutbound(
+        {
+          ...(settings.intune.caFile !== undefined && { caFile: settings.intune.caFile }),
+          ...(overrides.proxy && { proxy: overrides.proxy }),
+        },
+        clock,
+      )
   if (!outbound.ok) return outbound
-  const intune = createIntuneLookup(settings.intune, certificate.value, {
+  let state: ComplianceState | undefined
+  const metrics = createMetrics({
+    cacheEntries: () => compliance.counts(),
+    upstream: () => compliance.upstream(),
+    guard: () => compliance.guard(),
+    list: () => compliance.currentList(),
+    runway: () => compliance.runway(),
+    state: () => state?.status(),
+    certificateExpiresAtMs: () => rotation.status().inUse.notAfterMs,
+  })
+  const upstream = {
     clock,
     logger: logger.child({ component: 'intune' }),
-    outbound: outbound.value,
+    outbound: observeUpstream(outbound.value, metrics),
+  }
+  const rotation = followCertificate(settings.intune, certificate.value, {
+    ...upstream,
+    passphrase: secrets.privateKeyPassphrase,
+    ...(overrides.onCertificate && { onEvent: overrides.onCertificate }),
   })
-  const cache = new ComplianceCache({
+  const intune = createIntuneLookup(settings.intune, () => rotation.current(), {
+    ...upstream,
+    // The answer of Intune has to be out in time, with details or without.
+    detailsLimitMs: settings.decisionDeadlineMs / 2,
+    onDrift(drift) {
+      metrics.drift(drift)
+      overrides.onDrift?.(drift)
+    },
+    onDetailsFailure(fault) {
+      metrics.detailsFailed()
+      overrides.onDetailsFailure?.(fault)
+    },
+  })
+  const compliance: Compliance = createCompliance({
     lookup: intune.lookup,
     freshness: settings.freshness,
+    deadlineMs: settings.decisionDeadlineMs,
     clock,
     ...(overrides.random && { random: overrides.random }),
+    events: watchCompliance(logger.child({ component: 'compliance' }), metrics),
+    onRecordChange: (key) => state?.noteChange(key),
+    recall: (key) => state?.recall(key),
   })
   // Derived from the private key: secret, the same after a restart, another for every deployment.
   const hashKey = createHash('sha256')
@@ -84,33 +151,111 @@ export function buildApp(
     hashKey,
   )
   const decide = createDecide({
-    cache,
-    policy: defaultPolicy,
+    cache: compliance.cache,
+    policy: policy.value,
     clock,
     deadlineMs: settings.decisionDeadlineMs,
     portalUrl: settings.intune.portalUrl,
     retryAfterMs: settings.freshness.noncompliantFreshMs,
     record: (record) => {
       logDecision(record)
+      metrics.decision(record)
       overrides.onDecision?.(record)
     },
   })
-  const readiness = () => ({ ready: true, checks: { configuration: 'ok' } }) as const
+  const readiness = () => {
+    // A refused policy file is for somebody to mend, but the policy in force still decides.
+    return { ready: true, checks: { configuration: 'ok', policy: policy.value.status().problem ?? 'ok' } }
+  }
   const authenticate = createAuthenticator({ clients: clients.value })
-  const server = createServer({ logger, authenticate, decide, frontends, readiness })
+  const mdmServer = {
+    redirectUrl: settings.intune.portalUrl,
+    pathPrefix: settings.pathPrefix ?? '',
+    productVersion: productVersion(),
+    noncompliantDevices: createNoncompliantDevices({
+      readSnapshot: compliance.readNoncompliantSnapshot,
+      policy: policy.value,
+      nowMs: () => clock.nowMs(),
+    }),
+  }
+  const server = createServer({
+    logger,
+    authenticate,
+    decide,
+    frontends,
+    readiness,
+    admitRecheck: compliance.admitRecheck,
+    mdmServer,
+    ...(https && { https }),
+  })
+  observeRequests(server, frontends, metrics)
+  const stopWatchingTls =
+    settings.serviceTls && tls && https
+      ? watchTls({
+          files: settings.serviceTls,
+          loaded: tls.value,
+          clock,
+          setSecureContext: (context) => https.setSecureContext(context),
+          onReload: logTlsReload(logger),
+        })
+      : () => {}
   const management = createManagementServer({ logger, readiness })
+  registerManagementRoutes(management, {
+    exposeMetrics: () => metrics.expose(),
+    status: () => presentStatus(compliance, state),
+    acceptHeld: async () => ({ ...(await compliance.acceptHeld()) }),
+    rejectHeld: () => ({ ...compliance.rejectHeld() }),
+    purge: (kind, value) => compliance.purge(kind, value),
+    purgeAll: () => compliance.purgeAll(),
+  })
+  const running: (() => void)[] = []
+  /** Opens the state file, and gives it a second at most to bring back what is known. */
+  async function restoreState(directory: string): Promise<void> {
+    const opened = openComplianceState({
+      directory,
+      tenant: new URL(settings.intune.authorityUrl).pathname.slice(1),
+      clock,
+      onNotice: watchState(logger.child({ component: 'state' })),
+    })
+    opened.attach(compliance.records)
+    state = opened
+    const usefulMs = Math.max(settings.freshness.outageHoldMs, 24 * 60 * 60 * 1000)
+    await Promise.race([opened.load(clock.nowMs() - usefulMs), delay(1000, undefined, { ref: false })])
+    running.push(
+      compliance.pollNoncompliantList({
+        fetchList: intune.fetchNoncompliantList,
+        isReady: intune.canFetchNoncompliantList,
+        store: opened.listStore,
+      }),
+    )
+  }
   return success({
     server,
     management,
     decide,
+    compliance,
+    certificateStatus: () => rotation.status(),
+    driftCounts: intune.driftCounts,
+    policy: policy.value,
     async listen() {
-      const serviceUrl = await server.listen({ ...settings.service })
+      if (settings.stateDir !== undefined) await restoreState(settings.stateDir)
+      running.push(compliance.keepTidy())
+      const serviceUrl = (await server.listen({ ...settings.service })).replace(
+        /^http:/,
+        https ? 'https:' : 'http:',
+      )
       const managementUrl = await management.listen({ ...settings.management })
       void intune.warmUp()
+      rotation.watch()
       return { serviceUrl, managementUrl }
     },
     async close() {
+      stopWatchingTls()
+      for (const stop of running) stop()
       await Promise.all([server.close(), management.close()])
+      await state?.close()
+      policy.value.close()
+      rotation.close()
       await intune.close()
       await outbound.value.close()
     },
@@ -126,4 +271,36 @@ function loadClients(file: string | undefined): Outcome<ClientList | undefined> 
       field: 'CLIENTS_FILE',
     })
   }
+}
+
+/** Names line and column of each problem; the file holds no secret. */
+function logPolicyChange(logger: Logger): (change: PolicyChange) => void {
+  return (change) => {
+    if (!change.taken) {
+      const text = 'POLICY_FILE was changed but is refused; the policy in force stays'
+      logger.error({ event: 'policy_refused', problems: change.problem.split('\n') }, text)
+      return
+    }
+    logger.info({ event: 'policy_loaded', rules: change.rules }, 'policy loaded')
+    for (const warning of change.warnings) logger.warn({ event: 'policy_warning' }, warning)
+  }
+}
+
+function logTlsReload(logger: Logger): (reload: TlsReload) => void {
+  return (reload) => {
+    if (reload.reloaded) {
+      const notAfter = new Date(reload.notAfterMs).toISOString()
+      logger.info({ event: 'tls_loaded', notAfter }, 'serving with a new certificate')
+      return
+    }
+    const text = 'SERVICE_TLS_* files were changed but are refused; the certificate in use stays'
+    logger.error({ event: 'tls_refused', problem: reload.fault.message }, text)
+  }
+}
+
+/** From package.json, which lies one above both src and dist. */
+function productVersion(): string {
+  const file = new URL('../package.json', import.meta.url)
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
+  return version
 }

@@ -1,15 +1,20 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { FreshnessSettings } from '../config/settings.ts'
+import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure, type Outcome } from '../errors/fault.ts'
 import { type DeviceIdentifier, identifierKey } from '../identity/device-identity.ts'
 import type { ComplianceLookup, ComplianceRecord, Observation, UpstreamTrace } from './compliance-record.ts'
+import type { MassFlipGuard } from './mass-flip-guard.ts'
+import type { HoldCause, RememberedRecord } from './packed-record.ts'
+import { RememberedRecords } from './remembered-records.ts'
 
 /**
  * Why the cache answered as it did.
  * hit: remembered and fresh. hit_refreshing: remembered, answered at once, being refreshed behind.
  * asked: Intune was asked for this caller. coalesced: joined a question that was already under way.
- * last_known: asking failed or took too long, a remembered record stands in. undetermined: nothing usable at all.
+ * last_known: asking failed or took too long, or what Intune says is held; a remembered record stands in.
+ * undetermined: nothing usable at all.
  */
 export type CacheVerdict = 'hit' | 'hit_refreshing' | 'asked' | 'coalesced' | 'last_known' | 'undetermined'
 
@@ -24,13 +29,10 @@ export type CacheAnswer =
       readonly freshForMs: number
       readonly trace?: UpstreamTrace
       readonly fault?: Fault
+      /** Set where Intune did answer, but the last known record stands in all the same. */
+      readonly held?: HoldCause
     }
   | { readonly known: false; readonly verdict: 'undetermined'; readonly fault: Fault }
-
-interface Remembered {
-  readonly record: ComplianceRecord
-  readonly freshUntilMs: number
-}
 
 /** What the cache works with. `random` returns [0, 1) and only spreads expiry. */
 export interface ComplianceCacheParts {
@@ -39,10 +41,24 @@ export interface ComplianceCacheParts {
   readonly clock: Clock
   readonly random?: () => number
   readonly maxDevices?: number
+  /** The records, where somebody else needs them too. */
+  readonly records?: RememberedRecords
+  /** Absent: every answer counts. */
+  readonly guard?: MassFlipGuard
+  /** Fetches a record that is still on disk into the records; undefined as soon as everything has been read. */
+  readonly recall?: (key: string) => Promise<void> | undefined
+  /** Told when an evaluated, still enrolled device was reported as not evaluated. */
+  readonly onRegression?: (key: string) => void
 }
 
 /** Expiry is spread by this share so that devices learnt together are not asked about together. */
 const jitterShare = 0.1
+
+/** A device whose look-up has just failed is not asked about again before this. */
+const failureCoolDownMs = 1000
+const maxCoolDowns = 10_000
+/** These cost nothing upstream and may be over at any moment. */
+const withoutCoolDown: readonly FaultCode[] = ['identifier_not_supported', 'intune_queue_full']
 
 /**
  * Remembers compliance records, never decisions and never failures. One question per device is under way at a time,
@@ -53,13 +69,16 @@ const jitterShare = 0.1
 export class ComplianceCache {
   readonly #parts: ComplianceCacheParts
   readonly #random: () => number
-  readonly #records: LRUCache<string, Remembered>
+  readonly #records: RememberedRecords
   readonly #inFlight = new Map<string, Promise<Outcome<Observation>>>()
+  readonly #coolDowns = new LRUCache<string, { readonly untilMs: number; readonly fault: Fault }>({
+    max: maxCoolDowns,
+  })
 
   constructor(parts: ComplianceCacheParts) {
     this.#parts = parts
     this.#random = parts.random ?? Math.random
-    this.#records = new LRUCache({ max: parts.maxDevices ?? 1_000_000 })
+    this.#records = parts.records ?? new RememberedRecords({ maxRecords: parts.maxDevices ?? 1_000_000 })
   }
 
   /**
@@ -71,17 +90,30 @@ export class ComplianceCache {
     options: { refresh: boolean; waitMs: number },
   ): Promise<CacheAnswer> {
     const key = identifierKey(identifier)
+    const startedMs = this.#parts.clock.nowMs()
+    let remembered = this.#records.get(key)
+    const recall = remembered === undefined ? this.#parts.recall?.(key) : undefined
+    if (recall !== undefined) {
+      await this.#halfOf(options.waitMs, recall)
+      remembered = this.#records.get(key)
+    }
     const nowMs = this.#parts.clock.nowMs()
-    const remembered = this.#records.get(key)
     if (remembered && !options.refresh) {
       if (nowMs < remembered.freshUntilMs) return this.#answer(remembered, 'hit', nowMs)
       if (this.#mayAnswerWhileRefreshing(remembered, nowMs)) {
-        void this.#question(key, identifier)
+        if (this.#coolingDown(key, nowMs) === undefined) void this.#question(key, identifier)
         return this.#answer(remembered, 'hit_refreshing', nowMs)
       }
     }
-    const verdict = this.#inFlight.has(key) ? 'coalesced' : 'asked'
-    const outcome = await this.#within(options.waitMs, this.#question(key, identifier))
+    const underWay = this.#inFlight.has(key)
+    const fault = underWay ? undefined : this.#coolingDown(key, nowMs)
+    if (fault) return this.#lastKnown(key, fault)
+    const verdict = underWay ? 'coalesced' : 'asked'
+    const outcome = await this.#within(
+      Math.max(1, options.waitMs - (nowMs - startedMs)),
+      options.waitMs,
+      this.#question(key, identifier),
+    )
     if (outcome.ok) {
       const { record, trace } = outcome.value
       const kept = this.#records.peek(key) ?? { record, freshUntilMs: record.observedAtMs }
@@ -95,9 +127,27 @@ export class ComplianceCache {
     return this.#records.peek(identifierKey(identifier))?.record
   }
 
+  /** Forgets what is known about one identifier; false where there was nothing. */
+  forget(identifier: Pick<DeviceIdentifier, 'kind' | 'value'>): boolean {
+    const key = identifierKey(identifier)
+    this.#coolDowns.delete(key)
+    return this.#records.delete(key)
+  }
+
   /** How many devices are remembered. */
   get size(): number {
     return this.#records.size
+  }
+
+  /** A slow disk may take half of the caller's time at most: Intune may have to be asked after that. */
+  #halfOf(waitMs: number, recall: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(waitMs / 2, resolve)
+      void recall.then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   #question(key: string, identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
@@ -105,51 +155,106 @@ export class ComplianceCache {
     if (underWay) return underWay
     const question = this.#parts.lookup(identifier).then((outcome) => {
       this.#inFlight.delete(key)
-      if (outcome.ok) this.#remember(key, outcome.value.record)
+      if (outcome.ok) this.#learn(key, outcome.value.record)
+      else this.#coolDown(key, outcome.fault)
       return outcome
     })
     this.#inFlight.set(key, question)
     return question
   }
 
-  #remember(key: string, record: ComplianceRecord): void {
+  #coolDown(key: string, fault: Fault): void {
+    if (withoutCoolDown.includes(fault.code)) return
+    this.#coolDowns.set(key, { untilMs: this.#parts.clock.nowMs() + failureCoolDownMs, fault })
+  }
+
+  #coolingDown(key: string, nowMs: number): Fault | undefined {
+    const coolDown = this.#coolDowns.peek(key)
+    return coolDown !== undefined && nowMs < coolDown.untilMs ? coolDown.fault : undefined
+  }
+
+  /** Takes in what Intune says, unless it is an answer that must not count, or not yet. */
+  #learn(key: string, record: ComplianceRecord): void {
+    this.#coolDowns.delete(key)
+    const next = { record, freshUntilMs: record.observedAtMs + this.#freshFor(record) }
+    const before = this.#records.peek(key)
+    const stands = before !== undefined && this.#isUsable(before.record, record.observedAtMs)
+    if (stands && isEvaluated(before.record) && record.enrolled && record.complianceState === 'unknown') {
+      this.#hold(key, before, 'regressed')
+      this.#parts.onRegression?.(key)
+      return
+    }
+    if (stands && isCompliant(before.record) && losesAccess(record)) {
+      if (this.#isHeldByGuard(key, before, next)) return
+    } else if (isCompliant(record)) {
+      this.#parts.guard?.recovered(key)
+    }
+    this.#records.set(key, next)
+  }
+
+  #isHeldByGuard(key: string, before: RememberedRecord, after: RememberedRecord): boolean {
+    const { guard } = this.#parts
+    if (guard === undefined) return false
+    const { verdict, undo } = guard.judge({ key, before, after }, this.#records.counts.c)
+    for (const flip of undo) this.#hold(flip.key, flip.before, 'mass_flip')
+    if (verdict === 'hold') this.#hold(key, before, 'mass_flip')
+    return verdict === 'hold'
+  }
+
+  /** The record stands with the age that it has, and Intune is asked again soon. */
+  #hold(key: string, { record }: RememberedRecord, held: HoldCause): void {
+    const freshMs = this.#parts.freshness.noncompliantFreshMs * this.#spread()
+    this.#records.set(key, { record, held, freshUntilMs: this.#parts.clock.nowMs() + freshMs })
+  }
+
+  #freshFor(record: ComplianceRecord): number {
     const { compliantFreshMs, noncompliantFreshMs } = this.#parts.freshness
-    const freshMs =
-      record.enrolled && record.complianceState === 'compliant' ? compliantFreshMs : noncompliantFreshMs
-    const spread = 1 + jitterShare * (2 * this.#random() - 1)
-    this.#records.set(key, { record, freshUntilMs: record.observedAtMs + freshMs * spread })
+    return (isCompliant(record) ? compliantFreshMs : noncompliantFreshMs) * this.#spread()
+  }
+
+  #spread(): number {
+    return 1 + jitterShare * (2 * this.#random() - 1)
   }
 
   /** Only a compliant device is answered from an overdue record: a repaired one must not wait behind its old verdict. */
-  #mayAnswerWhileRefreshing({ record, freshUntilMs }: Remembered, nowMs: number): boolean {
+  #mayAnswerWhileRefreshing({ record, freshUntilMs, held }: RememberedRecord, nowMs: number): boolean {
     return (
-      record.enrolled &&
-      record.complianceState === 'compliant' &&
-      nowMs < freshUntilMs + this.#parts.freshness.refreshAheadMs
+      held === undefined && isCompliant(record) && nowMs < freshUntilMs + this.#parts.freshness.refreshAheadMs
     )
+  }
+
+  #isUsable(record: ComplianceRecord, nowMs: number): boolean {
+    return nowMs - record.observedAtMs <= this.#parts.freshness.outageHoldMs
   }
 
   #lastKnown(key: string, fault: Fault): CacheAnswer {
     const nowMs = this.#parts.clock.nowMs()
     const remembered = this.#records.peek(key)
-    const usable = remembered && nowMs - remembered.record.observedAtMs <= this.#parts.freshness.outageHoldMs
-    if (!usable) return { known: false, verdict: 'undetermined', fault }
+    if (!remembered || !this.#isUsable(remembered.record, nowMs)) {
+      return { known: false, verdict: 'undetermined', fault }
+    }
     return { ...this.#answer(remembered, 'last_known', nowMs), fault }
   }
 
   #answer(
-    { record, freshUntilMs }: Remembered,
+    { record, freshUntilMs, held }: RememberedRecord,
     verdict: Exclude<CacheVerdict, 'undetermined'>,
     nowMs: number,
   ): Extract<CacheAnswer, { known: true }> {
     const ageMs = Math.max(0, nowMs - record.observedAtMs)
-    return { known: true, record, verdict, ageMs, freshForMs: Math.max(0, freshUntilMs - nowMs) }
+    const freshForMs = Math.max(0, freshUntilMs - nowMs)
+    if (held) return { known: true, record, verdict: 'last_known', ageMs, freshForMs, held }
+    return { known: true, record, verdict, ageMs, freshForMs }
   }
 
-  #within(waitMs: number, question: Promise<Outcome<Observation>>): Promise<Outcome<Observation>> {
+  #within(
+    waitMs: number,
+    wholeMs: number,
+    question: Promise<Outcome<Observation>>,
+  ): Promise<Outcome<Observation>> {
     return new Promise((resolve) => {
       const cancel = this.#parts.clock.after(waitMs, () =>
-        resolve(failure('deadline_exceeded', `no answer from Intune within ${waitMs} ms`)),
+        resolve(failure('deadline_exceeded', `no answer from Intune within ${wholeMs} ms`)),
       )
       void question.then((outcome) => {
         cancel()
@@ -157,4 +262,18 @@ export class ComplianceCache {
       })
     })
   }
+}
+
+function isCompliant(record: ComplianceRecord): boolean {
+  return record.enrolled && record.complianceState === 'compliant'
+}
+
+function isEvaluated(record: ComplianceRecord): boolean {
+  return record.enrolled && record.complianceState !== 'unknown'
+}
+
+/** A device in its grace period keeps its access. */
+function losesAccess(record: ComplianceRecord): boolean {
+  if (isCompliant(record)) return false
+  return !record.enrolled || record.gracePeriodEndsMs === undefined
 }

@@ -38,6 +38,11 @@ export interface DeviceDetails {
   readonly entraDeviceId?: string
   readonly userPrincipalName?: string
   readonly ownership?: 'corporate' | 'personal'
+  readonly phoneNumber?: string
+  readonly diskEncrypted?: boolean
+  readonly jailBroken?: boolean
+  /** Whether a screen lock is set; only the legacy ISE dialect of Intune says so. */
+  readonly pinLocked?: boolean
   /** Last contact of the device with Intune, milliseconds since the epoch. */
   readonly lastSyncMs?: number
   /** Graph's complianceState to the letter, where Graph was asked. */

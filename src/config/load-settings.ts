@@ -1,6 +1,6 @@
 import { type Cloud, clouds } from './clouds.ts'
 import { type ConfigurationProblem, type ReadText, readEnvironment } from './read-environment.ts'
-import type { IntuneSettings, Secrets, Settings } from './settings.ts'
+import type { IntuneSettings, Secrets, ServiceTlsSettings, Settings } from './settings.ts'
 import type { VariableValues } from './variables.ts'
 
 /** The configuration, or every problem with it at once. */
@@ -25,6 +25,7 @@ export function loadSettings(
   const notices: string[] = []
   const intune = intuneSettings(values, problems, notices)
   const serviceHost = listenHost(values, problems, notices)
+  const serviceTls = serviceTlsSettings(values, problems)
   if (problems.length > 0 || !intune) return { ok: false, problems }
   // No problem was found, so every value is there.
   const all = values as VariableValues
@@ -38,8 +39,12 @@ export function loadSettings(
     },
     decisionDeadlineMs: all.DECISION_DEADLINE_MS,
     service: { host: serviceHost, port: all.SERVICE_PORT },
+    ...(serviceTls && { serviceTls }),
+    ...(all.SERVICE_PATH_PREFIX !== undefined && { pathPrefix: all.SERVICE_PATH_PREFIX }),
     management: { host: all.MANAGEMENT_HOST, port: all.MANAGEMENT_PORT },
     ...(all.CLIENTS_FILE !== undefined && { clientsFile: all.CLIENTS_FILE }),
+    ...(all.POLICY_FILE !== undefined && { policyFile: all.POLICY_FILE }),
+    ...(all.STATE_DIR !== undefined && { stateDir: all.STATE_DIR }),
     log: { level: all.LOG_LEVEL, deviceIds: all.LOG_DEVICE_IDS },
   }
   const secrets: Secrets =
@@ -98,6 +103,8 @@ function intuneSettings(
     privateKeyFile: INTUNE_PRIVATE_KEY_FILE,
     ...(INTUNE_CA_FILE !== undefined && { caFile: INTUNE_CA_FILE }),
     portalUrl: cloud.portalUrl,
+    ...(values.INTUNE_API !== undefined && { api: values.INTUNE_API }),
+    graphDetails: values.INTUNE_GRAPH_DETAILS === 'on',
   }
 }
 
@@ -117,6 +124,23 @@ function listenHost(
   }
   notices.push('CLIENTS_FILE is not set: the service listens on loopback only and answers every local caller')
   return host ?? '127.0.0.1'
+}
+
+function serviceTlsSettings(
+  values: Partial<VariableValues>,
+  problems: ConfigurationProblem[],
+): ServiceTlsSettings | undefined {
+  const certificateFile = values.SERVICE_TLS_CERTIFICATE_FILE
+  const privateKeyFile = values.SERVICE_TLS_PRIVATE_KEY_FILE
+  const clientCaFile = values.SERVICE_TLS_CLIENT_CA_FILE
+  const given = [certificateFile, privateKeyFile, clientCaFile].some((file) => file !== undefined)
+  const missing = (variable: string) => {
+    problems.push({ variable, problem: 'is required as soon as another SERVICE_TLS_* variable is set' })
+  }
+  if (given && certificateFile === undefined) missing('SERVICE_TLS_CERTIFICATE_FILE')
+  if (given && privateKeyFile === undefined) missing('SERVICE_TLS_PRIVATE_KEY_FILE')
+  if (certificateFile === undefined || privateKeyFile === undefined) return undefined
+  return { certificateFile, privateKeyFile, ...(clientCaFile !== undefined && { clientCaFile }) }
 }
 
 function isLoopbackHost(host: string): boolean {

@@ -5,9 +5,17 @@ export interface Settings {
   /** Everything a caller waits for happens inside this budget. */
   readonly decisionDeadlineMs: number
   readonly service: ListenerSettings
+  /** Files of the service's own certificate; without them it speaks HTTP. */
+  readonly serviceTls?: ServiceTlsSettings
+  /** Path below which a reverse proxy publishes the service, without a slash at its end. */
+  readonly pathPrefix?: string
   readonly management: ListenerSettings
   /** YAML file that says who may ask; without it only loopback callers are served. */
   readonly clientsFile?: string
+  /** YAML file with the rules of the site; without it the built-in policy applies alone. */
+  readonly policyFile?: string
+  /** Directory of what outlives a restart; without it everything is in memory alone. */
+  readonly stateDir?: string
   readonly log: LogSettings
 }
 
@@ -29,6 +37,10 @@ export interface IntuneSettings {
   readonly caFile?: string
   /** Page for end users that enrols or repairs a device. */
   readonly portalUrl: string
+  /** Which of Intune's services is asked; `auto`, which is the default, takes what the tenant lists. */
+  readonly api?: 'auto' | 'compliance-retrieval' | 'nac'
+  /** Whether Graph is asked for the exact state of a device that is not compliant; off by default. */
+  readonly graphDetails?: boolean
 }
 
 /** How long an answer may be used (docs/caching.md). */
@@ -43,6 +55,14 @@ export interface FreshnessSettings {
 export interface ListenerSettings {
   readonly host: string
   readonly port: number
+}
+
+/** PEM files with which the service serves HTTPS. */
+export interface ServiceTlsSettings {
+  readonly certificateFile: string
+  readonly privateKeyFile: string
+  /** Set: callers must present a certificate that one of these authorities signed. */
+  readonly clientCaFile?: string
 }
 
 /** Verbosity, and how device identifiers appear in logs. */

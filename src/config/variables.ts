@@ -110,6 +110,18 @@ export const variables = {
     description:
       'Host suffixes, comma-separated, that a discovered Intune address must end in. Overrides those of the cloud.',
   },
+  INTUNE_API: {
+    type: z.enum(['auto', 'compliance-retrieval', 'nac']),
+    description:
+      'Service of Intune that is asked: compliance-retrieval, nac (NAC 1.x), or auto, which takes Compliance Retrieval where the tenant lists it and has a query for the identifier, else NAC 1.x.',
+    default: 'auto',
+  },
+  INTUNE_GRAPH_DETAILS: {
+    type: z.enum(['off', 'on']),
+    description:
+      'on: Microsoft Graph is asked for the exact state of a device that is not compliant, and serial numbers can be looked up. Needs the permission DeviceManagementManagedDevices.Read.All.',
+    default: 'off',
+  },
   SERVICE_HOST: {
     type: z.string().min(1, 'must be an address to listen on').optional(),
     description:
@@ -120,9 +132,31 @@ export const variables = {
     description: 'Port to listen on; 0 lets the system pick.',
     default: '8080',
   },
+  SERVICE_TLS_CERTIFICATE_FILE: {
+    type: filePath.optional(),
+    description:
+      'PEM certificate with which the service serves HTTPS, leaf first and then its chain; read again when it changes. Without it the service speaks HTTP.',
+  },
+  SERVICE_TLS_PRIVATE_KEY_FILE: {
+    type: filePath.optional(),
+    description: 'PEM private key of that certificate, not encrypted; read again when it changes.',
+  },
+  SERVICE_TLS_CLIENT_CA_FILE: {
+    type: filePath.optional(),
+    description:
+      'PEM file of the authorities that sign certificates of callers. With it every caller must present such a certificate, besides its credentials.',
+  },
+  SERVICE_PATH_PREFIX: {
+    type: z
+      .string()
+      .regex(/^(\/[A-Za-z0-9._~-]+){1,8}$/, 'must be a path such as /nac, without a slash at its end')
+      .optional(),
+    description:
+      'Path below which a reverse proxy publishes the service, whether it takes it off the requests or not; the Instance Name in the MDM server form of ISE.',
+  },
   MANAGEMENT_HOST: {
     type: z.string().min(1, 'must be an address to listen on'),
-    description: 'Address of the management listener (health).',
+    description: 'Address of the management listener: metrics, status, health (docs/operations.md).',
     default: '127.0.0.1',
   },
   MANAGEMENT_PORT: {
@@ -133,6 +167,16 @@ export const variables = {
   CLIENTS_FILE: {
     type: filePath.optional(),
     description: 'YAML file of the clients that may ask. Without it only loopback callers are served.',
+  },
+  POLICY_FILE: {
+    type: filePath.optional(),
+    description:
+      'YAML file of rules and RADIUS attribute profiles (docs/policy.md), read again within 2 seconds of a change. Without it the built-in policy applies.',
+  },
+  STATE_DIR: {
+    type: z.string().min(1, 'must be the path of a directory').optional(),
+    description:
+      'Directory in which the last known records and the time of the last bulk query outlive a restart; made if it is not there. Replicas on one machine may share it. Without it they are kept in memory alone, and the list of noncompliant devices is not asked for.',
   },
   DECISION_DEADLINE_MS: {
     type: integer(50, 30_000),
@@ -185,6 +229,8 @@ export const ownPrefixes = [
   'SERVICE_',
   'MANAGEMENT_',
   'CLIENTS_',
+  'POLICY_',
+  'STATE_',
   'DECISION_',
   'COMPLIANT_',
   'NONCOMPLIANT_',

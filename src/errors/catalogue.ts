@@ -54,6 +54,13 @@ const described = {
     remedy: 'Check the clock of this machine and the start date of the certificate.',
     retryable: false,
   },
+  service_tls_unusable: {
+    area: 'configuration',
+    meaning: 'The certificate or the key with which the service itself serves HTTPS cannot be used.',
+    remedy:
+      'Point SERVICE_TLS_CERTIFICATE_FILE at a PEM certificate, leaf first and then its chain, and SERVICE_TLS_PRIVATE_KEY_FILE at its unencrypted PEM key.',
+    retryable: false,
+  },
   // ---- the network on the way to Microsoft
   name_not_resolved: {
     area: 'network',
@@ -149,6 +156,14 @@ const described = {
     meaning:
       'The client assertion is outside its time range (AADSTS700024): the clock of this machine is wrong.',
     remedy: 'Synchronise the clock (chrony, systemd-timesyncd) and try again.',
+    retryable: false,
+  },
+  entra_credential_missing: {
+    area: 'entra',
+    meaning:
+      'Entra ID found no client assertion in the request, or a client secret (AADSTS7000215, 7000216, 7000218, 7000222).',
+    remedy:
+      'The service authenticates with a certificate and nothing else: find out what rewrites its requests on the way (a proxy that inspects TLS).',
     retryable: false,
   },
   entra_tenant_not_found: {
@@ -340,6 +355,52 @@ const described = {
       'Report it with the request id; if a caching proxy sits in between, exempt the Intune hosts from it.',
     retryable: true,
   },
+  intune_queue_full: {
+    area: 'intune',
+    meaning: 'So many questions wait for Intune already that another one would not be answered in time.',
+    remedy:
+      'Nothing: what is remembered is answered meanwhile. If it lasts, Intune is slow, or far more devices ask than usual; see nac_upstream_waiting.',
+    retryable: true,
+  },
+  // ---- details through Graph
+  details_unauthorized: {
+    area: 'intune',
+    meaning: 'Microsoft Graph refused the token for managed devices (HTTP 401).',
+    remedy: 'Check that INTUNE_AUTO_DISCOVERY_URL and INTUNE_TOKEN_ISSUING_URL belong to the same cloud.',
+    retryable: false,
+  },
+  details_forbidden: {
+    area: 'intune',
+    meaning: 'Microsoft Graph says that the application may not read managed devices (HTTP 403).',
+    remedy:
+      'App registrations > your app > API permissions > Microsoft Graph > Application permissions > DeviceManagementManagedDevices.Read.All, then Grant admin consent; or set INTUNE_GRAPH_DETAILS=off.',
+    retryable: false,
+  },
+  details_throttled: {
+    area: 'intune',
+    meaning: 'Microsoft Graph asks us to slow down with managed devices (HTTP 429).',
+    remedy: 'Nothing: answers come without details for as long as Graph asked.',
+    retryable: true,
+  },
+  details_unavailable: {
+    area: 'intune',
+    meaning: 'Microsoft Graph answers a query of managed devices with a server error (HTTP 5xx).',
+    remedy: 'Nothing: answers come without details until it is over. See the Microsoft service health page.',
+    retryable: true,
+  },
+  details_rejected: {
+    area: 'intune',
+    meaning: 'Microsoft Graph refused a query of managed devices (HTTP 4xx).',
+    remedy: 'Report it with the request id: the service sent something that this Graph does not accept.',
+    retryable: false,
+  },
+  details_reply_malformed: {
+    area: 'intune',
+    meaning: 'The answer of Graph is not a managed device, so nothing was concluded from it.',
+    remedy:
+      'Report it with the request id; if a proxy sits in between, check that it does not alter replies.',
+    retryable: true,
+  },
   // ---- the caller
   identifier_missing: {
     area: 'caller',
@@ -400,6 +461,38 @@ const described = {
     area: 'caller',
     meaning: 'The Content-Type of the request body is not one that this route reads.',
     remedy: 'Send application/json.',
+    retryable: false,
+  },
+  recheck_too_soon: {
+    area: 'caller',
+    meaning: 'The device was checked again a few seconds ago.',
+    remedy: 'Wait as long as Retry-After says; the decision of the last check still stands.',
+    retryable: true,
+  },
+  // ---- the service, seen as ISE sees it (intune-nac check --as-ise)
+  mdm_unreachable: {
+    area: 'network',
+    meaning: 'The MDM server that was asked as ISE would ask it did not answer, or not with 200.',
+    remedy: 'Check host, port and Instance Name; a 503 says that the service could not determine the state.',
+    retryable: true,
+  },
+  mdm_certificate_untrusted: {
+    area: 'network',
+    meaning: 'The certificate of the MDM server is not one that ISE would trust.',
+    remedy:
+      'Import the issuer of SERVICE_TLS_CERTIFICATE_FILE in ISE under Trusted Certificates (and give it here with --ca-file), and use a host name that the certificate has.',
+    retryable: false,
+  },
+  mdm_credentials_refused: {
+    area: 'network',
+    meaning: 'The MDM server refused the user name and password.',
+    remedy: 'Use the Basic credentials of a client in CLIENTS_FILE that may use the front end ise.',
+    retryable: false,
+  },
+  mdm_reply_malformed: {
+    area: 'network',
+    meaning: "The MDM server answered with something that is not a document of Cisco's MDM API.",
+    remedy: 'Check that host, port and Instance Name lead to this service and not to another.',
     retryable: false,
   },
   // ---- the service

@@ -1,7 +1,7 @@
 import type { FaultCode } from './catalogue.ts'
 
 /** The exchange with Microsoft in which something failed (reference: the four HTTPS exchanges of a look-up). */
-export type Hop = 'token' | 'discovery' | 'query' | 'details'
+export type Hop = 'token' | 'discovery' | 'query' | 'details' | 'bulk'
 
 /**
  * One failure, as a value. `message` is a plain sentence for an operator's log and holds no secret and no upstream

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { FrontendName } from '../decision/decide.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import { type FileProblem, parseYaml, schemaProblems, type YamlText } from './parse-yaml.ts'
+import { type FileProblem, parseYaml, schemaProblems, type YamlText } from '../yaml/parse-yaml.ts'
 import { parseSecretHash, type SecretHash } from './secret-hash.ts'
 
 /** One caller that the clients file lists. It has Basic or Bearer credentials, or both. */

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyPluginCallback } from 'fastify'
 import type { Decide, FrontendName } from '../decision/decide.ts'
+import type { NoncompliantDevices } from '../decision/noncompliant-devices.ts'
 import type { Authenticate } from './authentication.ts'
 
 /** What every front end is given. */
@@ -7,6 +8,20 @@ export interface FrontendOptions {
   readonly decide: Decide
   readonly authenticate: Authenticate
   readonly logger: FastifyBaseLogger
+  /** Gives 0 and starts the device's interval, or how long a recheck has to wait, milliseconds; absent: no limit. */
+  readonly admitRecheck?: (deviceKey: string) => number
+  /** Absent: no front end plays an MDM server. */
+  readonly mdmServer?: MdmServer
+}
+
+/** What a front end that plays an MDM server says of the service, and the list that its callers poll. */
+export interface MdmServer {
+  /** Page for end users that enrols or repairs a device. */
+  readonly redirectUrl: string
+  /** Path below which a reverse proxy publishes the service, `/nac` for example; empty for none. */
+  readonly pathPrefix: string
+  readonly productVersion: string
+  readonly noncompliantDevices: NoncompliantDevices
 }
 
 /** One dialect: a Fastify plugin with error and not-found answers of its own, mounted below its prefix. */

@@ -64,6 +64,8 @@ export function httpStatusOf(code: FaultCode): number {
       return 413
     case 'media_type_not_supported':
       return 415
+    case 'recheck_too_soon':
+      return 429
     case 'deadline_exceeded':
     case 'service_overloaded':
       return 503
@@ -97,5 +99,6 @@ export function sendProblem(reply: FastifyReply, fault: Fault, status = httpStat
   reply.code(status).header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
   if (status === 401) reply.header('www-authenticate', authenticationChallenges)
   if (status === 503) reply.header('retry-after', '1')
+  if (status === 429) reply.header('retry-after', String(Math.ceil((fault.retryAfterMs ?? 1000) / 1000)))
   return reply.type(problemMediaType).send(presentProblem(fault, status))
 }

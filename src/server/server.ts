@@ -1,13 +1,17 @@
+import type { RequestListener } from 'node:http'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { answerClientError } from './client-error.ts'
 import type { Frontend, FrontendOptions } from './frontend.ts'
 import { type Readiness, registerHealthRoutes } from './health.ts'
+import type { HttpsServers } from './https-server.ts'
 import { createProblemErrorHandler, sendRouteNotFound } from './request-fault.ts'
 
 /** What the main server works with. */
 export interface ServerParts extends FrontendOptions {
   readonly frontends: readonly Frontend[]
   readonly readiness: () => Readiness
+  /** Absent: the server speaks HTTP. */
+  readonly https?: HttpsServers
 }
 
 /** A RADIUS request with a certificate in it stays below 8 KiB; nothing that callers send comes near this. */
@@ -21,16 +25,36 @@ const connectionTimeoutMs = 30_000
 /** FreeRADIUS's rlm_rest keeps idle connections for 60 s: who closes first must be the client, or requests get lost. */
 const keepAliveTimeoutMs = 72_000
 
+const httpLimits = {
+  maxHeaderSize: maxHeaderBytes,
+  headersTimeout: requestTimeoutMs,
+  requestTimeout: requestTimeoutMs,
+  // Node looks for late requests every 30 s unless told otherwise.
+  connectionsCheckingInterval: requestTimeoutMs / 2,
+}
+
 /**
  * Builds the server that answers decisions: the front ends, /livez and /readyz, not yet listening.
  * Whatever no front end answers is problem+json.
  */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { decide, authenticate, logger, frontends, readiness } = parts
-  const app = createBareServer(logger)
+  const { decide, authenticate, logger, frontends, readiness, admitRecheck, mdmServer } = parts
+  const app = createBareServer(logger, {
+    ...(parts.https && { https: parts.https }),
+    ...(mdmServer?.pathPrefix && { pathPrefix: mdmServer.pathPrefix }),
+  })
   app.decorateRequest('clientName', '')
   registerHealthRoutes(app, { readiness, verbose: false })
-  for (const { plugin, prefix } of frontends) app.register(plugin, { prefix, decide, authenticate, logger })
+  for (const { plugin, prefix } of frontends) {
+    app.register(plugin, {
+      prefix,
+      decide,
+      authenticate,
+      logger,
+      ...(admitRecheck && { admitRecheck }),
+      ...(mdmServer && { mdmServer }),
+    })
+  }
   return app
 }
 
@@ -44,7 +68,10 @@ export function createManagementServer(parts: {
   return app
 }
 
-function createBareServer(logger: FastifyBaseLogger): FastifyInstance {
+function createBareServer(
+  logger: FastifyBaseLogger,
+  { https, pathPrefix }: { readonly https?: HttpsServers; readonly pathPrefix?: string } = {},
+): FastifyInstance {
   const onError = createProblemErrorHandler(logger)
   const app = Fastify({
     loggerInstance: logger,
@@ -60,13 +87,9 @@ function createBareServer(logger: FastifyBaseLogger): FastifyInstance {
     keepAliveTimeout: keepAliveTimeoutMs,
     // While the server drains, a request on an open connection still gets its decision.
     return503OnClosing: false,
-    http: {
-      maxHeaderSize: maxHeaderBytes,
-      headersTimeout: requestTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      // Node looks for late requests every 30 s unless told otherwise.
-      connectionsCheckingInterval: requestTimeoutMs / 2,
-    },
+    http: httpLimits,
+    ...(https && { serverFactory: createServerFactory(https) }),
+    ...(pathPrefix && { rewriteUrl: (request: Addressed) => withoutPrefix(request.url ?? '/', pathPrefix) }),
     routerOptions: {
       caseSensitive: true,
       // NAC products append and double slashes: ISE asks for /ciscoise/mdminfo/ and for /ciscoise/mdminfo.
@@ -80,4 +103,25 @@ function createBareServer(logger: FastifyBaseLogger): FastifyInstance {
   app.setErrorHandler(onError)
   app.setNotFoundHandler(sendRouteNotFound)
   return app
+}
+
+/** Fastify leaves the limits of a server that it did not make itself alone. */
+function createServerFactory(https: HttpsServers) {
+  return (handler: RequestListener) => {
+    const server = https.create(httpLimits, handler)
+    server.keepAliveTimeout = keepAliveTimeoutMs
+    server.setTimeout(connectionTimeoutMs)
+    return server
+  }
+}
+
+interface Addressed {
+  readonly url?: string | undefined
+}
+
+/** A proxy may leave the prefix on or take it off. */
+function withoutPrefix(url: string, prefix: string): string {
+  if (!url.startsWith(prefix)) return url
+  const rest = url.slice(prefix.length)
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url
 }

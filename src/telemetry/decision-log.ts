@@ -24,6 +24,8 @@ export function createDecisionLog(
         device: shown(decision.device),
         decision: decision.outcome,
         reason: decision.reason,
+        rule: decision.rule ?? null,
+        profile: decision.profile?.name ?? null,
         complianceState: decision.complianceState,
         enrolled: decision.enrolled,
         source: decision.source,

@@ -39,7 +39,13 @@ function bareError(error: unknown): unknown {
  * appears at most 100 ms later, and nothing is lost at the end of the process, a crash of its own included.
  */
 export function batchedStandardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: false, minLength: 65_536, maxWrite: 262_144, periodicFlush: 100 })
+  const output = pino.destination({
+    dest: 1,
+    sync: false,
+    minLength: 65_536,
+    maxWrite: 262_144,
+    periodicFlush: 100,
+  })
   process.once('exit', () => {
     output.flushSync()
   })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { type App, buildApp } from '../../src/app.ts'
+import { type App, type AppOverrides, buildApp } from '../../src/app.ts'
 import type { CertificateAndKey } from '../../src/certificates/certificate.ts'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { loadSettings } from '../../src/config/load-settings.ts'
@@ -19,6 +19,8 @@ export interface Difference {
   /** The certificate and key of the service; the simulator knows the default one only. */
   readonly pair?: CertificateAndKey
   readonly simulator?: SimulatorOptions
+  /** What the composition root is given in place of the real thing. */
+  readonly overrides?: AppOverrides
   /** False: no app is registered, so the test registers its own. */
   readonly registered?: boolean
 }
@@ -56,7 +58,7 @@ export async function simulatedService(t: Test, difference: Difference = {}) {
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   const lines: string[] = []
   const logger = createLogger({ level: 'trace' }, { write: (line: string) => void lines.push(line) })
-  const built = buildApp(loaded, logger)
+  const built = buildApp(loaded, logger, difference.overrides)
   const app: App | undefined = built.ok ? built.value : undefined
   t.teardown(async () => {
     await app?.close()

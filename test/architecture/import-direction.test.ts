@@ -8,15 +8,22 @@ const root = join(import.meta.dirname, '../../src')
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'clock.ts': [],
   errors: [],
+  xml: [],
+  yaml: [],
   certificates: [],
   identity: ['errors'],
   config: ['errors'],
   compliance: ['identity', 'errors', 'config', 'clock.ts'],
-  intune: ['compliance', 'identity', 'errors', 'config', 'clock.ts'],
+  intune: ['compliance', 'identity', 'errors', 'config', 'xml', 'clock.ts'],
+  connection: ['intune', 'compliance', 'identity', 'errors', 'config', 'clock.ts'],
+  onboarding: ['config', 'errors'],
+  state: ['compliance', 'clock.ts'],
   decision: ['compliance', 'identity', 'errors', 'clock.ts'],
-  telemetry: ['decision', 'config'],
-  server: ['decision', 'errors', 'clock.ts'],
-  frontends: ['decision', 'identity', 'errors', 'server'],
+  policy: ['decision', 'errors', 'yaml', 'clock.ts'],
+  telemetry: ['compliance', 'decision', 'state', 'config'],
+  server: ['decision', 'errors', 'yaml', 'clock.ts'],
+  frontends: ['decision', 'identity', 'errors', 'server', 'xml'],
+  'ise-client': ['errors', 'xml'],
   simulator: ['certificates', 'clock.ts'],
   'app.ts': [
     'clock.ts',
@@ -26,6 +33,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'compliance',
     'intune',
     'decision',
+    'policy',
+    'state',
     'telemetry',
     'server',
     'frontends',
@@ -34,10 +43,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'app.ts',
     'certificates',
     'config',
+    'connection',
     'decision',
     'errors',
     'frontends',
     'identity',
+    'ise-client',
+    'onboarding',
+    'policy',
     'server',
     'simulator',
     'telemetry',
@@ -71,13 +84,14 @@ t.test('every folder of src has its place in the flow', async (t) => {
   t.same([...new Set(files.map(roomOf))].sort(), Object.keys(allowed).sort())
 })
 
-t.test('of the command line, only the simulator and the demo know the simulator', async (t) => {
+t.test('of the command line, only the simulator, the demo and the lab know the simulator', async (t) => {
   const knowing = imports.filter(
     ({ file, target }) => roomOf(file) === 'cli' && roomOf(target) === 'simulator',
   )
   t.same([...new Set(knowing.map(({ file }) => file))].sort(), [
     'cli/demo-story.ts',
     'cli/demo.ts',
+    'cli/lab-stage.ts',
     'cli/sample-devices.ts',
     'cli/simulator-files.ts',
     'cli/simulator.ts',

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
+import { RememberedRecords } from '../../src/compliance/remembered-records.ts'
 import { FakeClock, settle } from '../fakes/fake-clock.ts'
 import { deviceId, mac, type Script, scriptedLookup } from '../fakes/scripted-lookup.ts'
 
@@ -108,11 +109,14 @@ t.test('a caller that runs out of time does not stop the question for the others
 })
 
 t.test('a failure is never remembered and never reads as "not enrolled"', async (t) => {
-  const { intune, ask, cache } = build('intune_unavailable')
+  const { clock, intune, ask, cache } = build('intune_unavailable')
   t.match(await ask(), { known: false, verdict: 'undetermined', fault: { code: 'intune_unavailable' } })
   t.equal(cache.size, 0)
   intune.say({ complianceState: 'compliant' })
-  t.match(await ask(), { verdict: 'asked' }, 'the next caller asks again')
+  t.match(await ask(), { known: false, fault: { code: 'intune_unavailable' } }, 'nobody asks again at once')
+  t.equal(intune.asked.length, 1)
+  await clock.advance(second)
+  t.match(await ask(), { verdict: 'asked' }, 'a second later the next caller does')
 })
 
 t.test(
@@ -168,4 +172,35 @@ t.test('what is remembered is bounded: the device asked about longest ago goes f
   }
   t.equal(cache.size, 2)
   t.equal(cache.remembered(mac('000000000001')), undefined)
+})
+
+t.test('a record that is still on disk is waited for, for half of the time at most', async (t) => {
+  const clock = new FakeClock()
+  const { lookup, asked } = scriptedLookup(clock)
+  const records = new RememberedRecords({ maxRecords: 10 })
+  let arrive = () => {}
+  const recall = (key: string) =>
+    new Promise<void>((resolve) => {
+      arrive = () => {
+        records.restore(key, `c-${clock.nowMs().toString(36)}.cyo0`)
+        resolve()
+      }
+    })
+  const cache = new ComplianceCache({ lookup, freshness, clock, random: () => 0.5, records, recall })
+  const first = cache.ask(mac(), { refresh: false, waitMs: 1000 })
+  arrive()
+  t.match(await first, { verdict: 'hit' })
+  t.equal(asked.length, 0)
+  const second = cache.ask(deviceId(), { refresh: false, waitMs: 1000 })
+  await clock.advance(500)
+  t.match(await second, { verdict: 'asked' }, 'Intune is asked when the disk is slow')
+})
+
+t.test('what was forgotten is asked about again', async (t) => {
+  const { ask, cache, intune } = build()
+  await ask()
+  t.equal(cache.forget(deviceId()), true)
+  t.equal(cache.forget(deviceId()), false)
+  t.match(await ask(), { verdict: 'asked' })
+  t.equal(intune.asked.length, 2)
 })

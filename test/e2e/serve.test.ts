@@ -59,6 +59,8 @@ t.test('serve works the same against another server that speaks the same wire', 
     t.equal((await fetch(`${url}${path}`)).status, 200, `${path} needs no credentials`)
     t.equal((await fetch(`${managementUrl}${path}`)).status, 200, `${path} on the management listener`)
   }
+  // The log is written in batches.
+  await service.waitFor(/(?:"event":"decision"[\s\S]*){3}/)
   const decisions = service
     .output()
     .split('\n')

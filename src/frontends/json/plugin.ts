@@ -7,6 +7,7 @@ import { sendProblem } from '../../server/problem.ts'
 import { createProblemErrorHandler, sendRouteNotFound } from '../../server/request-fault.ts'
 import { type DecisionQuestion, parseDecisionBody, parseDecisionQuery } from './parse-question.ts'
 import { isAnswerable, presentDecision } from './present.ts'
+import { registerRecheckRoute } from './recheck.ts'
 import { decisionAnswerSerialization } from './schema.ts'
 
 declare module 'fastify' {
@@ -46,6 +47,8 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
     onRequest: refuseMethod,
     handler: refuseMethod,
   })
+  const { admitRecheck = () => 0 } = options
+  registerRecheckRoute(app, { admitRecheck, answer }, { schema })
   done()
 
   async function answer(question: Outcome<DecisionQuestion>, request: FastifyRequest, reply: FastifyReply) {

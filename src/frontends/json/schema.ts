@@ -55,6 +55,19 @@ export const DecisionBody = z
     examples: [{ mac: '00:50:56:a4:89:5a', certificateCn: '3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11' }],
   })
 
+/** The path of POST /v1/devices/{kind}/{value}/recheck. */
+export const RecheckTarget = z.strictObject({
+  kind: z.enum(['mac', 'deviceId', 'imei', 'meid', 'udid', 'serialNumber']).meta({
+    description: 'Kind of the identifier.',
+    examples: ['mac'],
+  }),
+  value: z
+    .string()
+    .min(1)
+    .max(256)
+    .meta({ description: 'The identifier, in any usual spelling.', examples: ['00:50:56:a4:89:5a'] }),
+})
+
 /** The names of the identifiers, in the order in which messages list them. */
 export const identifierNames = Object.keys(identifiers) as readonly (keyof typeof identifiers)[]
 

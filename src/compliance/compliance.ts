@@ -1,0 +1,224 @@
+import type { Clock } from '../clock.ts'
+import type { FreshnessSettings } from '../config/settings.ts'
+import type { Fault } from '../errors/fault.ts'
+import { parseIdentity } from '../identity/parse-identity.ts'
+import type { BreakerStatus } from './circuit-breaker.ts'
+import { ComplianceCache } from './compliance-cache.ts'
+import type { ComplianceLookup } from './compliance-record.ts'
+import { createGuardedLookup, type UpstreamStatus } from './guarded-lookup.ts'
+import { MassFlipGuard, massFlipThreshold } from './mass-flip-guard.ts'
+import type { FetchNoncompliantList, NoncompliantList } from './noncompliant-list.ts'
+import { type HeldList, type ListHoldCause, NoncompliantListing } from './noncompliant-listing.ts'
+import { type NoncompliantListStore, NoncompliantPoller } from './noncompliant-poller.ts'
+import type { ReadNoncompliantSnapshot } from './noncompliant-snapshot.ts'
+import { type OutageRunway, outageRunway } from './outage-runway.ts'
+import { packedObservedAtOf } from './packed-record.ts'
+import { createNoncompliantSnapshotReader } from './read-noncompliant-snapshot.ts'
+import { type AdmitRecheck, createRecheckLimit } from './recheck-limit.ts'
+import { type RecordCounts, RememberedRecords } from './remembered-records.ts'
+
+/** What happens here that somebody should see. */
+export interface ComplianceEvents {
+  readonly breakerChanged?: (status: BreakerStatus) => void
+  /** An evaluated, still enrolled device was reported as not evaluated. */
+  readonly regressed?: () => void
+  /** A burst or a list is held; `flips` are the records that it would turn, `rows` those of the list. */
+  readonly guardTripped?: (trip: {
+    readonly cause: 'burst' | ListHoldCause
+    readonly flips: number
+    readonly rows: number
+    readonly rowsBefore: number
+  }) => void
+  readonly listUsed?: (list: NoncompliantList, marked: number) => void
+  readonly listFailed?: (fault: Fault) => void
+}
+
+export interface ComplianceParts {
+  readonly lookup: ComplianceLookup
+  readonly freshness: FreshnessSettings
+  readonly deadlineMs: number
+  readonly clock: Clock
+  readonly random?: () => number
+  readonly maxDevices?: number
+  readonly events?: ComplianceEvents
+  /** Told the key of every record that changes. */
+  readonly onRecordChange?: (key: string) => void
+  readonly recall?: (key: string) => Promise<void> | undefined
+}
+
+/** What is held back, and how close single answers are to being held. */
+export interface GuardStatus {
+  readonly holding: boolean
+  readonly burst?: { readonly sinceMs: number; readonly records: number }
+  readonly list?: Omit<HeldList, 'list'> & { readonly rows: number }
+  readonly recentFlips: number
+  readonly threshold: number
+}
+
+/** What an operator's decision about the guard changed. */
+export interface GuardSettlement {
+  /** Records that now say what Intune said (accept), or answers that were forgotten (reject). */
+  readonly records: number
+  readonly list: boolean
+}
+
+/** Everything that is known about devices, and the way to Intune. */
+export interface Compliance {
+  readonly cache: ComplianceCache
+  readonly records: RememberedRecords
+  readonly readNoncompliantSnapshot: ReadNoncompliantSnapshot
+  readonly admitRecheck: AdmitRecheck
+  counts(): RecordCounts
+  upstream(): UpstreamStatus
+  runway(): OutageRunway
+  guard(): GuardStatus
+  /** What is held is real: it counts from now on, and more of the same burst for an hour. */
+  acceptHeld(): Promise<GuardSettlement>
+  /** What is held is a mistake: it is forgotten, and the devices are asked about again. */
+  rejectHeld(): GuardSettlement
+  currentList(): NoncompliantList | undefined
+  /** Forgets one device, given as in a URL; undefined where that names no device, false where nothing was remembered. */
+  purge(kind: string, value: string): boolean | undefined
+  /** Forgets every device; gives how many there were. */
+  purgeAll(): Promise<number>
+  /** Starts to ask for the list of noncompliant devices; the returned function stops it. */
+  pollNoncompliantList(source: {
+    readonly fetchList: FetchNoncompliantList
+    readonly isReady: () => Promise<boolean>
+    readonly store: NoncompliantListStore
+  }): () => void
+  /** Forgets records that nothing can use any more, now and every hour; the returned function stops it. */
+  keepTidy(): () => void
+}
+
+const hourMs = 60 * 60 * 1000
+const dayMs = 24 * hourMs
+const shortestBurstWindowMs = 5 * 60 * 1000
+
+/** Joins the records, the cache, the guard and the way to Intune. */
+export function createCompliance(parts: ComplianceParts): Compliance {
+  const { clock, freshness, events = {}, random = Math.random } = parts
+  const records = new RememberedRecords({
+    maxRecords: parts.maxDevices ?? 1_000_000,
+    ...(parts.onRecordChange && { onChange: parts.onRecordChange }),
+  })
+  const guard = new MassFlipGuard({
+    clock,
+    // A wave shows up as the devices come due, and that takes this long.
+    windowMs: Math.max(shortestBurstWindowMs, freshness.compliantFreshMs + freshness.refreshAheadMs),
+    onTrip: ({ flips }) => events.guardTripped?.({ cause: 'burst', flips, rows: 0, rowsBefore: 0 }),
+  })
+  const listing = new NoncompliantListing({ records, clock })
+  const guarded = createGuardedLookup({
+    lookup: parts.lookup,
+    clock,
+    random,
+    budgetMs: parts.deadlineMs,
+    ...(events.breakerChanged && { onBreakerChange: events.breakerChanged }),
+  })
+  const cache = new ComplianceCache({
+    lookup: guarded.lookup,
+    freshness,
+    clock,
+    random,
+    records,
+    guard,
+    ...(parts.recall && { recall: parts.recall }),
+    onRegression: () => events.regressed?.(),
+  })
+
+  function guardStatus(): GuardStatus {
+    const { holding: burst, recentFlips } = guard.status
+    const { held } = listing
+    return {
+      holding: burst !== undefined || held !== undefined,
+      ...(burst && { burst }),
+      ...(held && { list: withoutRows(held) }),
+      recentFlips,
+      threshold: massFlipThreshold(records.counts.c + recentFlips),
+    }
+  }
+
+  async function forget(isOld: (observedAtMs: number) => boolean): Promise<number> {
+    let forgotten = 0
+    await records.walk((key, _read, packed) => {
+      if (isOld(packedObservedAtOf(packed)) && records.delete(key)) forgotten += 1
+    })
+    return forgotten
+  }
+
+  return {
+    cache,
+    records,
+    admitRecheck: createRecheckLimit(clock),
+    readNoncompliantSnapshot: createNoncompliantSnapshotReader({
+      records,
+      currentList: () => listing.current,
+      clock,
+    }),
+    counts: () => records.counts,
+    upstream: () => guarded.status(),
+    runway: () => outageRunway(records, clock.nowMs(), freshness.outageHoldMs),
+    guard: guardStatus,
+    async acceptHeld() {
+      let changed = 0
+      for (const [key, after] of guard.accept()) {
+        // Whatever else has been learnt about the device since is the later word.
+        if (records.peek(key)?.held === undefined) continue
+        records.set(key, after)
+        changed += 1
+      }
+      const held = listing.drop()
+      if (held) {
+        const marked = await listing.use(held.list)
+        events.listUsed?.(held.list, marked)
+        changed += marked
+      }
+      return { records: changed, list: held !== undefined }
+    },
+    rejectHeld() {
+      const list = listing.drop() !== undefined
+      return { records: guard.reject(), list }
+    },
+    currentList: () => listing.current,
+    purge(kind, value) {
+      const identity = parseIdentity({ [kind]: value })
+      const identifier = identity.ok ? identity.value.identifiers[0] : undefined
+      return identifier && identifier.kind === kind ? cache.forget(identifier) : undefined
+    },
+    purgeAll: () => forget(() => true),
+    pollNoncompliantList({ fetchList, isReady, store }) {
+      const poller = new NoncompliantPoller({
+        clock,
+        listing,
+        store,
+        fetchList,
+        isUpstreamReady: async () => guarded.admits() && (await isReady()),
+        onList: (verdict, list) => {
+          if (verdict.used) return events.listUsed?.(list, verdict.marked)
+          const { cause, flips, rowsBefore } = verdict.held
+          events.guardTripped?.({ cause, flips, rows: list.devices.length, rowsBefore })
+        },
+        ...(events.listFailed && { onFailure: events.listFailed }),
+      })
+      void poller.start()
+      return () => poller.stop()
+    },
+    keepTidy() {
+      const keptMs = Math.max(dayMs, freshness.outageHoldMs)
+      let cancel = () => {}
+      const schedule = () => {
+        cancel = clock.after(hourMs, () => {
+          void forget((observedAtMs) => observedAtMs < clock.nowMs() - keptMs)
+          schedule()
+        })
+      }
+      schedule()
+      return () => cancel()
+    },
+  }
+}
+
+function withoutRows({ list, ...held }: HeldList): Omit<HeldList, 'list'> & { readonly rows: number } {
+  return { ...held, rows: list.devices.length }
+}

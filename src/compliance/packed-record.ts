@@ -1,0 +1,101 @@
+import type { ComplianceRecord, DeviceDetails } from './compliance-record.ts'
+
+/** Why a newer answer of Intune is not used yet: the device lost its evaluation, or the mass-flip guard holds it. */
+export type HoldCause = 'regressed' | 'mass_flip'
+
+/** A record with the moment at which it has to be asked for again. */
+export interface RememberedRecord {
+  readonly record: ComplianceRecord
+  /** Milliseconds since the epoch. */
+  readonly freshUntilMs: number
+  /** Set where Intune has said something else since, which does not count yet. */
+  readonly held?: HoldCause
+}
+
+/** What a record says, in one letter: compliant, noncompliant, unknown, not enrolled. */
+export type StateLetter = 'c' | 'n' | 'u' | 'x'
+
+/**
+ * A record as one short text, in memory and on disk alike: `<state><hold><observed>.<fresh for>|<device id>|<macs>|<rest>`,
+ * times in base 36, trailing empty parts left out, `=` for an id that is in the key already. A million records as
+ * objects with their times and arrays would take four times the memory.
+ */
+export function packRecord(key: string, { record, freshUntilMs, held }: RememberedRecord): string {
+  const { observedAtMs, deviceId = '', macs = [], gracePeriodEndsMs, details } = record
+  const observed = Math.round(observedAtMs)
+  const freshForMs = Math.max(0, Math.round(freshUntilMs) - observed)
+  const rest = { ...(gracePeriodEndsMs !== undefined && { gracePeriodEndsMs }), ...(details && { details }) }
+  const parts = [
+    `${letterOf(record)}${holdLetters[held ?? 'none']}${observed.toString(36)}.${freshForMs.toString(36)}`,
+    key === `deviceId/${deviceId}` ? sameAsKey : deviceId,
+    macs.length === 1 && key === `mac/${macs[0]}` ? sameAsKey : macs.join(','),
+    Object.keys(rest).length === 0 ? '' : JSON.stringify(rest),
+  ]
+  return parts.join('|').replace(/\|+$/, '')
+}
+
+/** Reads a packed record; nothing for a text of another form, so that a damaged line can be skipped. */
+export function unpackRecord(key: string, text: string): RememberedRecord | undefined {
+  const [, letter = '', hold = '', observed = '', freshFor = '', id = '', addresses = '', rest = ''] =
+    packedForm.exec(text) ?? []
+  const state = states[letter as StateLetter]
+  if (state === undefined) return undefined
+  const observedAtMs = Number.parseInt(observed, 36)
+  const more = parseRest(rest)
+  if (more === undefined) return undefined
+  const held = holdCauses[hold]
+  const own = key.slice(key.indexOf('/') + 1)
+  const deviceId = id === sameAsKey ? own : id
+  const macs = addresses === sameAsKey ? own : addresses
+  return {
+    record: {
+      ...state,
+      observedAtMs,
+      ...(deviceId !== '' && { deviceId }),
+      ...(macs !== '' && { macs: macs.split(',') }),
+      ...more,
+    },
+    freshUntilMs: observedAtMs + Number.parseInt(freshFor, 36),
+    ...(held && { held }),
+  }
+}
+
+/** The state of a packed record without reading the rest. */
+export function packedStateOf(text: string): StateLetter {
+  return text[0] as StateLetter
+}
+
+/** The time of observation of a packed record without reading the rest. */
+export function packedObservedAtOf(text: string): number {
+  return Number.parseInt(text.slice(2, text.indexOf('.')), 36)
+}
+
+const sameAsKey = '='
+
+const packedForm =
+  /^([cnux])([-rg])([0-9a-z]{1,10})\.([0-9a-z]{1,10})(?:\|([^|]*))?(?:\|([0-9A-F,]*|=))?(?:\|(\{.*\}))?$/s
+
+const states = {
+  c: { enrolled: true, complianceState: 'compliant' },
+  n: { enrolled: true, complianceState: 'noncompliant' },
+  u: { enrolled: true, complianceState: 'unknown' },
+  x: { enrolled: false, complianceState: 'unknown' },
+} as const
+
+const holdLetters = { none: '-', regressed: 'r', mass_flip: 'g' } as const
+const holdCauses: Readonly<Record<string, HoldCause | undefined>> = { r: 'regressed', g: 'mass_flip' }
+
+function letterOf({ enrolled, complianceState }: ComplianceRecord): StateLetter {
+  if (!enrolled) return 'x'
+  return ({ compliant: 'c', noncompliant: 'n', unknown: 'u' } as const)[complianceState]
+}
+
+function parseRest(text: string): { gracePeriodEndsMs?: number; details?: DeviceDetails } | undefined {
+  if (text === '') return {}
+  try {
+    // Written by packRecord: the state file is this service's own, and it is checked to be so when it is opened.
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { failure } from '../errors/fault.ts'
+import { sendProblem } from './problem.ts'
+
+/** What the management routes show and do; everything else about them is HTTP. The values are JSON as they are. */
+export interface ManagementParts {
+  /** The text for Prometheus with its media type. */
+  readonly exposeMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>
+  /** The service at this moment: upstream, cache, runway, guard, list, state. */
+  readonly status: () => Readonly<Record<string, unknown>>
+  readonly acceptHeld: () => Promise<Readonly<Record<string, unknown>>>
+  readonly rejectHeld: () => Readonly<Record<string, unknown>>
+  /** Undefined where the kind and value name no device, else whether anything was remembered. */
+  readonly purge: (kind: string, value: string) => boolean | undefined
+  readonly purgeAll: () => Promise<number>
+}
+
+/**
+ * Adds what an operator needs to the management listener: GET /metrics and /status, POST /guard/accept and
+ * /guard/reject, DELETE /devices/{kind}/{value} and /devices. The listener is for the machine's own network, so there
+ * are no credentials; what changes something is refused to web pages of another origin all the same.
+ */
+export function registerManagementRoutes(app: FastifyInstance, parts: ManagementParts): void {
+  app.get('/metrics', async (_request, reply) => {
+    const { contentType, text } = await parts.exposeMetrics()
+    return reply.header('cache-control', 'no-store').type(contentType).send(text)
+  })
+  app.get('/status', (_request, reply) => sendJson(reply, parts.status()))
+
+  const onRequest = refuseOtherOrigins
+  app.post('/guard/accept', { onRequest }, async (_request, reply) =>
+    sendJson(reply, await parts.acceptHeld()),
+  )
+  app.post('/guard/reject', { onRequest }, (_request, reply) => sendJson(reply, parts.rejectHeld()))
+  app.delete('/devices', { onRequest }, async (_request, reply) =>
+    sendJson(reply, { purged: await parts.purgeAll() }),
+  )
+  app.delete<{ Params: { kind: string; value: string } }>(
+    '/devices/:kind/:value',
+    { onRequest },
+    ({ params }, reply) => {
+      const purged = parts.purge(params.kind, params.value)
+      if (purged === undefined) {
+        const message = 'The address names no device: /devices/mac/005056A4895A or /devices/deviceId/<GUID>.'
+        return sendProblem(reply, failure('identifier_malformed', message).fault)
+      }
+      return sendJson(reply, { purged: purged ? 1 : 0 })
+    },
+  )
+}
+
+function sendJson(reply: FastifyReply, body: Readonly<Record<string, unknown>>) {
+  return reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff').send(body)
+}
+
+/**
+ * A web page that an operator has open can send requests to addresses of the machine, and a browser says where such a
+ * request comes from (Fetch Metadata; RFC 6454 section 7.3). curl and scripts say nothing.
+ */
+function refuseOtherOrigins(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const { origin, host, 'sec-fetch-site': site } = request.headers
+  const isOwnPage = origin === undefined || origin === `http://${host}` || origin === `https://${host}`
+  if (isOwnPage && (site === undefined || site === 'same-origin' || site === 'none')) {
+    done()
+    return
+  }
+  sendProblem(reply, failure('client_forbidden', 'The request comes from a page of another origin.').fault)
+}

@@ -1,0 +1,74 @@
+import type { Clock } from '../clock.ts'
+import type { NoncompliantList } from '../compliance/noncompliant-list.ts'
+import type { NoncompliantListStore } from '../compliance/noncompliant-poller.ts'
+import { packedObservedAtOf } from '../compliance/packed-record.ts'
+import type { RememberedRecords } from '../compliance/remembered-records.ts'
+import { type StateNotice, type StateStatus, StateStore } from './state-store.ts'
+
+/** What is known about devices, on disk. Changes are noted as they happen; `attach` says what they are changes of. */
+export interface ComplianceState {
+  readonly listStore: NoncompliantListStore
+  noteChange(key: string): void
+  recall(key: string): Promise<void> | undefined
+  attach(records: RememberedRecords): void
+  /** Reads everything that was observed at `sinceMs` or later; resolves when it is in memory. Never rejects. */
+  load(sinceMs: number): Promise<void>
+  status(): StateStatus
+  /** Writes what has changed now; for tests and for whoever is about to stop. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ComplianceStateParts {
+  /** STATE_DIR. */
+  readonly directory: string
+  /** Tenant id or domain: the records of one tenant must never be used for another. */
+  readonly tenant: string
+  readonly clock: Clock
+  readonly onNotice: (notice: StateNotice) => void
+}
+
+const claimName = 'noncompliant-list-query'
+const listName = 'noncompliant-list'
+
+/** Opens the state file of a tenant, `compliance-<tenant>.sqlite` in STATE_DIR. Returns at once, and never fails. */
+export function openComplianceState({
+  directory,
+  tenant,
+  clock,
+  onNotice,
+}: ComplianceStateParts): ComplianceState {
+  let records: RememberedRecords | undefined
+  const store = new StateStore({
+    directory,
+    name: `compliance-${tenant.replaceAll(/[^A-Za-z0-9.-]/g, '_')}`,
+    clock,
+    read(key) {
+      const value = records?.packed(key)
+      return value === undefined ? undefined : { value, observedAtMs: packedObservedAtOf(value) }
+    },
+    restore: (key, value) => records?.restore(key, value),
+    keys: () => records?.keys() ?? [],
+    onNotice,
+  })
+  return {
+    listStore: {
+      claimQuery: (nowMs, intervalMs) => store.claim(claimName, nowMs, intervalMs),
+      saveList: (list) => store.putDocument(listName, JSON.stringify(list), list.listedAtMs),
+      async loadList(afterMs) {
+        const text = await store.getDocument(listName, afterMs)
+        // Written by saveList: the file was checked to be this service's own when it was opened.
+        return text === undefined ? undefined : (JSON.parse(text) as NoncompliantList)
+      },
+    },
+    noteChange: (key) => store.noteChange(key),
+    recall: (key) => store.recall(key),
+    attach(attached) {
+      records = attached
+    },
+    load: (sinceMs) => store.load(sinceMs),
+    status: () => store.status,
+    flush: () => store.flush(),
+    close: () => store.close(),
+  }
+}

@@ -1,0 +1,34 @@
+import type { StateChange } from './state-database.ts'
+import type { StateFileProblem } from './state-file.ts'
+
+/** What the store asks of the thread that has the file. */
+export type StateRequest =
+  /** The next rows of a walk through all that were observed at `sinceMs` or later; none when it is over. */
+  | { readonly ask: 'rows'; readonly sinceMs: number }
+  | { readonly ask: 'write'; readonly changes: readonly StateChange[] }
+  | { readonly ask: 'read'; readonly key: string }
+  | { readonly ask: 'prune'; readonly beforeMs: number }
+  | { readonly ask: 'claim'; readonly name: string; readonly nowMs: number; readonly intervalMs: number }
+  | { readonly ask: 'put'; readonly name: string; readonly value: string; readonly writtenAtMs: number }
+  | { readonly ask: 'get'; readonly name: string; readonly afterMs: number }
+  | { readonly ask: 'close' }
+
+/** What an answer carries; rows are keys and values by turns, which is cheaper to pass than objects. */
+export type StateValue = string | boolean | readonly string[]
+
+/** A request with the number that its answer carries. */
+export type NumberedRequest = StateRequest & { readonly id: number }
+
+/** What the thread says. `opened` comes first, and again when a damaged file was replaced while in use. */
+export type StateMessage =
+  | {
+      readonly say: 'opened'
+      /** What can be done with the file that is in use now. */
+      readonly mode: 'read_write' | 'read_only' | 'memory_only'
+      readonly problem?: StateFileProblem
+      readonly movedTo?: string
+      /** True: an earlier file was in use, and everything in memory has to be written again. */
+      readonly replaced: boolean
+    }
+  | { readonly say: 'done'; readonly id: number; readonly value?: StateValue }
+  | { readonly say: 'failed'; readonly id: number; readonly problem: StateFileProblem }

@@ -1,0 +1,171 @@
+/** One metric as it is documented and registered. Labels are a closed list with bounded values; no device is in any. */
+export interface MetricDefinition {
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+  readonly buckets?: readonly number[]
+}
+
+const requestBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+const upstreamBuckets = [0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+const defined = {
+  nac_decisions_total: {
+    type: 'counter',
+    help: 'Decisions, by the front end that asked, what was decided, why, and where the fact came from.',
+    labels: ['frontend', 'outcome', 'reason', 'source'],
+  },
+  nac_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Time from the arrival of a request to the end of its answer.',
+    labels: ['frontend'],
+    buckets: requestBuckets,
+  },
+  nac_upstream_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Exchanges with Microsoft: token, discovery, query, details, bulk; the result is ok, client_error (4xx), throttled (429), server_error (5xx), timeout or network_error.',
+    labels: ['operation', 'result'],
+    buckets: upstreamBuckets,
+  },
+  nac_cache_lookups_total: {
+    type: 'counter',
+    help: 'How each decision got its fact: hit, hit_refreshing, asked, coalesced, last_known, undetermined; none where no fact was needed.',
+    labels: ['verdict'],
+  },
+  nac_cache_entries: {
+    type: 'gauge',
+    help: 'Remembered records by state; one device has one record for each identifier it was asked about by.',
+    labels: ['state'],
+  },
+  nac_breaker_state: {
+    type: 'gauge',
+    help: '1 for the state that the breaker in front of Intune is in, 0 for the others. open: Intune is not asked, last known answers are given.',
+    labels: ['state'],
+  },
+  nac_breaker_opened_total: {
+    type: 'counter',
+    help: 'How often the breaker opened, after failures or because Intune sent Retry-After.',
+    labels: [],
+  },
+  nac_upstream_running: {
+    type: 'gauge',
+    help: 'Questions that are with Intune now; at most 64.',
+    labels: [],
+  },
+  nac_upstream_waiting: {
+    type: 'gauge',
+    help: 'Questions that wait for their turn; at most 256.',
+    labels: [],
+  },
+  nac_upstream_shed_total: {
+    type: 'counter',
+    help: 'Questions that were not asked because the line was full; the last known answer was given, where there was one.',
+    labels: [],
+  },
+  nac_anomalies_total: {
+    type: 'counter',
+    help: 'Answers of Intune that were not believed. regressed: an evaluated, still enrolled device was reported as not evaluated.',
+    labels: ['kind'],
+  },
+  nac_rank_conflicts_total: {
+    type: 'counter',
+    help: 'Decisions in which a lower-ranked identifier is known to name another device (a shared dock, for example).',
+    labels: [],
+  },
+  nac_wire_drift_total: {
+    type: 'counter',
+    help: 'Parts of replies of Microsoft that differ from every known form, by dialect and kind.',
+    labels: ['dialect', 'kind'],
+  },
+  nac_graph_details_failures_total: {
+    type: 'counter',
+    help: 'Answers that were given without their details because Graph did not deliver them.',
+    labels: [],
+  },
+  nac_guard_holding: {
+    type: 'gauge',
+    help: '1 while the mass-flip guard holds a burst of single answers or a list back until an operator decides.',
+    labels: ['what'],
+  },
+  nac_guard_trips_total: {
+    type: 'counter',
+    help: 'How often the guard began to hold: a burst of single answers, a list that would turn too many devices (mass_flip), or one that lost most of its rows (truncated).',
+    labels: ['cause'],
+  },
+  nac_guard_held_records: {
+    type: 'gauge',
+    help: 'Records that would lose their access if what is held were accepted.',
+    labels: [],
+  },
+  nac_guard_recent_flips: {
+    type: 'gauge',
+    help: 'Compliant records that single answers have turned within the current window.',
+    labels: [],
+  },
+  nac_guard_threshold: {
+    type: 'gauge',
+    help: 'How many of those are still ordinary: 20 % of the compliant records, at least 20.',
+    labels: [],
+  },
+  nac_bulk_list_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the list of noncompliant devices in use was given out by Intune; 0 where there is none.',
+    labels: [],
+  },
+  nac_bulk_list_devices: {
+    type: 'gauge',
+    help: 'Devices on the list of noncompliant devices in use.',
+    labels: [],
+  },
+  nac_bulk_list_failures_total: {
+    type: 'counter',
+    help: 'Queries for the list of noncompliant devices that failed; the list before stays in use.',
+    labels: [],
+  },
+  nac_devices_seen_last_24_hours: {
+    type: 'gauge',
+    help: 'Remembered records that Intune has said something about within the last 24 hours.',
+    labels: [],
+  },
+  nac_outage_runway_devices: {
+    type: 'gauge',
+    help: 'How many of those are compliant and would still be answered as that after so many hours without Intune.',
+    labels: ['hours'],
+  },
+  nac_state_mode: {
+    type: 'gauge',
+    help: '1 for what can be done with the state file: read_write, read_only, memory_only (nothing survives a restart), opening, not_configured (STATE_DIR is not set).',
+    labels: ['mode'],
+  },
+  nac_state_write_lag_seconds: {
+    type: 'gauge',
+    help: 'Age of the oldest change that is not in the state file yet: what a crash would lose now.',
+    labels: [],
+  },
+  nac_state_pending_changes: {
+    type: 'gauge',
+    help: 'Changes that are not in the state file yet.',
+    labels: [],
+  },
+  nac_state_written_records_total: {
+    type: 'counter',
+    help: 'Changes that were written to the state file.',
+    labels: [],
+  },
+  nac_state_failed_writes_total: {
+    type: 'counter',
+    help: 'Batches that the state file did not take; they are tried again.',
+    labels: [],
+  },
+  nac_client_certificate_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the certificate that authenticates the service to Entra ID expires.',
+    labels: [],
+  },
+} as const satisfies Record<string, MetricDefinition>
+
+/** The name of a metric of the service. */
+export type MetricName = keyof typeof defined
+
+/** Every metric of the service, in the order of docs/metrics.md. */
+export const metricDefinitions: Readonly<Record<MetricName, MetricDefinition>> = defined

@@ -1,0 +1,197 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { FrontendName } from '../decision/decide.ts'
+import type { DecisionRecord } from '../decision/decision-service.ts'
+import { type MetricName, metricDefinitions } from './metric-definitions.ts'
+
+/** Where the gauges read from, at the moment of a scrape. Times are milliseconds since the epoch. */
+export interface MetricSources {
+  readonly cacheEntries: () => {
+    readonly c: number
+    readonly n: number
+    readonly u: number
+    readonly x: number
+  }
+  readonly upstream: () => {
+    readonly breaker: { readonly state: 'closed' | 'open' | 'half_open' }
+    readonly running: number
+    readonly waiting: number
+    readonly shed: number
+  }
+  readonly guard: () => {
+    readonly burst?: { readonly records: number }
+    readonly list?: { readonly flips: number }
+    readonly recentFlips: number
+    readonly threshold: number
+  }
+  readonly list: () => { readonly listedAtMs: number; readonly devices: readonly unknown[] } | undefined
+  readonly runway: () => {
+    readonly seenLast24Hours: number
+    readonly keepAccess: readonly { readonly hours: number; readonly devices: number }[]
+  }
+  /** Undefined: STATE_DIR is not set. */
+  readonly state: () =>
+    | {
+        readonly mode: 'opening' | 'read_write' | 'read_only' | 'memory_only'
+        readonly pendingChanges: number
+        readonly writeLagMs: number
+        readonly writtenRecords: number
+        readonly failedWrites: number
+      }
+    | undefined
+  readonly certificateExpiresAtMs: () => number
+}
+
+/** How an exchange with Microsoft ended, in a closed list. */
+export type UpstreamResult =
+  | 'ok'
+  | 'client_error'
+  | 'throttled'
+  | 'server_error'
+  | 'timeout'
+  | 'network_error'
+
+/** The exchanges with Microsoft. */
+export type UpstreamOperation = 'token' | 'discovery' | 'query' | 'details' | 'bulk'
+
+/** Everything that is counted, and the text that Prometheus reads. */
+export interface Metrics {
+  decision(record: DecisionRecord): void
+  request(frontend: FrontendName, seconds: number): void
+  upstreamRequest(operation: UpstreamOperation, result: UpstreamResult, seconds: number): void
+  breakerOpened(): void
+  anomaly(kind: 'regressed'): void
+  guardTripped(cause: 'burst' | 'mass_flip' | 'truncated'): void
+  listFailed(): void
+  drift(drift: { readonly dialect: string; readonly kind: string }): void
+  detailsFailed(): void
+  /** The exposition format, and its media type. */
+  expose(): Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+const entryStates = { c: 'compliant', n: 'noncompliant', u: 'unknown', x: 'not_enrolled' } as const
+const breakerStates = ['closed', 'half_open', 'open'] as const
+const stateModes = ['opening', 'read_write', 'read_only', 'memory_only', 'not_configured'] as const
+
+/** Builds the metrics on a registry of their own; `process` and `nodejs` metrics of prom-client are among them. */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+
+  const definition = (name: MetricName) => {
+    const { help, labels, buckets } = metricDefinitions[name]
+    return {
+      name,
+      help,
+      labelNames: [...labels],
+      registers: [registry],
+      ...(buckets && { buckets: [...buckets] }),
+    }
+  }
+  const counter = (name: MetricName) => withCachedLabels(new Counter(definition(name)))
+  const histogram = (name: MetricName) => withCachedLabels(new Histogram(definition(name)))
+  const gauge = (name: MetricName, set: (gauge: Gauge) => void) => {
+    new Gauge({
+      ...definition(name),
+      collect() {
+        set(this)
+      },
+    })
+  }
+  /** A total that is counted elsewhere. */
+  const total = (name: MetricName, read: () => number) => {
+    new Counter({
+      ...definition(name),
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  }
+
+  const decisions = counter('nac_decisions_total')
+  const lookups = counter('nac_cache_lookups_total')
+  const conflicts = new Counter(definition('nac_rank_conflicts_total'))
+  const opened = new Counter(definition('nac_breaker_opened_total'))
+  const anomalies = counter('nac_anomalies_total')
+  const trips = counter('nac_guard_trips_total')
+  const listFailures = new Counter(definition('nac_bulk_list_failures_total'))
+  const drifts = counter('nac_wire_drift_total')
+  const detailsFailures = new Counter(definition('nac_graph_details_failures_total'))
+  const requests = histogram('nac_request_duration_seconds')
+  const upstreamRequests = histogram('nac_upstream_request_duration_seconds')
+
+  gauge('nac_cache_entries', (metric) => {
+    const counts = sources.cacheEntries()
+    for (const letter of ['c', 'n', 'u', 'x'] as const) {
+      metric.set({ state: entryStates[letter] }, counts[letter])
+    }
+  })
+  gauge('nac_breaker_state', (metric) => {
+    const current = sources.upstream().breaker.state
+    for (const state of breakerStates) metric.set({ state }, state === current ? 1 : 0)
+  })
+  gauge('nac_upstream_running', (metric) => metric.set(sources.upstream().running))
+  gauge('nac_upstream_waiting', (metric) => metric.set(sources.upstream().waiting))
+  total('nac_upstream_shed_total', () => sources.upstream().shed)
+  gauge('nac_guard_holding', (metric) => {
+    const { burst, list } = sources.guard()
+    metric.set({ what: 'burst' }, burst ? 1 : 0)
+    metric.set({ what: 'list' }, list ? 1 : 0)
+  })
+  gauge('nac_guard_held_records', (metric) => {
+    const { burst, list } = sources.guard()
+    metric.set((burst?.records ?? 0) + (list?.flips ?? 0))
+  })
+  gauge('nac_guard_recent_flips', (metric) => metric.set(sources.guard().recentFlips))
+  gauge('nac_guard_threshold', (metric) => metric.set(sources.guard().threshold))
+  gauge('nac_bulk_list_timestamp_seconds', (metric) => metric.set((sources.list()?.listedAtMs ?? 0) / 1000))
+  gauge('nac_bulk_list_devices', (metric) => metric.set(sources.list()?.devices.length ?? 0))
+  gauge('nac_devices_seen_last_24_hours', (metric) => metric.set(sources.runway().seenLast24Hours))
+  gauge('nac_outage_runway_devices', (metric) => {
+    for (const { hours, devices } of sources.runway().keepAccess) metric.set({ hours }, devices)
+  })
+  gauge('nac_state_mode', (metric) => {
+    const current = sources.state()?.mode ?? 'not_configured'
+    for (const mode of stateModes) metric.set({ mode }, mode === current ? 1 : 0)
+  })
+  gauge('nac_state_write_lag_seconds', (metric) => metric.set((sources.state()?.writeLagMs ?? 0) / 1000))
+  gauge('nac_state_pending_changes', (metric) => metric.set(sources.state()?.pendingChanges ?? 0))
+  total('nac_state_written_records_total', () => sources.state()?.writtenRecords ?? 0)
+  total('nac_state_failed_writes_total', () => sources.state()?.failedWrites ?? 0)
+  gauge('nac_client_certificate_expiry_timestamp_seconds', (metric) =>
+    metric.set(sources.certificateExpiresAtMs() / 1000),
+  )
+
+  return {
+    decision({ decision, request, answer, rankConflict }) {
+      decisions(request.frontend, decision.outcome, decision.reason, decision.source).inc()
+      lookups(answer?.verdict ?? 'none').inc()
+      if (rankConflict) conflicts.inc()
+    },
+    request: (frontend, seconds) => requests(frontend).observe(seconds),
+    upstreamRequest: (operation, result, seconds) => upstreamRequests(operation, result).observe(seconds),
+    breakerOpened: () => opened.inc(),
+    anomaly: (kind) => anomalies(kind).inc(),
+    guardTripped: (cause) => trips(cause).inc(),
+    listFailed: () => listFailures.inc(),
+    drift: ({ dialect, kind }) => drifts(dialect, kind).inc(),
+    detailsFailed: () => detailsFailures.inc(),
+    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  }
+}
+
+/**
+ * Remembers the metric of each combination of labels, of which there are few: prom-client sorts and joins them every
+ * time otherwise, which is most of the cost of counting.
+ */
+function withCachedLabels<T>(metric: { labels(...values: string[]): T }): (...values: string[]) => T {
+  const known = new Map<string, T>()
+  return (...values) => {
+    const key = values.join(' ')
+    const found = known.get(key)
+    if (found !== undefined) return found
+    const made = metric.labels(...values)
+    known.set(key, made)
+    return made
+  }
+}

@@ -1,0 +1,103 @@
+import type { Logger } from 'pino'
+import type { Compliance, ComplianceEvents } from '../compliance/compliance.ts'
+import type { ComplianceState } from '../state/compliance-state.ts'
+import type { StateNotice } from '../state/state-store.ts'
+import type { Metrics } from './metrics.ts'
+
+/** What is counted here. */
+type Counted = Pick<Metrics, 'breakerOpened' | 'anomaly' | 'guardTripped' | 'listFailed'>
+
+/** Logs and counts what happens between the memory and Intune. Errors are what an operator must act on. */
+export function watchCompliance(logger: Logger, metrics: Counted): ComplianceEvents {
+  let lastOpenSinceMs: number | undefined
+  return {
+    breakerChanged({ state, cause, openSinceMs, nextProbeAtMs }) {
+      if (state === 'half_open') return
+      if (state === 'closed') {
+        logger.info({ event: 'intune_back' }, 'intune answers again')
+        return
+      }
+      // A probe that failed is more of the same outage.
+      const isNew = openSinceMs !== lastOpenSinceMs
+      lastOpenSinceMs = openSinceMs
+      if (isNew) metrics.breakerOpened()
+      const details = { event: 'intune_away', cause, nextProbeAt: isoTime(nextProbeAtMs) }
+      logger[isNew ? 'warn' : 'debug'](details, 'intune is not asked; last known answers are given')
+    },
+    regressed: () => metrics.anomaly('regressed'),
+    guardTripped({ cause, flips, rows, rowsBefore }) {
+      metrics.guardTripped(cause)
+      logger.error(
+        { event: 'guard_holding', cause, flips, rows, rowsBefore },
+        'too many devices would lose their access at once: held until POST /guard/accept or /guard/reject',
+      )
+    },
+    listUsed({ devices, listedAtMs }, marked) {
+      logger.info(
+        { event: 'noncompliant_list', devices: devices.length, marked, listedAt: isoTime(listedAtMs) },
+        'list of noncompliant devices in use',
+      )
+    },
+    listFailed: () => metrics.listFailed(),
+  }
+}
+
+const consequences: Readonly<Record<StateNotice['consequence'], string>> = {
+  memory_only: 'STATE_DIR cannot be used: what is known about devices will not survive a restart',
+  new_file: 'the state file could not be used; it was moved aside and a new one was begun',
+  read_only: 'the state file can only be read: what is learnt from now on will not survive a restart',
+  not_written_for_now: 'the state file does not take changes; they are kept in memory and tried again',
+}
+
+/** Logs what is wrong with the state file and what that means. */
+export function watchState(logger: Logger): (notice: StateNotice) => void {
+  return ({ problem, file, movedTo, consequence }) => {
+    logger.error({ event: 'state_file', problem, file, movedTo }, consequences[consequence])
+  }
+}
+
+/** The service at this moment, as GET /status of the management listener shows it. Times are ISO 8601. */
+export function presentStatus(
+  compliance: Compliance,
+  state: ComplianceState | undefined,
+): Readonly<Record<string, unknown>> {
+  const { breaker, ...queue } = compliance.upstream()
+  const { c, n, u, x } = compliance.counts()
+  const { holding, burst, list: heldList, ...flips } = compliance.guard()
+  const { seenLast24Hours, keepAccess } = compliance.runway()
+  const list = compliance.currentList()
+  return {
+    upstream: {
+      breaker: breaker.state,
+      cause: breaker.cause ?? null,
+      openSince: isoTime(breaker.openSinceMs),
+      nextProbeAt: isoTime(breaker.nextProbeAtMs),
+      ...queue,
+    },
+    cache: { records: c + n + u + x, compliant: c, noncompliant: n, unknown: u, notEnrolled: x },
+    runway: {
+      seenLast24Hours,
+      keepAccess: Object.fromEntries(keepAccess.map(({ hours, devices }) => [`${hours}h`, devices])),
+    },
+    guard: {
+      holding,
+      burst: burst ? { since: isoTime(burst.sinceMs), records: burst.records } : null,
+      list: heldList
+        ? {
+            cause: heldList.cause,
+            since: isoTime(heldList.sinceMs),
+            wouldTurn: heldList.flips,
+            devices: heldList.rows,
+            devicesBefore: heldList.rowsBefore,
+          }
+        : null,
+      ...flips,
+    },
+    noncompliantList: list ? { listedAt: isoTime(list.listedAtMs), devices: list.devices.length } : null,
+    state: state?.status() ?? { mode: 'not_configured' },
+  }
+}
+
+function isoTime(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString()
+}

@@ -1,0 +1,119 @@
+import t from 'tap'
+import type { ComplianceRecord } from '../../src/compliance/compliance-record.ts'
+import { RememberedRecords } from '../../src/compliance/remembered-records.ts'
+
+const minuteMs = 60_000
+const nowMs = 30_000_000 * minuteMs
+
+function remembered(state: 'compliant' | 'noncompliant' | 'unknown' | 'not enrolled', observedAtMs = nowMs) {
+  const record: ComplianceRecord = {
+    enrolled: state !== 'not enrolled',
+    complianceState: state === 'not enrolled' ? 'unknown' : state,
+    observedAtMs,
+  }
+  return { record, freshUntilMs: observedAtMs + 1000 }
+}
+
+t.test('records are counted by state whatever happens to them', async (t) => {
+  const records = new RememberedRecords({ maxRecords: 3 })
+  records.set('a', remembered('compliant'))
+  records.set('b', remembered('noncompliant'))
+  records.set('c', remembered('unknown'))
+  t.same(records.counts, { c: 1, n: 1, u: 1, x: 0 })
+  records.set('a', remembered('noncompliant'))
+  t.same(records.counts, { c: 0, n: 2, u: 1, x: 0 }, 'replaced')
+  records.set('a', remembered('noncompliant'))
+  t.same(records.counts, { c: 0, n: 2, u: 1, x: 0 }, 'said again')
+  records.set('d', remembered('not enrolled'))
+  t.same(records.counts, { c: 0, n: 1, u: 1, x: 1 }, 'the least recently used one is pushed out')
+  t.same([...records.noncompliantKeys], ['a'])
+  t.equal(records.delete('a'), true)
+  t.equal(records.delete('a'), false)
+  t.same(records.counts, { c: 0, n: 0, u: 1, x: 1 })
+  t.equal(records.size, 2)
+  t.same([...records.keys()].sort(), ['c', 'd'])
+})
+
+t.test('every change is told, also that something was pushed out', async (t) => {
+  const changed: string[] = []
+  const records = new RememberedRecords({ maxRecords: 2, onChange: (key) => changed.push(key) })
+  records.set('a', remembered('compliant'))
+  records.set('b', remembered('compliant'))
+  records.get('a')
+  records.set('c', remembered('compliant'))
+  records.delete('c')
+  t.same(changed, ['a', 'b', 'b', 'c', 'c'], 'b was used longest ago')
+  records.restore('d', 'c-1.1')
+  t.equal(changed.length, 5, 'what comes from disk is no change')
+})
+
+t.test('a stored record does not replace a newer one, and a damaged one is left out', async (t) => {
+  const records = new RememberedRecords({ maxRecords: 10 })
+  records.set('a', remembered('noncompliant'))
+  t.equal(records.restore('a', 'c-1.1'), false)
+  t.equal(records.restore('b', 'damaged'), false)
+  t.equal(records.restore('c', 'c-1.1'), true)
+  t.match(records.peek('a'), { record: { complianceState: 'noncompliant' } })
+  t.match(records.peek('c'), { record: { complianceState: 'compliant', observedAtMs: 1 } })
+  t.equal(records.packed('c'), 'c-1.1')
+  t.equal(records.packed('b'), undefined)
+})
+
+t.test('how many were observed since a moment is counted by the whole minute', async (t) => {
+  const records = new RememberedRecords({ maxRecords: 10 })
+  records.set('a', remembered('compliant', nowMs - 10 * minuteMs))
+  records.set('b', remembered('noncompliant', nowMs - 5 * minuteMs))
+  records.set('c', remembered('compliant', nowMs))
+  t.same(records.countObservedSince(nowMs - 10 * minuteMs), { compliant: 2, all: 3 })
+  t.same(records.countObservedSince(nowMs - 10 * minuteMs + 1), { compliant: 1, all: 2 }, 'rounded down')
+  records.delete('c')
+  t.same(records.countObservedSince(0), { compliant: 1, all: 2 })
+})
+
+t.test('a walk visits everything, though records come, go and are used meanwhile', async (t) => {
+  const records = new RememberedRecords({ maxRecords: 1000 })
+  for (let index = 0; index < 100; index += 1) records.set(`k${index}`, remembered('compliant'))
+  const visited = new Set<string>()
+  await records.walk((key, read) => {
+    t.equal(read().record.complianceState, 'compliant')
+    visited.add(key)
+    records.get('k99')
+    if (key === 'k50') {
+      records.delete('k10')
+      records.delete('k70')
+      records.set('new', remembered('compliant'))
+    }
+  }, 7)
+  for (let index = 0; index < 100; index += 1) {
+    if (index !== 10) t.ok(visited.has(`k${index}`), `k${index}`)
+  }
+  t.notOk(visited.has('new'))
+})
+
+t.test('a hundred thousand records take less than 400 bytes each', async (t) => {
+  const count = 100_000
+  const before = heapAfterCollection()
+  const records = new RememberedRecords({ maxRecords: count })
+  for (let index = 0; index < count; index += 1) {
+    const id = `${index.toString(16).padStart(8, '0')}-6859-4b71-93aa-56aba42581c5`
+    records.set(`deviceId/${id}`, {
+      record: {
+        enrolled: true,
+        complianceState: 'compliant',
+        observedAtMs: nowMs + index,
+        deviceId: id,
+        macs: [index.toString(16).toUpperCase().padStart(12, '0')],
+      },
+      freshUntilMs: nowMs + index + 600_000,
+    })
+  }
+  const each = (heapAfterCollection() - before) / count
+  t.equal(records.size, count)
+  t.comment(`${Math.round(each)} bytes each`)
+  t.ok(each < 400, `${Math.round(each)} bytes each`)
+})
+
+function heapAfterCollection(): number {
+  globalThis.gc?.()
+  return process.memoryUsage().heapUsed
+}

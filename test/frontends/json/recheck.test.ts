@@ -1,0 +1,55 @@
+import t from 'tap'
+import { laptop, simulatedService } from '../../app/simulated-service.ts'
+import { expectDocumented } from '../../openapi/validate-reply.ts'
+
+t.test(
+  'a recheck asks Intune although the answer is fresh, once in ten seconds for one device',
+  async (t) => {
+    const { app, ask, simulator } = await simulatedService(t)
+    if (!app) throw new Error('the service was not built')
+    const recheck = async (kind: string, value: string) => {
+      const reply = await app.server.inject({ method: 'POST', url: `/v1/devices/${kind}/${value}/recheck` })
+      expectDocumented(t, { method: 'POST', path: '/v1/devices/{kind}/{value}/recheck', reply })
+      return reply
+    }
+    t.match(await ask({ mac: laptop.mac }), { decision: 'allow', source: 'intune' })
+    simulator.tenant.patchDevice(laptop.deviceId, { complianceState: 'noncompliant' })
+    t.match(await ask({ mac: laptop.mac }), { decision: 'allow', source: 'cache' })
+    const first = await recheck('mac', '00-50-56-a4-89-5a')
+    t.match(first.json(), {
+      decision: 'remediate',
+      reason: 'noncompliant',
+      source: 'intune',
+      matchedBy: 'mac',
+    })
+    t.ok(first.headers['x-decision-id'])
+
+    const second = await recheck('mac', laptop.mac)
+    t.equal(second.statusCode, 429)
+    t.match(second.json(), { code: 'recheck_too_soon', status: 429 })
+    const retryAfter = Number(second.headers['retry-after'])
+    t.ok(retryAfter >= 1 && retryAfter <= 10, `Retry-After: ${retryAfter}`)
+    t.equal(simulator.tenant.requestCounts().query, 2)
+    t.equal((await recheck('deviceId', laptop.deviceId)).statusCode, 200, 'another device is another matter')
+
+    for (const [kind, value, code] of [
+      ['mac', 'nonsense', 'identifier_malformed'],
+      ['phone', '123', 'request_malformed'],
+      ['certificateSan', laptop.deviceId, 'request_malformed'],
+    ] as const) {
+      const reply = await recheck(kind, value)
+      t.match(reply.json(), { status: 400, code }, `${kind}/${value}`)
+    }
+    t.match((await recheck('mac', '02-00-00-00-00-01')).json(), { reason: 'randomized_mac' })
+  },
+)
+
+t.test('without credentials there is no recheck', async (t) => {
+  const { app } = await simulatedService(t)
+  const reply = await app?.server.inject({
+    method: 'POST',
+    url: `/v1/devices/mac/${laptop.mac}/recheck`,
+    remoteAddress: '192.0.2.1',
+  })
+  t.match(reply?.json(), { code: 'client_forbidden', status: 403 })
+})

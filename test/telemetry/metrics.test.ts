@@ -1,0 +1,149 @@
+import t from 'tap'
+import type { DecisionRecord } from '../../src/decision/decision-service.ts'
+import { type MetricName, metricDefinitions } from '../../src/telemetry/metric-definitions.ts'
+import { createMetrics, type MetricSources } from '../../src/telemetry/metrics.ts'
+import { observeUpstream } from '../../src/telemetry/observe-exchanges.ts'
+
+const sources: MetricSources = {
+  cacheEntries: () => ({ c: 5, n: 4, u: 3, x: 2 }),
+  upstream: () => ({ breaker: { state: 'half_open' }, running: 7, waiting: 8, shed: 9 }),
+  guard: () => ({ burst: { records: 30 }, list: { flips: 12 }, recentFlips: 1, threshold: 20 }),
+  list: () => ({ listedAtMs: 1_700_000_000_000, devices: [1, 2, 3] }),
+  runway: () => ({ seenLast24Hours: 100, keepAccess: [{ hours: 1, devices: 90 }] }),
+  state: () => ({
+    mode: 'read_only',
+    pendingChanges: 6,
+    writeLagMs: 1500,
+    writtenRecords: 11,
+    failedWrites: 2,
+  }),
+  certificateExpiresAtMs: () => 1_800_000_000_000,
+}
+const nothing: MetricSources = {
+  ...sources,
+  list: () => undefined,
+  state: () => undefined,
+  guard: () => ({ recentFlips: 0, threshold: 20 }),
+}
+
+const decided = {
+  decision: { outcome: 'allow', reason: 'compliant', source: 'last_known' },
+  request: { frontend: 'radius' },
+  answer: { verdict: 'last_known' },
+  rankConflict: true,
+} as unknown as DecisionRecord
+
+/** One of everything. */
+function count(metrics: ReturnType<typeof createMetrics>): void {
+  metrics.decision(decided)
+  metrics.decision({ ...decided, answer: undefined, rankConflict: false } as unknown as DecisionRecord)
+  metrics.request('radius', 0.002)
+  metrics.upstreamRequest('bulk', 'throttled', 1)
+  metrics.breakerOpened()
+  metrics.anomaly('regressed')
+  metrics.guardTripped('truncated')
+  metrics.listFailed()
+  metrics.drift({ dialect: 'nac', kind: 'field' })
+  metrics.detailsFailed()
+}
+
+t.test(
+  'every metric that is documented is exposed, with its type and its labels, and no other',
+  async (t) => {
+    const metrics = createMetrics(sources)
+    count(metrics)
+    const { text, contentType } = await metrics.expose()
+    t.match(contentType, /^text\/plain; version=0\.0\.4/)
+    const exposed = [...text.matchAll(/^# TYPE (nac_\w+) (\w+)$/gm)].map(
+      ([, name, type]) => `${name} ${type}`,
+    )
+    t.same(
+      exposed.sort(),
+      Object.entries(metricDefinitions)
+        .map(([name, { type }]) => `${name} ${type}`)
+        .sort(),
+    )
+    for (const name of Object.keys(metricDefinitions) as MetricName[]) {
+      const { labels, type } = metricDefinitions[name]
+      const [, shown = ''] = new RegExp(`^${name}(?:_bucket)?(?:\\{(.*)\\})? `, 'm').exec(text) ?? []
+      const names = [...shown.matchAll(/(\w+)="/g)]
+        .map(([, label]) => label)
+        .filter((label) => label !== 'le')
+      t.same(names.sort(), [...labels].sort(), `${name} ${type}`)
+    }
+    t.match(text, /^process_cpu_seconds_total|nodejs_eventloop_lag/m, 'with those of the process')
+  },
+)
+
+t.test('the figures are those of the moment', async (t) => {
+  const metrics = createMetrics(sources)
+  count(metrics)
+  await metrics.expose()
+  const { text } = await metrics.expose()
+  for (const line of [
+    'nac_decisions_total{frontend="radius",outcome="allow",reason="compliant",source="last_known"} 2',
+    'nac_cache_lookups_total{verdict="last_known"} 1',
+    'nac_cache_lookups_total{verdict="none"} 1',
+    'nac_rank_conflicts_total 1',
+    'nac_cache_entries{state="not_enrolled"} 2',
+    'nac_breaker_state{state="half_open"} 1',
+    'nac_breaker_state{state="open"} 0',
+    'nac_upstream_shed_total 9',
+    'nac_guard_holding{what="burst"} 1',
+    'nac_guard_held_records 42',
+    'nac_bulk_list_timestamp_seconds 1700000000',
+    'nac_outage_runway_devices{hours="1"} 90',
+    'nac_state_mode{mode="read_only"} 1',
+    'nac_state_write_lag_seconds 1.5',
+    'nac_state_failed_writes_total 2',
+    'nac_client_certificate_expiry_timestamp_seconds 1800000000',
+  ]) {
+    t.ok(text.includes(`${line}\n`), line)
+  }
+})
+
+t.test('what there is not is zero and not absent', async (t) => {
+  const { text } = await createMetrics(nothing).expose()
+  for (const line of [
+    'nac_bulk_list_timestamp_seconds 0',
+    'nac_bulk_list_devices 0',
+    'nac_guard_holding{what="list"} 0',
+    'nac_guard_held_records 0',
+    'nac_state_mode{mode="not_configured"} 1',
+    'nac_state_write_lag_seconds 0',
+    'nac_rank_conflicts_total 0',
+  ]) {
+    t.ok(text.includes(`${line}\n`), line)
+  }
+})
+
+t.test('an exchange with Microsoft is counted by how it ended', async (t) => {
+  const seen: string[] = []
+  const replies = [
+    [{ ok: true, value: { status: 200 } }, 'ok'],
+    [{ ok: true, value: { status: 429 } }, 'throttled'],
+    [{ ok: true, value: { status: 403 } }, 'client_error'],
+    [{ ok: true, value: { status: 503 } }, 'server_error'],
+    [{ ok: false, fault: { code: 'upstream_timeout' } }, 'timeout'],
+    [{ ok: false, fault: { code: 'connection_refused' } }, 'network_error'],
+    [{ ok: false, fault: { code: 'reply_too_large', status: 200 } }, 'network_error'],
+  ] as const
+  for (const [reply] of replies) {
+    const outbound = observeUpstream(
+      { close: () => 'closed', send: async (_request: { readonly hop: 'query' }) => reply },
+      {
+        upstreamRequest: (operation, result, seconds) => {
+          seen.push(result)
+          t.equal(operation, 'query')
+          t.ok(seconds >= 0)
+        },
+      },
+    )
+    t.equal(await outbound.send({ hop: 'query' }), reply, 'what comes back stays as it is')
+    t.equal(outbound.close(), 'closed')
+  }
+  t.same(
+    seen,
+    replies.map(([, result]) => result),
+  )
+})
