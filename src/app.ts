@@ -220,7 +220,11 @@ export function buildApp(
     opened.attach(compliance.records)
     state = opened
     const usefulMs = Math.max(settings.freshness.outageHoldMs, 24 * 60 * 60 * 1000)
-    await Promise.race([opened.load(clock.nowMs() - usefulMs), delay(1000, undefined, { ref: false })])
+    const limit = new AbortController()
+    const { signal } = limit
+    const waited = delay(1000, undefined, { signal }).catch(() => {})
+    await Promise.race([opened.load(clock.nowMs() - usefulMs), waited])
+    limit.abort()
     running.push(
       compliance.pollNoncompliantList({
         fetchList: intune.fetchNoncompliantList,

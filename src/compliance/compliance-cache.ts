@@ -196,7 +196,9 @@ export class ComplianceCache {
     const { guard } = this.#parts
     if (guard === undefined) return false
     const { verdict, undo } = guard.judge({ key, before, after }, this.#records.counts.c)
-    for (const flip of undo) this.#hold(flip.key, flip.before, 'mass_flip')
+    for (const flip of undo) {
+      if (this.#records.peek(flip.key) !== undefined) this.#hold(flip.key, flip.before, 'mass_flip')
+    }
     if (verdict === 'hold') this.#hold(key, before, 'mass_flip')
     return verdict === 'hold'
   }

@@ -127,6 +127,8 @@ export function createCompliance(parts: ComplianceParts): Compliance {
     onRegression: () => events.regressed?.(),
   })
 
+  let listStore: NoncompliantListStore | undefined
+
   function guardStatus(): GuardStatus {
     const { holding: burst, recentFlips } = guard.status
     const { held } = listing
@@ -172,6 +174,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
       if (held) {
         const marked = await listing.use(held.list)
         events.listUsed?.(held.list, marked)
+        await listStore?.saveList(held.list)
         changed += marked
       }
       return { records: changed, list: held !== undefined }
@@ -188,6 +191,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
     },
     purgeAll: () => forget(() => true),
     pollNoncompliantList({ fetchList, isReady, store }) {
+      listStore = store
       const poller = new NoncompliantPoller({
         clock,
         listing,

@@ -56,9 +56,7 @@ export function openComplianceState({
       claimQuery: (nowMs, intervalMs) => store.claim(claimName, nowMs, intervalMs),
       saveList: (list) => store.putDocument(listName, JSON.stringify(list), list.listedAtMs),
       async loadList(afterMs) {
-        const text = await store.getDocument(listName, afterMs)
-        // Written by saveList: the file was checked to be this service's own when it was opened.
-        return text === undefined ? undefined : (JSON.parse(text) as NoncompliantList)
+        return parseList(await store.getDocument(listName, afterMs))
       },
     },
     noteChange: (key) => store.noteChange(key),
@@ -70,5 +68,15 @@ export function openComplianceState({
     status: () => store.status,
     flush: () => store.flush(),
     close: () => store.close(),
+  }
+}
+
+/** Written by saveList into a file that is this service's own; a text that is damaged all the same is no list. */
+function parseList(text: string | undefined): NoncompliantList | undefined {
+  try {
+    const list = JSON.parse(text ?? 'null') as NoncompliantList | null
+    return Array.isArray(list?.devices) && typeof list.listedAtMs === 'number' ? list : undefined
+  } catch {
+    return undefined
   }
 }

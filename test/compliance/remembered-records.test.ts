@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { ComplianceRecord } from '../../src/compliance/compliance-record.ts'
 import { RememberedRecords } from '../../src/compliance/remembered-records.ts'
+import { usedHeapBytes } from '../fakes/collect-garbage.ts'
 
 const minuteMs = 60_000
 const nowMs = 30_000_000 * minuteMs
@@ -92,7 +93,7 @@ t.test('a walk visits everything, though records come, go and are used meanwhile
 
 t.test('a hundred thousand records take less than 400 bytes each', async (t) => {
   const count = 100_000
-  const before = heapAfterCollection()
+  const before = usedHeapBytes()
   const records = new RememberedRecords({ maxRecords: count })
   for (let index = 0; index < count; index += 1) {
     const id = `${index.toString(16).padStart(8, '0')}-6859-4b71-93aa-56aba42581c5`
@@ -107,13 +108,8 @@ t.test('a hundred thousand records take less than 400 bytes each', async (t) => 
       freshUntilMs: nowMs + index + 600_000,
     })
   }
-  const each = (heapAfterCollection() - before) / count
+  const each = (usedHeapBytes() - before) / count
   t.equal(records.size, count)
   t.comment(`${Math.round(each)} bytes each`)
   t.ok(each < 400, `${Math.round(each)} bytes each`)
 })
-
-function heapAfterCollection(): number {
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
-}

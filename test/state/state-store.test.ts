@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../src/clock.ts'
 import { StateDatabase } from '../../src/state/state-database.ts'
 import { type StateNotice, StateStore } from '../../src/state/state-store.ts'
+import { startStateThread } from '../../src/state/state-thread.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 
 /** A store with a memory of its own: a map of key to observation and value. */
@@ -228,4 +229,38 @@ t.test('any number of processes can make one file at the same moment', async (t)
     )
     await Promise.all(stores.map(({ store }) => store.close()))
   }
+})
+
+t.test('a batch that the file does not take is kept, told once, and tried again', async (t) => {
+  const { store, memory, notices, remember } = openStore(t, t.testdir({}))
+  await store.load(0)
+  remember('good', 'v')
+  // SQLite refuses it: observed_at must not be null.
+  remember('bad', 'v', Number.NaN)
+  await store.flush()
+  await store.flush()
+  t.match(store.status, { pendingChanges: 2, failedWrites: 2, writtenRecords: 0 })
+  t.ok(store.status.writeLagMs >= 0)
+  t.match(notices, [{ problem: 'failed', consequence: 'not_written_for_now' }])
+  t.equal(notices.length, 1)
+  memory.set('bad', { value: 'v', observedAtMs: 1 })
+  await store.flush()
+  t.match(store.status, { pendingChanges: 0, failedWrites: 2, writtenRecords: 2 })
+})
+
+t.test('when the thread is gone every question is answered, and its loss is told', async (t) => {
+  let lost = 0
+  const thread = startStateThread({
+    file: join(t.testdir({}), 'x.sqlite'),
+    onOpened: () => {},
+    onLost: () => {
+      lost += 1
+    },
+  })
+  t.match(await thread.ask({ ask: 'read', key: 'k' }), { ok: true })
+  const hanging = thread.ask({ ask: 'read', key: 'k' })
+  await thread.terminate()
+  t.match(await hanging, { ok: false, problem: 'failed' })
+  t.match(await thread.ask({ ask: 'read', key: 'k' }), { ok: false, problem: 'failed' })
+  t.equal(lost, 1)
 })
