@@ -17,10 +17,7 @@ export const samples = {
 
 /** Puts the samples into a simulated tenant. */
 export function putSampleDevices(simulator: Simulator): void {
-  for (const { deviceId, mac, state } of [samples.alice, samples.bob]) {
+  for (const { deviceId, mac, state } of [samples.alice, samples.bob, samples.carol]) {
     simulator.tenant.putDevice({ deviceId, macs: [mac], complianceState: state })
   }
-  const { deviceId, mac, state } = samples.carol
-  // This dialect has only true and false; an empty status is how a not yet evaluated device can be seen at all.
-  simulator.tenant.putDevice({ deviceId, macs: [mac], complianceState: state, wireCompliance: '' })
 }

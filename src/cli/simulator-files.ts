@@ -27,7 +27,12 @@ export async function writeSimulatorAccess(
   directory: string,
 ): Promise<SimulatorAccess> {
   const { certificatePem, privateKeyPem } = await createSelfSignedCertificate({ commonName: 'intune-nac' })
-  simulator.tenant.registerApp({ clientId, certificatesPem: [certificatePem] })
+  simulator.tenant.registerApp({
+    clientId,
+    certificatesPem: [certificatePem],
+    // The second role is for the details: they alone tell "not yet evaluated" from "noncompliant".
+    roles: { graph: ['Application.Read.All', 'DeviceManagementManagedDevices.Read.All'] },
+  })
   const write = (name: string, text: string, mode: number) => {
     const path = join(directory, name)
     writeFileSync(path, text, { mode })
@@ -39,6 +44,7 @@ export async function writeSimulatorAccess(
     INTUNE_TOKEN_AUDIENCE: 'https://api.manage.microsoft.com/',
     INTUNE_ALLOWED_HOSTS: new URL(simulator.origin).hostname,
     INTUNE_CA_FILE: write('ca.pem', simulator.caCertificatePem, 0o644),
+    INTUNE_GRAPH_DETAILS: 'on',
     INTUNE_CLIENT_ID: clientId,
     INTUNE_CERTIFICATE_FILE: write('app.pem', certificatePem, 0o644),
     INTUNE_PRIVATE_KEY_FILE: write('app.key', privateKeyPem, 0o600),
