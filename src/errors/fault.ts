@@ -1,6 +1,6 @@
 import type { FaultCode } from './catalogue.ts'
 
-/** The exchange with Microsoft in which something failed (reference: the four HTTPS exchanges of a look-up). */
+/** The exchange with Microsoft in which something failed. */
 export type Hop = 'token' | 'discovery' | 'query' | 'details' | 'bulk'
 
 /**

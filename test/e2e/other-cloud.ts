@@ -10,7 +10,7 @@ const tenant = '11111111-1111-4111-8111-111111111111'
 const deviceId = 'ee9d3792-6859-4b71-93aa-56aba42581c5'
 
 /**
- * A second server that speaks the wire of the reference, written apart from the simulator and with other paths: it
+ * A second server that speaks Microsoft's wire, written apart from the simulator and with other paths: it
  * shows that the service knows the protocol and not our own fake of it. It believes every assertion.
  */
 export async function startOtherCloud(t: Test) {
