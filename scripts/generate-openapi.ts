@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { z } from 'zod'
 import {
   createDocument,
   type ZodOpenApiHeadersObject,
@@ -8,6 +9,7 @@ import {
 import { DecisionAnswer, DecisionBody, DecisionQuery, RecheckTarget } from '../src/frontends/json/schema.ts'
 import { Liveness, ReadinessAnswer } from '../src/server/health.ts'
 import { Problem, problemMediaType } from '../src/server/problem.ts'
+import { DecisionTrace } from '../src/trace/decision-trace.ts'
 
 const noStore: ZodOpenApiHeadersObject = {
   'cache-control': { required: true, schema: { const: 'no-store' } },
@@ -31,7 +33,7 @@ function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodO
   }
 }
 
-const decisionResponses: ZodOpenApiOperationObject['responses'] = {
+const decisionResponses = {
   '200': {
     description: 'A decision, whatever it is.',
     headers: { ...noStore, ...decisionId },
@@ -54,7 +56,7 @@ const decisionResponses: ZodOpenApiOperationObject['responses'] = {
     // Absent where the request was refused before there was a decision.
     { ...retryAfter, 'x-decision-id': { ...decisionId['x-decision-id'], required: false } },
   ),
-}
+} satisfies ZodOpenApiOperationObject['responses']
 
 /** Builds the OpenAPI 3.1 description from the schemas that the front end itself uses. */
 function describeApi() {
@@ -105,6 +107,35 @@ function describeApi() {
           responses: {
             ...decisionResponses,
             '429': error('The device was rechecked a few seconds ago. Code: recheck_too_soon.', retryAfter),
+          },
+        },
+      },
+      '/v1/decisions/{decisionId}': {
+        get: {
+          operationId: 'traceDecision',
+          summary: 'Tells how a decision came about',
+          description:
+            'Of the last 20,000 decisions, none older than 24 hours or than the start of the service. A client sees its own. Identifiers are shown as LOG_DEVICE_IDS says.',
+          tags: ['decisions'],
+          requestParams: {
+            path: z.strictObject({
+              decisionId: z.string().meta({
+                description: 'As in the answer and in x-decision-id.',
+                examples: ['5c8f0f5e-7c1d-4c55-9b3e-0f4f5f0a6f0e'],
+              }),
+            }),
+          },
+          responses: {
+            '200': {
+              description: 'How it came about.',
+              headers: noStore,
+              content: { 'application/json': { schema: DecisionTrace } },
+            },
+            '401': decisionResponses['401'],
+            '403': decisionResponses['403'],
+            '404': error('Not remembered, or made for another client. Code: decision_not_found.'),
+            '500': decisionResponses['500'],
+            '503': error('Too many credentials wait to be checked. Code: service_overloaded.', retryAfter),
           },
         },
       },

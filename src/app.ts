@@ -11,6 +11,7 @@ import { createDecide, type DecisionRecord } from './decision/decision-service.t
 import { createNoncompliantDevices } from './decision/noncompliant-devices.ts'
 import { type Fault, failure, type Outcome, success } from './errors/fault.ts'
 import { frontends } from './frontends/frontends.ts'
+import { createDeviceMask } from './identity/mask-device.ts'
 import { loadClientCertificate } from './intune/client-certificate.ts'
 import type { Drift, DriftCount } from './intune/drift.ts'
 import { followCertificate } from './intune/follow-certificate.ts'
@@ -25,10 +26,13 @@ import { registerManagementRoutes } from './server/management.ts'
 import { createManagementServer, createServer } from './server/server.ts'
 import { loadTls, type TlsReload, watchTls } from './server/tls.ts'
 import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
-import { createDecisionLog } from './telemetry/decision-log.ts'
+import { DecisionLog } from './telemetry/decision-log.ts'
+import { DecisionLogFile, type DecisionLogFileNotice } from './telemetry/decision-log-file.ts'
+import { lineOutput } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { observeRequests, observeUpstream } from './telemetry/observe-exchanges.ts'
 import { presentStatus, watchCompliance, watchState } from './telemetry/watch-compliance.ts'
+import { DecisionTraces } from './trace/decision-traces.ts'
 
 /** What the composition root may be given instead of the real thing. */
 export interface AppOverrides {
@@ -145,11 +149,9 @@ export function buildApp(
     .update('device-id-hash')
     .update(certificate.value.privateKeyPem)
     .digest()
-  const logDecision = createDecisionLog(
-    logger.child({ component: 'decision' }),
-    settings.log.deviceIds,
-    hashKey,
-  )
+  const mask = createDeviceMask(settings.log.deviceIds, hashKey)
+  const decisionLog = new DecisionLog({ mask, clock, out: lineOutput(logger) })
+  const traces = new DecisionTraces({ clock, mask, policyInForce: () => policy.value.inForce() })
   const decide = createDecide({
     cache: compliance.cache,
     policy: policy.value,
@@ -158,7 +160,8 @@ export function buildApp(
     portalUrl: settings.intune.portalUrl,
     retryAfterMs: settings.freshness.noncompliantFreshMs,
     record: (record) => {
-      logDecision(record)
+      decisionLog.write(record)
+      traces.keep(record)
       metrics.decision(record)
       overrides.onDecision?.(record)
     },
@@ -185,6 +188,7 @@ export function buildApp(
     frontends,
     readiness,
     admitRecheck: compliance.admitRecheck,
+    findDecision: (client, decisionId) => traces.findFor(client, decisionId),
     mdmServer,
     ...(https && { https }),
   })
@@ -202,7 +206,8 @@ export function buildApp(
   const management = createManagementServer({ logger, readiness })
   registerManagementRoutes(management, {
     exposeMetrics: () => metrics.expose(),
-    status: () => presentStatus(compliance, state),
+    status: () => ({ ...presentStatus(compliance, state), decisionLog: decisionLog.head() }),
+    traces,
     acceptHeld: async () => ({ ...(await compliance.acceptHeld()) }),
     rejectHeld: () => ({ ...compliance.rejectHeld() }),
     purge: (kind, value) => compliance.purge(kind, value),
@@ -242,6 +247,10 @@ export function buildApp(
     driftCounts: intune.driftCounts,
     policy: policy.value,
     async listen() {
+      decisionLog.start(
+        settings.decisionLog &&
+          new DecisionLogFile(settings.decisionLog, { clock, onNotice: logFileNotice(logger) }),
+      )
       if (settings.stateDir !== undefined) await restoreState(settings.stateDir)
       running.push(compliance.keepTidy())
       const serviceUrl = (await server.listen({ ...settings.service })).replace(
@@ -257,6 +266,7 @@ export function buildApp(
       stopWatchingTls()
       for (const stop of running) stop()
       await Promise.all([server.close(), management.close()])
+      await decisionLog.close()
       await state?.close()
       policy.value.close()
       rotation.close()
@@ -274,6 +284,18 @@ function loadClients(file: string | undefined): Outcome<ClientList | undefined> 
     return failure('configuration_invalid', `CLIENTS_FILE names a file that cannot be read: ${file}`, {
       field: 'CLIENTS_FILE',
     })
+  }
+}
+
+function logFileNotice(logger: Logger): (notice: DecisionLogFileNotice) => void {
+  return (notice) => {
+    if (notice.failed) {
+      const text = 'DECISION_LOG_FILE cannot be written; lines wait in memory, up to 64 MiB of them'
+      logger.error({ event: 'decision_log_failed', code: notice.code }, text)
+      return
+    }
+    const { lostLines } = notice
+    logger.warn({ event: 'decision_log_back', lostLines }, 'DECISION_LOG_FILE is written again')
   }
 }
 

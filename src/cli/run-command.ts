@@ -23,6 +23,14 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'what Entra ID and ISE have to be given: onboard --certificate FILE | --new --out DIR',
     load: async () => (await import('./onboard.ts')).onboard,
   },
+  why: {
+    summary: 'how a decision of the running service came about: why <decisionId or identifier> [--json]',
+    load: async () => (await import('./why.ts')).why,
+  },
+  log: {
+    summary: 'find what was altered, removed or reordered in a decision log: log verify FILE',
+    load: async () => (await import('./log.ts')).log,
+  },
   config: {
     summary: 'check the configuration and print it; --policy FILE, --print-default-policy',
     load: async () => (await import('./config.ts')).config,

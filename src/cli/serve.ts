@@ -21,8 +21,9 @@ export const serve: Command = async (args, context) => {
     logger.info({ event: 'listening', ...urls }, 'listening')
   } catch (error) {
     await app.value.close()
-    const { code, port } = error as NodeJS.ErrnoException & { port?: number }
-    context.err(`Cannot listen on port ${port ?? '?'}: ${code ?? 'unknown error'}`)
+    const { code, port, path } = error as NodeJS.ErrnoException & { port?: number }
+    const what = path === undefined ? `listen on port ${port ?? '?'}` : `write ${path}`
+    context.err(`Cannot ${what}: ${code ?? 'unknown error'}`)
     return exitCodes.no
   }
   return new Promise((resolve) => {

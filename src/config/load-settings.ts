@@ -46,6 +46,13 @@ export function loadSettings(
     ...(all.POLICY_FILE !== undefined && { policyFile: all.POLICY_FILE }),
     ...(all.STATE_DIR !== undefined && { stateDir: all.STATE_DIR }),
     log: { level: all.LOG_LEVEL, deviceIds: all.LOG_DEVICE_IDS },
+    ...(all.DECISION_LOG_FILE !== undefined && {
+      decisionLog: {
+        file: all.DECISION_LOG_FILE,
+        maxBytes: all.DECISION_LOG_MAX_BYTES,
+        keepFiles: all.DECISION_LOG_KEEP_FILES,
+      },
+    }),
   }
   const secrets: Secrets =
     all.INTUNE_PRIVATE_KEY_PASSPHRASE === undefined

@@ -17,6 +17,15 @@ export interface Settings {
   /** Directory of what outlives a restart; without it everything is in memory alone. */
   readonly stateDir?: string
   readonly log: LogSettings
+  /** File of the decision lines; without it they go to standard output alone. */
+  readonly decisionLog?: DecisionLogSettings
+}
+
+/** Where the decision lines are kept, how large one file may get, and how many older ones stay. */
+export interface DecisionLogSettings {
+  readonly file: string
+  readonly maxBytes: number
+  readonly keepFiles: number
 }
 
 /** Which tenant in which cloud, and how the service proves who it is. */

@@ -178,6 +178,21 @@ export const variables = {
     description:
       'Directory in which the last known records and the time of the last bulk query outlive a restart; made if it is not there. Replicas on one machine may share it. Without it they are kept in memory alone, and the list of noncompliant devices is not asked for.',
   },
+  DECISION_LOG_FILE: {
+    type: filePath.optional(),
+    description:
+      'File to which the decision lines are appended besides standard output, whatever LOG_LEVEL is (docs/decision-log.md).',
+  },
+  DECISION_LOG_MAX_BYTES: {
+    type: integer(4096, 999_999_999),
+    description: 'Size at which that file is moved aside to NAME.1, NAME.1 to NAME.2 and so on.',
+    default: '104857600',
+  },
+  DECISION_LOG_KEEP_FILES: {
+    type: integer(0, 1000),
+    description: 'How many files that were moved aside are kept.',
+    default: '10',
+  },
   DECISION_DEADLINE_MS: {
     type: integer(50, 30_000),
     description: 'Every answer is given within this time, whatever Microsoft does.',

@@ -445,6 +445,13 @@ const described = {
     remedy: 'See openapi.yaml for the routes.',
     retryable: false,
   },
+  decision_not_found: {
+    area: 'caller',
+    meaning: 'No decision with that id is remembered for this client.',
+    remedy:
+      'The service remembers the last 20,000 decisions of 24 hours since its start, and a client sees its own; the decision log has the others.',
+    retryable: false,
+  },
   method_not_allowed: {
     area: 'caller',
     meaning: 'This address does not take the HTTP method of the request.',

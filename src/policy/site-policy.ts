@@ -30,6 +30,8 @@ export type PolicyChange =
 /** The policy in force; decisions follow the file within two seconds of a change. */
 export interface SitePolicy extends Policy {
   status(): PolicyStatus
+  /** The compiled rules of this moment; they stay as they are when the file changes. */
+  inForce(): Policy
   /** Stops looking at the file. */
   close(): void
 }
@@ -71,7 +73,12 @@ export function openSitePolicy(file: string | undefined, parts: SitePolicyParts)
       reloads: 0,
       refusals: 0,
     } as const
-    return success({ ...defaultPolicy, status: () => status, close: () => undefined })
+    return success({
+      ...defaultPolicy,
+      status: () => status,
+      inForce: () => defaultPolicy,
+      close: () => undefined,
+    })
   }
   // Before the file is read: an edit in between is then seen as a change.
   const state = stateNow(file)
@@ -111,6 +118,10 @@ class WatchedPolicy implements SitePolicy {
   decide: Policy['decide'] = (facts) => this.#policy.decide(facts)
 
   explain: Policy['explain'] = (facts) => this.#policy.explain(facts)
+
+  inForce(): Policy {
+    return this.#policy
+  }
 
   status(): PolicyStatus {
     return this.#status

@@ -1,7 +1,11 @@
 import type { FastifyBaseLogger, FastifyPluginCallback } from 'fastify'
 import type { Decide, FrontendName } from '../decision/decide.ts'
 import type { NoncompliantDevices } from '../decision/noncompliant-devices.ts'
+import type { DecisionTrace } from '../trace/decision-trace.ts'
 import type { Authenticate } from './authentication.ts'
+
+/** How a decision came about, where it was made for this client and is still remembered. */
+export type FindDecision = (client: string, decisionId: string) => DecisionTrace | undefined
 
 /** What every front end is given. */
 export interface FrontendOptions {
@@ -10,6 +14,8 @@ export interface FrontendOptions {
   readonly logger: FastifyBaseLogger
   /** Gives 0 and starts the device's interval, or how long a recheck has to wait, milliseconds; absent: no limit. */
   readonly admitRecheck?: (deviceKey: string) => number
+  /** Absent: no decision is remembered. */
+  readonly findDecision?: FindDecision
   /** Absent: no front end plays an MDM server. */
   readonly mdmServer?: MdmServer
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors/fault.ts'
+import type { DecisionTrace } from '../trace/decision-trace.ts'
 import { sendProblem } from './problem.ts'
 
 /** What the management routes show and do; everything else about them is HTTP. The values are JSON as they are. */
@@ -13,10 +14,16 @@ export interface ManagementParts {
   /** Undefined where the kind and value name no device, else whether anything was remembered. */
   readonly purge: (kind: string, value: string) => boolean | undefined
   readonly purgeAll: () => Promise<number>
+  readonly traces: {
+    readonly find: (decisionId: string) => DecisionTrace | undefined
+    /** Newest first; undefined where the text can be no identifier. */
+    readonly about: (device: string, limit: number) => readonly DecisionTrace[] | undefined
+    readonly latest: (limit: number) => readonly DecisionTrace[]
+  }
 }
 
 /**
- * Adds what an operator needs to the management listener: GET /metrics and /status, POST /guard/accept and
+ * Adds what an operator needs to the management listener: GET /metrics, /status and /decisions, POST /guard/accept and
  * /guard/reject, DELETE /devices/{kind}/{value} and /devices. The listener is for the machine's own network, so there
  * are no credentials; what changes something is refused to web pages of another origin all the same.
  */
@@ -26,6 +33,7 @@ export function registerManagementRoutes(app: FastifyInstance, parts: Management
     return reply.header('cache-control', 'no-store').type(contentType).send(text)
   })
   app.get('/status', (_request, reply) => sendJson(reply, parts.status()))
+  registerDecisionRoutes(app, parts.traces)
 
   const onRequest = refuseOtherOrigins
   app.post('/guard/accept', { onRequest }, async (_request, reply) =>
@@ -47,6 +55,27 @@ export function registerManagementRoutes(app: FastifyInstance, parts: Management
       return sendJson(reply, { purged: purged ? 1 : 0 })
     },
   )
+}
+
+/** One decision by its id, those about a device, or the newest: at most 50, or `limit` up to 1000. */
+function registerDecisionRoutes(app: FastifyInstance, traces: ManagementParts['traces']): void {
+  app.get<{ Params: { decisionId: string } }>('/decisions/:decisionId', ({ params }, reply) => {
+    const trace = traces.find(params.decisionId)
+    if (trace) return sendJson(reply, trace)
+    return sendProblem(reply, failure('decision_not_found', 'No decision with that id is remembered.').fault)
+  })
+  app.get<{ Querystring: Record<string, unknown> }>('/decisions', ({ query }, reply) => {
+    const { device, limit = '50' } = query
+    const count = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0
+    if (count < 1 || count > 1000 || (device !== undefined && typeof device !== 'string')) {
+      const message = 'The query takes device, once, and limit from 1 to 1000.'
+      return sendProblem(reply, failure('request_malformed', message).fault)
+    }
+    const decisions = device === undefined ? traces.latest(count) : traces.about(device, count)
+    if (decisions) return sendJson(reply, { decisions })
+    const message = 'device is no identifier of any kind.'
+    return sendProblem(reply, failure('identifier_malformed', message, { field: 'device' }).fault)
+  })
 }
 
 function sendJson(reply: FastifyReply, body: Readonly<Record<string, unknown>>) {

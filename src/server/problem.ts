@@ -57,6 +57,7 @@ export function httpStatusOf(code: FaultCode): number {
     case 'client_forbidden':
       return 403
     case 'route_not_found':
+    case 'decision_not_found':
       return 404
     case 'method_not_allowed':
       return 405

@@ -38,7 +38,7 @@ const httpLimits = {
  * Whatever no front end answers is problem+json.
  */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { decide, authenticate, logger, frontends, readiness, admitRecheck, mdmServer } = parts
+  const { decide, authenticate, logger, frontends, readiness, admitRecheck, findDecision, mdmServer } = parts
   const app = createBareServer(logger, {
     ...(parts.https && { https: parts.https }),
     ...(mdmServer?.pathPrefix && { pathPrefix: mdmServer.pathPrefix }),
@@ -52,6 +52,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
       authenticate,
       logger,
       ...(admitRecheck && { admitRecheck }),
+      ...(findDecision && { findDecision }),
       ...(mdmServer && { mdmServer }),
     })
   }

@@ -1,27 +1,57 @@
-import { createHmac } from 'node:crypto'
-import type { Logger } from 'pino'
-import type { LogSettings } from '../config/settings.ts'
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../clock.ts'
 import type { DecisionRecord } from '../decision/decision-service.ts'
+import type { MaskDevice } from '../identity/mask-device.ts'
+import type { DecisionLogFile } from './decision-log-file.ts'
+import { type ChainHead, chainStart, sealLine } from './log-chain.ts'
 
-/**
- * Writes the one structured line per decision. `hashKey` keys the hash of device identifiers, so that a line can be
- * matched with another line of the same deployment but not with a list of all MAC addresses.
- */
-export function createDecisionLog(
-  logger: Logger,
-  deviceIds: LogSettings['deviceIds'],
-  hashKey: Buffer,
-): (record: DecisionRecord) => void {
-  const shown = deviceForLog(deviceIds, hashKey)
-  return ({ decision, request, totalMs, skippedKinds, rankConflict, answer, trace }) => {
-    logger.info(
+/** Version of the line's schema (docs/decision-log.md). Keys may be added to it; another meaning is another version. */
+export const decisionLogVersion = 1
+
+/** What the log works with. `out` takes one line with its line end; absent where nothing goes to standard output. */
+export interface DecisionLogParts {
+  readonly mask: MaskDevice
+  readonly clock: Clock
+  readonly out?: ((line: string) => void) | undefined
+}
+
+/** One line per decision, each chained to the line before it (docs/decision-log.md). */
+export class DecisionLog {
+  readonly #parts: DecisionLogParts
+  readonly #segment = randomBytes(12).toString('base64url')
+  #file: DecisionLogFile | undefined
+  #seq = -1
+  #chain = chainStart
+  #timeMs = 0
+  #time = ''
+
+  constructor(parts: DecisionLogParts) {
+    this.#parts = parts
+  }
+
+  /** Begins the segment; with a file it is linked to the last line that is in there. A decision does it otherwise. */
+  start(file?: DecisionLogFile): void {
+    if (this.#seq >= 0) return
+    this.#file = file
+    const last = file?.lastLine
+    const link = last && { ...last, ...(file.cutBytes > 0 && { cutBytes: file.cutBytes }) }
+    this.#append('log_started', { previous: link ?? null }, 'decision log started')
+  }
+
+  write({ decision, request, totalMs, skippedKinds, rankConflict, answer, trace }: DecisionRecord): void {
+    if (this.#seq < 0) this.start()
+    if (this.#file?.isFull === true) {
+      this.#file.rotate()
+      this.#append('log_continued', { previous: this.head() }, 'decision log continued in another file')
+    }
+    this.#append(
+      'decision',
       {
-        event: 'decision',
         decisionId: decision.decisionId,
         frontend: request.frontend,
         client: request.client,
         matchedBy: decision.matchedBy,
-        device: shown(decision.device),
+        device: this.#parts.mask(decision.device),
         decision: decision.outcome,
         reason: decision.reason,
         rule: decision.rule ?? null,
@@ -42,11 +72,45 @@ export function createDecisionLog(
       'decision',
     )
   }
-}
 
-function deviceForLog(deviceIds: LogSettings['deviceIds'], hashKey: Buffer): (device: string) => string {
-  if (deviceIds === 'full') return (device) => device
-  if (deviceIds === 'none') return () => ''
-  return (device) =>
-    device === '' ? '' : createHmac('sha256', hashKey).update(device).digest('hex').slice(0, 32)
+  /** The last line written: whoever keeps it elsewhere can prove later that no line after it was cut off. */
+  head(): ChainHead {
+    return { segment: this.#segment, seq: this.#seq, chain: this.#chain }
+  }
+
+  /** Ends the segment and waits until the file has everything. */
+  async close(): Promise<void> {
+    if (this.#seq >= 0) this.#append('log_stopped', {}, 'decision log stopped')
+    await this.#file?.close()
+  }
+
+  /** Built by hand with the keys of a pino line: through the logger the line would be serialised without its hash. */
+  #append(event: string, fields: object, msg: string): void {
+    this.#seq += 1
+    const { line, chain } = sealLine(this.#chain, {
+      level: 'info',
+      time: this.#now(),
+      service: 'intune-nac',
+      component: 'decision',
+      event,
+      v: decisionLogVersion,
+      segment: this.#segment,
+      seq: this.#seq,
+      ...fields,
+      msg,
+    })
+    this.#chain = chain
+    const text = `${line}\n`
+    this.#parts.out?.(text)
+    this.#file?.write(text)
+  }
+
+  #now(): string {
+    const nowMs = this.#parts.clock.nowMs()
+    if (nowMs !== this.#timeMs) {
+      this.#timeMs = nowMs
+      this.#time = new Date(nowMs).toISOString()
+    }
+    return this.#time
+  }
 }

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino'
+import { type DestinationStream, type Logger, pino, stdSerializers, symbols } from 'pino'
 import type { LogSettings } from '../config/settings.ts'
 
 /**
@@ -24,6 +24,20 @@ export function createLogger(settings: Pick<LogSettings, 'level'>, destination?:
     serializers: { err: bareError },
   }
   return destination ? pino(options, destination) : pino(options)
+}
+
+/**
+ * Where the decision lines go besides a file: the stream of the logger itself, so that their order among the other
+ * lines stays; undefined where the logger does not write at level info.
+ */
+export function lineOutput(logger: Logger): ((line: string) => void) | undefined {
+  if (!logger.isLevelEnabled('info')) return undefined
+  const stream: unknown = Reflect.get(logger, symbols.streamSym)
+  return isStream(stream) ? (line) => void stream.write(line) : undefined
+}
+
+function isStream(value: unknown): value is DestinationStream {
+  return typeof value === 'object' && value !== null && 'write' in value && typeof value.write === 'function'
 }
 
 /** Type, message, code and stack alone: errors of HTTP libraries drag requests, headers and bodies behind them. */

@@ -1,7 +1,12 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Logger } from 'pino'
 import t from 'tap'
 import type { DecisionRecord } from '../../src/decision/decision-service.ts'
-import { createDecisionLog } from '../../src/telemetry/decision-log.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
+import { createDeviceMask } from '../../src/identity/mask-device.ts'
+import { DecisionLog } from '../../src/telemetry/decision-log.ts'
+import { createLogger, lineOutput } from '../../src/telemetry/logger.ts'
+import { FakeClock } from '../fakes/fake-clock.ts'
 
 const record: DecisionRecord = {
   decision: {
@@ -30,20 +35,34 @@ const record: DecisionRecord = {
 function lines() {
   const written: string[] = []
   const logger = createLogger({ level: 'info' }, { write: (line: string) => written.push(line) })
-  return { logger, parsed: () => written.map((line) => JSON.parse(line)), raw: () => written.join('') }
+  return {
+    logger,
+    written,
+    parsed: () => written.map((line) => JSON.parse(line)),
+    raw: () => written.join(''),
+  }
+}
+
+function openLog(logger: Logger, shown: 'full' | 'hash' | 'none' = 'full', key = 'key') {
+  const mask = createDeviceMask(shown, Buffer.from(key))
+  return new DecisionLog({ mask, clock: new FakeClock(), out: lineOutput(logger) })
 }
 
 t.test('a decision is one line with exactly the documented fields', async (t) => {
   const { logger, parsed } = lines()
-  createDecisionLog(logger, 'full', Buffer.from('key'))(record)
-  const [line, ...more] = parsed()
+  openLog(logger).write(record)
+  const [started, line, ...more] = parsed()
   t.same(more, [])
-  t.match(line.time, /^\d{4}-\d\d-\d\dT/)
-  delete line.time
+  t.match(started, { event: 'log_started', v: 1, seq: 0, previous: null, segment: /^[\w-]{16}$/ })
   t.strictSame(line, {
     level: 'info',
+    time: '2026-11-23T08:00:00.000Z',
     service: 'intune-nac',
+    component: 'decision',
     event: 'decision',
+    v: 1,
+    segment: started.segment,
+    seq: 1,
     decisionId: '6d8f0e0a-3f1c-4a53-9a59-5f4d2f1f7e11',
     frontend: 'json',
     client: 'ise-psn-1',
@@ -66,21 +85,48 @@ t.test('a decision is one line with exactly the documented fields', async (t) =>
     rankConflict: false,
     totalMs: 12,
     msg: 'decision',
+    chain: line.chain,
   })
+  const page = readFileSync(new URL('../../docs/decision-log.md', import.meta.url), 'utf8')
+  for (const key of Object.keys({ ...line, ...started })) t.match(page, `\`${key}\``, `${key} is documented`)
+})
+
+t.test('the chain is what sha256sum says of the line before and the line', async (t) => {
+  const { logger, written } = lines()
+  const log = openLog(logger)
+  log.write(record)
+  log.write(record)
+  let before = ''
+  for (const line of written) {
+    const [, content = '', chain] = /^(.*),"chain":"([0-9a-f]{64})"\}\n$/.exec(line) ?? []
+    const digest = createHash('sha256')
+      .update(before + content)
+      .digest('hex')
+    t.equal(chain, digest)
+    before = digest
+  }
+  t.equal(before, log.head().chain)
+  t.equal(written.length, 3)
 })
 
 t.test('device identifiers can be hashed with a key or left out', async (t) => {
   const { logger, parsed, raw } = lines()
-  createDecisionLog(logger, 'hash', Buffer.from('key one'))(record)
-  createDecisionLog(logger, 'hash', Buffer.from('key one'))(record)
-  createDecisionLog(logger, 'hash', Buffer.from('key two'))(record)
-  createDecisionLog(logger, 'none', Buffer.from('key one'))(record)
-  const devices = parsed().map((line) => line.device)
+  openLog(logger, 'hash', 'key one').write(record)
+  openLog(logger, 'hash', 'key one').write(record)
+  openLog(logger, 'hash', 'key two').write(record)
+  openLog(logger, 'none', 'key one').write(record)
+  const devices = parsed()
+    .filter(({ event }) => event === 'decision')
+    .map(({ device }) => device)
   t.match(devices[0], /^[0-9a-f]{32}$/)
   t.equal(devices[0], devices[1], 'lines of one deployment can be matched')
   t.not(devices[0], devices[2], 'another key gives another hash')
   t.equal(devices[3], '')
   t.notMatch(raw(), /005056A4895A/)
+})
+
+t.test('a logger that writes no level info writes no decision either', async (t) => {
+  t.equal(lineOutput(createLogger({ level: 'warn' }, { write: () => {} })), undefined)
 })
 
 t.test('the logger hides credentials and drops what errors drag behind them', async (t) => {

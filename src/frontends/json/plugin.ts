@@ -5,6 +5,7 @@ import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { sendProblem } from '../../server/problem.ts'
 import { createProblemErrorHandler, sendRouteNotFound } from '../../server/request-fault.ts'
+import { registerDecisionRoute } from './decision-route.ts'
 import { type DecisionQuestion, parseDecisionBody, parseDecisionQuery } from './parse-question.ts'
 import { isAnswerable, presentDecision } from './present.ts'
 import { registerRecheckRoute } from './recheck.ts'
@@ -47,8 +48,9 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
     onRequest: refuseMethod,
     handler: refuseMethod,
   })
-  const { admitRecheck = () => 0 } = options
+  const { admitRecheck = () => 0, findDecision = () => undefined } = options
   registerRecheckRoute(app, { admitRecheck, answer }, { schema })
+  registerDecisionRoute(app, findDecision)
   done()
 
   async function answer(question: Outcome<DecisionQuestion>, request: FastifyRequest, reply: FastifyReply) {

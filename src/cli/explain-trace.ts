@@ -1,0 +1,125 @@
+import type { DecisionTrace } from '../trace/decision-trace.ts'
+import { coloured } from './table.ts'
+
+const meanings: Readonly<Record<string, string>> = {
+  compliant: 'Intune manages the device and says that it is compliant.',
+  noncompliant: 'Intune manages the device and says that it is not compliant.',
+  in_grace_period: 'The device is not compliant, but its grace period still runs.',
+  not_evaluated: 'Intune manages the device but has not evaluated it yet.',
+  not_enrolled: 'Intune does not know the device.',
+  randomized_mac: 'The device named itself by a random MAC address only, which Intune never lists.',
+  identifier_conflict: 'The identifiers name two different devices.',
+  intune_unavailable: 'Intune could not be asked, and nothing usable was remembered.',
+}
+
+const identifierResults: Readonly<Record<DecisionTrace['identifiers'][number]['result'], string>> = {
+  decided: 'decided: the best rank that Intune can be asked by',
+  not_supported: 'passed over: the Intune API in use has no query for it',
+  not_needed: 'not needed: a better rank decided',
+  conflict: 'contradicts the other one of its rank',
+  randomized: 'a random address: never looked up',
+}
+
+/** Tells a decision as a person reads it, from the question to what the user has to do. */
+export function explainTrace(trace: DecisionTrace): string {
+  const colour = trace.decision === 'allow' ? 'green' : trace.decision === 'remediate' ? 'yellow' : 'red'
+  const reasonText = trace.reasonText === null ? [] : [trace.reasonText]
+  return [
+    `${coloured(colour, `${trace.decision}: ${trace.reason}`)}  ${trace.decidedAt}  in ${trace.totalMs} ms`,
+    `decision ${trace.decisionId}`,
+    '',
+    ...section('Why', [meanings[trace.reason] ?? trace.reason, ...reasonText]),
+    ...section('Asked', askedLines(trace)),
+    ...section('Device', deviceLines(trace)),
+    ...section('Fact', factLines(trace)),
+    ...section('Intune', intuneLines(trace)),
+    ...section('Rule', ruleLines(trace)),
+    ...section('Sent', sentLines(trace)),
+    ...section('User', userLines(trace)),
+  ].join('\n')
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.map((line, index) => `${(index === 0 ? `${title}:` : '').padEnd(8)} ${line}`)
+}
+
+function askedLines({ request }: DecisionTrace): string[] {
+  const from = [
+    request.nasIpAddress === null ? '' : `NAS ${request.nasIpAddress}`,
+    request.nasIdentifier === null ? '' : `NAS identifier ${request.nasIdentifier}`,
+    request.ssid === null ? '' : `SSID ${request.ssid}`,
+  ].filter((part) => part !== '')
+  const line = `by ${request.client} through the ${request.frontend} front end`
+  return [
+    from.length > 0 ? `${line}, from ${from.join(', ')}` : line,
+    ...(request.refresh ? ['with the wish to ask Intune again'] : []),
+  ]
+}
+
+function deviceLines({ identifiers, rankConflict }: DecisionTrace): string[] {
+  const rows = identifiers.map(({ kind, origin, rank, value, result }) => {
+    const named = origin === kind ? kind : `${kind} (${origin})`
+    return `rank ${rank}, ${named} ${value === '' ? '(not shown)' : value}: ${identifierResults[result]}`
+  })
+  return rankConflict ? [...rows, 'note: a lower rank is known to name another device'] : rows
+}
+
+function factLines({ fact }: DecisionTrace): string[] {
+  if (fact.source === 'none') return ['nothing was known about the device']
+  const state = fact.enrolled ? `enrolled, ${fact.complianceState}` : 'not enrolled'
+  const age = `${fact.ageSeconds} s old`
+  const how = {
+    intune: `asked now (${fact.cache})`,
+    cache: `remembered and fresh (${fact.cache}), ${age}`,
+    last_known: `the last that was known, ${age}, because nothing newer could be used`,
+  }[fact.source]
+  const lines = [`${state}: ${how}`]
+  if (fact.observedAt !== null) lines.push(`observed ${fact.observedAt}`)
+  if (fact.gracePeriodEndsAt !== null) lines.push(`grace period ends ${fact.gracePeriodEndsAt}`)
+  if (fact.deviceId !== null && fact.deviceId !== '') lines.push(`Intune device id ${fact.deviceId}`)
+  if (fact.held === 'regressed') lines.push('held: Intune says that it lost the evaluation of the device')
+  if (fact.held === 'mass_flip') lines.push('held: Intune would turn too many devices at once')
+  return lines
+}
+
+function intuneLines({ upstream, fault, fact }: DecisionTrace): string[] {
+  const lines: string[] = []
+  if (upstream) {
+    const { api, status, durationMs, requestId } = upstream
+    lines.push(`${api} answered ${status} in ${durationMs} ms, request id ${requestId}`)
+  }
+  if (fault) {
+    const at = [fault.hop, fault.host, fault.status === null ? null : `status ${fault.status}`]
+      .filter((part) => part !== null)
+      .join(', ')
+    lines.push(`${fault.code}${at === '' ? '' : ` (${at})`}: ${fault.message}`)
+    if (fault.requestId !== null) lines.push(`request id ${fault.requestId}`)
+    lines.push(`remedy: ${fault.remedy}`)
+  }
+  if (lines.length > 0) return lines
+  return [
+    fact.source === 'none' ? 'was not asked: there was nothing to ask by' : 'was not asked for this decision',
+  ]
+}
+
+function ruleLines({ rule, rules }: DecisionTrace): string[] {
+  const passed = rules.map(({ rule: name, result, unmet }) => {
+    if (result === 'fired') return `  ${name}: applies and decides`
+    if (result === 'capped') return `  ${name}: applies and limits the rules below it`
+    return `  ${name}: does not apply: ${unmet.join('; ')}`
+  })
+  return [rule ?? '-', ...passed]
+}
+
+function sentLines({ profile, decision }: DecisionTrace): string[] {
+  if (!profile) return [decision === 'fail' ? '503: there is no answer' : 'no attributes of the policy']
+  const rows = profile.attributes.map(
+    ({ name, tag, values }) => `  ${name}${tag === null ? '' : `:${tag}`} = ${values.join(', ')}`,
+  )
+  return [`profile ${profile.name}`, ...rows]
+}
+
+function userLines({ remediation }: DecisionTrace): string[] {
+  if (!remediation) return ['has nothing to do']
+  return [`${remediation.message} (${remediation.action})`, remediation.url]
+}

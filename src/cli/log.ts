@@ -1,0 +1,67 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { type LogVerification, verifyDecisionLog } from '../telemetry/verify-decision-log.ts'
+import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { coloured } from './table.ts'
+
+/**
+ * `intune-nac log verify FILE... [--head HASH] [--partial] [--json]`: finds the first line of a decision log that was
+ * altered, removed or reordered. One FILE takes FILE.1, FILE.2 ... along, oldest first; several are read as given.
+ * Exit code 0 is an unbroken chain, 1 a finding, 2 wrong use or nothing to verify.
+ */
+export const log: Command = async (args, context) => {
+  const { values, positionals } = parseCommandLine(args, {
+    head: { type: 'string' },
+    partial: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  })
+  const [action, ...given] = positionals
+  const [only, ...more] = given
+  if (action !== 'verify' || only === undefined)
+    throw new WrongUse('is used as: log verify FILE... [--head HASH] [--partial] [--json]')
+  if (values.head !== undefined && !/^[0-9a-f]{64}$/.test(values.head))
+    throw new WrongUse('--head takes 64 hexadecimal digits, the chain of the last line')
+  const files = more.length > 0 ? given : withRotated(only)
+  const { head, partial } = values
+  const verified = await readable(verifyDecisionLog(files, { partial, ...(head !== undefined && { head }) }))
+  if (verified.lines === 0 && !verified.finding) throw new WrongUse(`${only} has no line of a decision log`)
+  context.out(values.json ? JSON.stringify({ files, ...verified }, null, 2) : asText(verified))
+  return verified.finding ? exitCodes.no : exitCodes.fine
+}
+
+/** FILE.n comes before FILE.1, and FILE is the newest. */
+function withRotated(file: string): string[] {
+  const directory = dirname(file)
+  const prefix = `${basename(file)}.`
+  const numbers = (existsSync(directory) ? readdirSync(directory) : [])
+    .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,3}$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)))
+    .sort((a, b) => b - a)
+  const rotated = numbers.map((number) => join(directory, `${prefix}${number}`))
+  return rotated.length > 0 && !existsSync(file) ? rotated : [...rotated, file]
+}
+
+async function readable(verifying: Promise<LogVerification>): Promise<LogVerification> {
+  try {
+    return await verifying
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException
+    if (code === undefined) throw error
+    throw new WrongUse(`cannot read ${path ?? 'the file'}: ${code}`)
+  }
+}
+
+function asText({ finding, lines, segments, notes, head }: LogVerification): string {
+  const noted = notes.map((note) => `note: ${note}`)
+  const counted = `${lines} line(s) in ${segments} segment(s)`
+  const last = head ? [`last: segment ${head.segment}, seq ${head.seq}, chain ${head.chain}`] : []
+  if (!finding) return [coloured('green', `intact: ${counted}`), ...last, ...noted].join('\n')
+  const { kind, file, line, decisionId, text } = finding
+  const named = decisionId === undefined ? '' : ` (decision ${decisionId})`
+  return [
+    `${coloured('red', kind)}: ${file}:${line}${named}: ${text}`,
+    `intact before it: ${counted}`,
+    ...last,
+    ...noted,
+  ].join('\n')
+}
