@@ -49,7 +49,8 @@ const decisionResponses = {
       schema: { type: 'string' },
     },
   }),
-  '403': error('The client may not use this front end. Code: client_forbidden.'),
+  '403': error('The client may not use this front end, or not from this address. Code: client_forbidden.'),
+  '429': error('Too many wrong credentials came from this address. Code: too_many_attempts.', retryAfter),
   '500': error('A defect of the service. Code: internal.'),
   '503': error(
     'The state could not be determined and policy is to say so, or too many credentials wait to be checked. The code says why.',
@@ -106,7 +107,10 @@ function describeApi() {
           requestParams: { path: RecheckTarget },
           responses: {
             ...decisionResponses,
-            '429': error('The device was rechecked a few seconds ago. Code: recheck_too_soon.', retryAfter),
+            '429': error(
+              'The device was rechecked a few seconds ago, or too many wrong credentials came from this address. Codes: recheck_too_soon, too_many_attempts.',
+              retryAfter,
+            ),
           },
         },
       },

@@ -9,7 +9,7 @@ import type { Secrets, Settings } from './config/settings.ts'
 import type { Decide } from './decision/decide.ts'
 import { createDecide, type DecisionRecord } from './decision/decision-service.ts'
 import { createNoncompliantDevices } from './decision/noncompliant-devices.ts'
-import { type Fault, failure, type Outcome, success } from './errors/fault.ts'
+import { type Fault, type Outcome, success } from './errors/fault.ts'
 import { frontends } from './frontends/frontends.ts'
 import { createDeviceMask } from './identity/mask-device.ts'
 import { loadClientCertificate } from './intune/client-certificate.ts'
@@ -18,9 +18,10 @@ import { followCertificate } from './intune/follow-certificate.ts'
 import { createIntuneLookup } from './intune/intune-lookup.ts'
 import { createOutbound, type Outbound } from './intune/outbound.ts'
 import type { CertificateEvent, CertificateStatus } from './intune/rotating-certificate.ts'
+import { createNetworks } from './networks/networks.ts'
 import { openSitePolicy, type PolicyChange, type SitePolicy } from './policy/site-policy.ts'
-import { createAuthenticator } from './server/authentication.ts'
-import { type ClientList, parseClients } from './server/clients.ts'
+import { type Authenticator, createAuthenticator } from './server/authentication.ts'
+import { type FollowedClients, openClients } from './server/followed-clients.ts'
 import { createHttpsServers } from './server/https-server.ts'
 import { registerManagementRoutes } from './server/management.ts'
 import { createManagementServer, createServer } from './server/server.ts'
@@ -84,11 +85,12 @@ export function buildApp(
   const clock = overrides.clock ?? systemClock
   const certificate = loadClientCertificate({ ...settings.intune, passphrase: secrets.privateKeyPassphrase })
   if (!certificate.ok) return certificate
-  const clients = loadClients(settings.clientsFile)
-  if (!clients.ok) return clients
   const tls = settings.serviceTls && loadTls(settings.serviceTls)
   if (tls && !tls.ok) return tls
   const https = tls && createHttpsServers(tls.value)
+  const authentication = openAuthentication(settings, clock, logger)
+  if (!authentication.ok) return authentication
+  const { authenticate, clients } = authentication.value
   const policy = openSitePolicy(settings.policyFile, { clock, onChange: logPolicyChange(logger) })
   if (!policy.ok) return policy
   const outbound = overrides.outbound
@@ -167,10 +169,11 @@ export function buildApp(
     },
   })
   const readiness = () => {
-    // A refused policy file is for somebody to mend, but the policy in force still decides.
-    return { ready: true, checks: { configuration: 'ok', policy: policy.value.status().problem ?? 'ok' } }
+    // A refused file is for somebody to mend, but what was in force before still is.
+    const policyCheck = policy.value.status().problem ?? 'ok'
+    const checks = { configuration: 'ok', clients: clients?.problem() ?? 'ok', policy: policyCheck }
+    return { ready: true, checks }
   }
-  const authenticate = createAuthenticator({ clients: clients.value })
   const mdmServer = {
     redirectUrl: settings.intune.portalUrl,
     pathPrefix: settings.pathPrefix ?? '',
@@ -190,6 +193,8 @@ export function buildApp(
     admitRecheck: compliance.admitRecheck,
     findDecision: (client, decisionId) => traces.findFor(client, decisionId),
     mdmServer,
+    onRefused: (frontend, code) => metrics.refused(frontend, code),
+    ...(settings.trustedProxies && { trustedProxies: createNetworks(settings.trustedProxies) }),
     ...(https && { https }),
   })
   observeRequests(server, frontends, metrics)
@@ -269,6 +274,7 @@ export function buildApp(
       await decisionLog.close()
       await state?.close()
       policy.value.close()
+      clients?.close()
       rotation.close()
       await intune.close()
       await outbound.value.close()
@@ -276,15 +282,31 @@ export function buildApp(
   })
 }
 
-function loadClients(file: string | undefined): Outcome<ClientList | undefined> {
-  if (file === undefined) return success(undefined)
-  try {
-    return parseClients(readFileSync(file, 'utf8'), file)
-  } catch {
-    return failure('configuration_invalid', `CLIENTS_FILE names a file that cannot be read: ${file}`, {
-      field: 'CLIENTS_FILE',
-    })
+/** Who may ask: by CLIENTS_FILE, which is followed, or everyone on this machine where there is none. */
+function openAuthentication(
+  { clientsFile, serviceTls }: Settings,
+  clock: Clock,
+  logger: Logger,
+): Outcome<{ readonly authenticate: Authenticator; readonly clients?: FollowedClients }> {
+  if (clientsFile === undefined) {
+    return success({ authenticate: createAuthenticator({ clients: undefined }) })
   }
+  const clients = openClients(clientsFile, {
+    clock,
+    verifiesCertificates: serviceTls?.clientCaFile !== undefined,
+    onChange(change) {
+      if (change.taken) {
+        authenticate.replaceClients(change.list)
+        logger.info({ event: 'clients_loaded', clients: change.list.clients.length }, 'clients loaded')
+        return
+      }
+      const text = 'CLIENTS_FILE was changed but is refused; the clients in force stay'
+      logger.error({ event: 'clients_refused', problems: change.problem.split('\n') }, text)
+    },
+  })
+  if (!clients.ok) return clients
+  const authenticate = createAuthenticator({ clients: clients.value.initial, clock })
+  return success({ authenticate, clients: clients.value })
 }
 
 function logFileNotice(logger: Logger): (notice: DecisionLogFileNotice) => void {

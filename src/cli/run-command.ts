@@ -36,7 +36,8 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./config.ts')).config,
   },
   client: {
-    summary: 'add a client to CLIENTS_FILE: client add NAME [--basic|--bearer]',
+    summary:
+      'who may ask, in CLIENTS_FILE: client add NAME [--basic|--bearer], client list, client remove NAME',
     load: async () => (await import('./client.ts')).client,
   },
   simulator: {

@@ -41,6 +41,7 @@ export function loadSettings(
     service: { host: serviceHost, port: all.SERVICE_PORT },
     ...(serviceTls && { serviceTls }),
     ...(all.SERVICE_PATH_PREFIX !== undefined && { pathPrefix: all.SERVICE_PATH_PREFIX }),
+    ...(all.SERVICE_TRUSTED_PROXIES !== undefined && { trustedProxies: all.SERVICE_TRUSTED_PROXIES }),
     management: { host: all.MANAGEMENT_HOST, port: all.MANAGEMENT_PORT },
     ...(all.CLIENTS_FILE !== undefined && { clientsFile: all.CLIENTS_FILE }),
     ...(all.POLICY_FILE !== undefined && { policyFile: all.POLICY_FILE }),

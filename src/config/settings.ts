@@ -9,6 +9,8 @@ export interface Settings {
   readonly serviceTls?: ServiceTlsSettings
   /** Path below which a reverse proxy publishes the service, without a slash at its end. */
   readonly pathPrefix?: string
+  /** Addresses and networks of reverse proxies whose X-Forwarded-For is believed; absent: nobody's is. */
+  readonly trustedProxies?: readonly string[]
   readonly management: ListenerSettings
   /** YAML file that says who may ask; without it only loopback callers are served. */
   readonly clientsFile?: string

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isNetwork } from '../networks/networks.ts'
 import { type CloudName, clouds } from './clouds.ts'
 import { isTenant, parseAutoDiscoveryUrl, parseTokenAudience, parseTokenIssuingUrl } from './ise-fields.ts'
 
@@ -57,6 +58,16 @@ const hostSuffixes = z.string().transform((text, context) => {
     return z.NEVER
   }
   return suffixes
+})
+
+const networks = z.string().transform((text, context) => {
+  const parts = text.split(/[\s,]+/).filter((part) => part !== '')
+  if (parts.length > 0 && parts.every(isNetwork)) return parts
+  context.addIssue({
+    code: 'custom',
+    message: 'must be addresses or networks separated by commas, for example 10.0.0.5,2001:db8::/64',
+  })
+  return z.NEVER
 })
 
 /** Every variable of the service. The names are a contract: they are only ever added to. */
@@ -144,7 +155,7 @@ export const variables = {
   SERVICE_TLS_CLIENT_CA_FILE: {
     type: filePath.optional(),
     description:
-      'PEM file of the authorities that sign certificates of callers. With it every caller must present such a certificate, besides its credentials.',
+      'PEM file of the authorities that sign certificates of callers. With it every caller must present such a certificate; a client in CLIENTS_FILE can be known by it.',
   },
   SERVICE_PATH_PREFIX: {
     type: z
@@ -153,6 +164,11 @@ export const variables = {
       .optional(),
     description:
       'Path below which a reverse proxy publishes the service, whether it takes it off the requests or not; the Instance Name in the MDM server form of ISE.',
+  },
+  SERVICE_TRUSTED_PROXIES: {
+    type: networks.optional(),
+    description:
+      'Addresses or networks of reverse proxies, comma-separated: of a request from one of them, the last address in X-Forwarded-For that is not in this list counts as the caller. Without it X-Forwarded-For is not read.',
   },
   MANAGEMENT_HOST: {
     type: z.string().min(1, 'must be an address to listen on'),
@@ -166,7 +182,8 @@ export const variables = {
   },
   CLIENTS_FILE: {
     type: filePath.optional(),
-    description: 'YAML file of the clients that may ask. Without it only loopback callers are served.',
+    description:
+      'YAML file of the clients that may ask (docs/clients.md), read again within 2 seconds of a change. Without it only loopback callers are served.',
   },
   POLICY_FILE: {
     type: filePath.optional(),

@@ -430,7 +430,7 @@ const described = {
   unauthenticated: {
     area: 'caller',
     meaning: 'No credentials were given, or they are wrong.',
-    remedy: 'Send the Basic or Bearer credentials of a client that CLIENTS_FILE lists.',
+    remedy: 'Send the Basic or Bearer credentials, or the certificate, of a client that CLIENTS_FILE lists.',
     retryable: false,
   },
   client_forbidden: {
@@ -469,6 +469,13 @@ const described = {
     meaning: 'The Content-Type of the request body is not one that this route reads.',
     remedy: 'Send application/json.',
     retryable: false,
+  },
+  too_many_attempts: {
+    area: 'caller',
+    meaning: 'So many wrong credentials came from this address that new ones are not looked at for a minute.',
+    remedy:
+      'Correct the credentials of the caller, then wait as long as Retry-After says. Behind a reverse proxy, set SERVICE_TRUSTED_PROXIES so that callers are told apart.',
+    retryable: true,
   },
   recheck_too_soon: {
     area: 'caller',

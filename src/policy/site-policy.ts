@@ -1,9 +1,9 @@
-import { type BigIntStats, readFileSync, statSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import type { Policy } from '../decision/policy.ts'
 import { compilePolicy, type PolicyDefinition } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
+import { fileState, followFile } from '../files/followed-file.ts'
 import { defaultPolicy, defaultPolicyDefinition } from './default-policy.ts'
 import { type ParsedPolicy, parsePolicy } from './policy-file.ts'
 
@@ -42,9 +42,6 @@ export interface SitePolicyParts {
   readonly onChange?: (change: PolicyChange) => void
 }
 
-/** Twice within a change: once to see it, once to see that nobody writes any more. */
-const pollMs = 500
-
 /** The rules of a file above the built-in ones, compiled. */
 export function compileSitePolicy(definition: PolicyDefinition): Policy {
   return compilePolicy({ ...definition, rules: [...definition.rules, ...defaultPolicyDefinition.rules] })
@@ -80,39 +77,32 @@ export function openSitePolicy(file: string | undefined, parts: SitePolicyParts)
       close: () => undefined,
     })
   }
-  // Before the file is read: an edit in between is then seen as a change.
-  const state = stateNow(file)
+  const state = fileState(file)
   const first = loadPolicy(file)
   if (!first.ok) return first
-  return success(new WatchedPolicy(file, first.value, state, parts))
+  return success(new FollowedPolicy(file, first.value, state, parts))
 }
 
-/**
- * Polls instead of fs.watch: that misses the symlink swap by which Kubernetes updates a mounted file, and network
- * file systems. The file is read off the request path and a slow disk only delays the next look.
- */
-class WatchedPolicy implements SitePolicy {
-  readonly #file: string
+class FollowedPolicy implements SitePolicy {
   readonly #parts: SitePolicyParts
   #policy: Policy
   #status: PolicyStatus
-  /** The state of the file that was last taken over or refused. */
-  #settled: string
-  /** The state that was seen at the last look; a change counts when it is seen twice. */
-  #seen: string
-  #cancel: () => void = () => undefined
-  #closed = false
+  /** Stops looking at the file. */
+  readonly close: () => void
 
   constructor(file: string, first: ParsedPolicy, state: string, parts: SitePolicyParts) {
-    this.#file = file
-    this.#settled = state
-    this.#seen = state
+    const { clock, onChange } = parts
     this.#parts = parts
     this.#policy = compileSitePolicy(first.definition)
     const rules = first.definition.rules.length
-    this.#status = { state: 'loaded', loadedAtMs: parts.clock.nowMs(), rules, reloads: 0, refusals: 0 }
-    parts.onChange?.({ taken: true, rules, warnings: first.warnings })
-    this.#schedule()
+    this.#status = { state: 'loaded', loadedAtMs: clock.nowMs(), rules, reloads: 0, refusals: 0 }
+    onChange?.({ taken: true, rules, warnings: first.warnings })
+    this.close = followFile({
+      file,
+      state,
+      clock,
+      onChange: (text) => this.#take(text === undefined ? unreadable(file) : parsePolicy(text, file)),
+    })
   }
 
   decide: Policy['decide'] = (facts) => this.#policy.decide(facts)
@@ -125,30 +115,6 @@ class WatchedPolicy implements SitePolicy {
 
   status(): PolicyStatus {
     return this.#status
-  }
-
-  close(): void {
-    this.#closed = true
-    this.#cancel()
-  }
-
-  #schedule(): void {
-    if (this.#closed) return
-    this.#cancel = this.#parts.clock.after(pollMs, () => {
-      void this.#look().then(() => this.#schedule())
-    })
-  }
-
-  async #look(): Promise<void> {
-    const now = await stateOf(this.#file)
-    const quiet = now === this.#seen
-    this.#seen = now
-    // An editor that is still writing must not get half of its rules taken for all of them.
-    if (!quiet || now === this.#settled) return
-    const parsed = await readPolicy(this.#file)
-    if (this.#closed || (await stateOf(this.#file)) !== now) return
-    this.#settled = now
-    this.#take(parsed)
   }
 
   #take(parsed: Outcome<ParsedPolicy>): void {
@@ -165,37 +131,6 @@ class WatchedPolicy implements SitePolicy {
     this.#policy = compileSitePolicy(definition)
     this.#status = { state: 'loaded', loadedAtMs: clock.nowMs(), rules, reloads: reloads + 1, refusals }
     onChange?.({ taken: true, rules, warnings })
-  }
-}
-
-async function stateOf(file: string): Promise<string> {
-  try {
-    return presentState(await stat(file, { bigint: true }))
-  } catch {
-    return unreadableState
-  }
-}
-
-function stateNow(file: string): string {
-  try {
-    return presentState(statSync(file, { bigint: true }))
-  } catch {
-    return unreadableState
-  }
-}
-
-const unreadableState = 'unreadable'
-
-/** Changes whenever the file does: also where a symlink is swapped for one to another file of the same size. */
-function presentState({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
-}
-
-async function readPolicy(file: string): Promise<Outcome<ParsedPolicy>> {
-  try {
-    return parsePolicy(await readFile(file, 'utf8'), file)
-  } catch {
-    return unreadable(file)
   }
 }
 

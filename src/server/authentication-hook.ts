@@ -1,13 +1,9 @@
-import type {
-  FastifyBaseLogger,
-  FastifyReply,
-  FastifyRequest,
-  HookHandlerDoneFunction,
-  onRequestHookHandler,
-} from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
 import type { FrontendName } from '../decision/decide.ts'
 import type { Fault, Outcome } from '../errors/fault.ts'
-import type { Authenticate, AuthenticatedClient } from './authentication.ts'
+import type { AuthenticatedClient } from './authentication.ts'
+import type { FrontendOptions } from './frontend.ts'
+import { peerCertificateOf } from './peer-certificate.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -17,10 +13,9 @@ declare module 'fastify' {
 }
 
 /** What the hook of one front end works with; `refuse` renders a fault in the front end's own dialect. */
-export interface AuthenticationHookParts {
-  readonly authenticate: Authenticate
+export interface AuthenticationHookParts
+  extends Pick<FrontendOptions, 'authenticate' | 'logger' | 'onRefused'> {
   readonly frontend: FrontendName
-  readonly logger: FastifyBaseLogger
   readonly refuse: (reply: FastifyReply, fault: Fault) => void
 }
 
@@ -29,7 +24,7 @@ export interface AuthenticationHookParts {
  * Sets `request.clientName`, or refuses.
  */
 export function createAuthenticationHook(parts: AuthenticationHookParts): onRequestHookHandler {
-  const { authenticate, frontend, logger, refuse } = parts
+  const { authenticate, frontend, logger, refuse, onRefused } = parts
 
   function settle(
     outcome: Outcome<AuthenticatedClient>,
@@ -43,11 +38,13 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
       return
     }
     logger.warn({ frontend, remoteAddress: request.ip, code: outcome.fault.code }, 'caller refused')
+    onRefused?.(frontend, outcome.fault.code)
     refuse(reply, outcome.fault)
   }
 
   return (request, reply, done) => {
-    const outcome = authenticate(request.raw.headers.authorization, request.ip, frontend)
+    const { headers, socket } = request.raw
+    const outcome = authenticate(headers.authorization, request.ip, frontend, peerCertificateOf(socket))
     // Credentials that were proven before are answered without a turn of the event loop.
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
     outcome.then((settled) => settle(settled, request, reply, done), done)

@@ -1,12 +1,16 @@
 import { hash, randomBytes } from 'node:crypto'
-import { BlockList, isIP, isIPv6 } from 'node:net'
 import { LRUCache } from 'lru-cache'
+import { type Clock, systemClock } from '../clock.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
+import { createNetworks } from '../networks/networks.ts'
 import { type Credentials, parseAuthorization } from './authorization-header.ts'
-import type { Client, ClientList } from './clients.ts'
+import { type ClientIndex, indexClients, type KnownClient, matchesRule } from './client-index.ts'
+import type { ClientList } from './clients.ts'
+import { createFailedAttempts } from './failed-attempts.ts'
 import { createLimiter } from './limit-concurrency.ts'
-import { defaultScryptParameters, type SecretHash, unmatchableHash, verifySecret } from './secret-hash.ts'
+import type { PeerCertificate } from './peer-certificate.ts'
+import { type SecretHash, verifySecret } from './secret-hash.ts'
 
 /** Who asks: the client's name in the clients file, or `local`. */
 export interface AuthenticatedClient {
@@ -15,19 +19,28 @@ export interface AuthenticatedClient {
 
 /**
  * Says who sent a request. Answers at once for credentials that were proven before, otherwise with a promise that
- * never rejects. Faults: unauthenticated, client_forbidden, service_overloaded, internal.
+ * never rejects. Faults: unauthenticated, client_forbidden, too_many_attempts, service_overloaded, internal.
  */
 export type Authenticate = (
   authorizationHeader: string | undefined,
   remoteAddress: string,
   frontend: FrontendName,
+  certificate?: PeerCertificate,
 ) => Outcome<AuthenticatedClient> | Promise<Outcome<AuthenticatedClient>>
+
+/** The same, for clients that may change while the service runs. */
+export interface Authenticator extends Authenticate {
+  /** From the next request on these are the clients; credentials that are in both lists stay proven. */
+  replaceClients(list: ClientList): void
+}
 
 /** What an authenticator works with; `verify` is replaced in tests only. */
 export interface AuthenticatorParts {
   /** Undefined: no clients file, so callers on this machine are served as `local` and nobody else is. */
   readonly clients: ClientList | undefined
   readonly verify?: (secret: string, expected: SecretHash) => Promise<boolean>
+  /** Default: the system's. */
+  readonly clock?: Clock
 }
 
 const maxProofs = 1000
@@ -38,23 +51,37 @@ const waitingChecks = 64
 /**
  * Builds the check of credentials. scrypt runs once per credential: what was proven is remembered as a keyed digest
  * of the header, never as text. Credentials that are wrong cost one scrypt, also for a user who does not exist;
- * a wrong token costs one per client with a token.
+ * a wrong token costs one per client with a token. An address that sent ten wrong ones within a minute is refused
+ * without scrypt until the minute is over, except with credentials that were proven before.
  */
-export function createAuthenticator(parts: AuthenticatorParts): Authenticate {
-  if (parts.clients === undefined) return authenticateLoopback
-  const findClient = createClientSearch(parts.clients, parts.verify ?? verifySecret)
+export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
+  if (parts.clients === undefined) return Object.assign(authenticateLoopback, { replaceClients: () => {} })
+  const { verify = verifySecret, clock = systemClock } = parts
   const limit = createLimiter({ running: concurrentChecks, waiting: waitingChecks })
+  const attempts = createFailedAttempts(clock)
   const proofKey = randomBytes(32).toString('base64')
-  const proofs = new LRUCache<string, Client>({ max: maxProofs })
-  const checks = new Map<string, Promise<Outcome<Client>>>()
+  const proofs = new LRUCache<string, KnownClient>({ max: maxProofs })
+  const checks = new Map<string, Promise<Outcome<string>>>()
+  let index: ClientIndex = indexClients(parts.clients)
 
-  async function check(proof: string, credentials: Credentials): Promise<Outcome<Client>> {
+  /** Gives the credential that was proven, by its key in the index. */
+  async function check(proof: string, credentials: Credentials, address: string): Promise<Outcome<string>> {
     try {
-      const client = await limit(() => findClient(credentials))
-      if (client === undefined) return overloaded
-      if (client === 'nobody') return wrongCredentials
-      proofs.set(proof, client)
-      return success(client)
+      const key = await limit(async () => {
+        // Others from this address may have failed while this one stood in line.
+        if (attempts.waitMs(address) > 0) return slowed
+        const found = await findCredential(credentials)
+        if (found === nobody) attempts.note(address)
+        return found
+      })
+      if (key === undefined) return overloaded
+      if (key === slowed) return tooManyAttempts(address)
+      if (key === nobody) return wrongCredentials
+      // The client may have been taken out, or given another secret, since the check began.
+      const known = index.byCredential.get(key)
+      if (known === undefined) return wrongCredentials
+      proofs.set(proof, known)
+      return success(key)
     } catch {
       return failure('internal', 'The credentials could not be checked.')
     } finally {
@@ -62,27 +89,93 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticate {
     }
   }
 
-  async function checkOnce(proof: string, credentials: Credentials, frontend: FrontendName) {
+  async function findCredential(credentials: Credentials): Promise<string | typeof nobody> {
+    const { byUsername, byToken, unmatchable } = index
+    if (credentials.scheme === 'basic') {
+      const known = byUsername.get(credentials.username)
+      const matches = await verify(credentials.password, known?.expected ?? unmatchable)
+      return matches && known !== undefined ? known.key : nobody
+    }
+    for (const { key, expected } of byToken) {
+      if (await verify(credentials.token, expected)) return key
+    }
+    if (byToken.length === 0) await verify(credentials.token, unmatchable)
+    return nobody
+  }
+
+  function tooManyAttempts(address: string) {
+    const message = 'Too many wrong credentials came from this address.'
+    return failure('too_many_attempts', message, { retryAfterMs: Math.max(1, attempts.waitMs(address)) })
+  }
+
+  async function checkOnce(
+    proof: string,
+    credentials: Credentials,
+    address: string,
+    frontend: FrontendName,
+    certificate: PeerCertificate | undefined,
+  ) {
     let running = checks.get(proof)
     if (running === undefined) {
-      running = check(proof, credentials)
+      running = check(proof, credentials, address)
       checks.set(proof, running)
     }
     const checked = await running
-    return checked.ok ? admit(checked.value, frontend) : checked
+    if (!checked.ok) return checked
+    const known = index.byCredential.get(checked.value)
+    return known === undefined ? wrongCredentials : admit(known, address, frontend, certificate)
   }
 
-  return (header, _remoteAddress, frontend) => {
-    if (header === undefined) return noCredentials
+  function admit(
+    known: KnownClient,
+    address: string,
+    frontend: FrontendName,
+    certificate: PeerCertificate | undefined,
+  ): Outcome<AuthenticatedClient> {
+    const { client, admitted } = known
+    if (client.certificate !== undefined) {
+      if (certificate === undefined || !matchesRule(client.certificate, certificate)) return otherCertificate
+    }
+    if (!client.frontends.includes(frontend)) {
+      return failure('client_forbidden', `The client may not use the front end ${frontend}.`)
+    }
+    if (client.networks !== undefined && !client.networks.contains(address)) return outsideNetworks
+    return admitted
+  }
+
+  const authenticate: Authenticate = (header, address, frontend, certificate) => {
+    // A connection may outlive the certificate that it was opened with, and so may a resumed session.
+    if (certificate !== undefined && certificate.notAfterMs < clock.nowMs()) return expiredCertificate
+    if (header === undefined) {
+      const known = certificate && index.ofCertificate(certificate)
+      if (known !== undefined) return admit(known, address, frontend, certificate)
+      return certificate === undefined ? noCredentials : unknownCertificate
+    }
     // A digest with a secret key that never leaves this function. The one-shot hash takes a quarter of the time of an
     // HMAC; what HMAC adds, protection against length extension, matters only where the digest is seen.
     const proof = hash('sha256', proofKey + header, 'base64')
     const proven = proofs.get(proof)
-    if (proven !== undefined) return admit(proven, frontend)
+    if (proven !== undefined) return admit(proven, address, frontend, certificate)
     const credentials = parseAuthorization(header)
-    return credentials === undefined ? malformedCredentials : checkOnce(proof, credentials, frontend)
+    if (credentials === undefined) return malformedCredentials
+    if (attempts.waitMs(address) > 0) return tooManyAttempts(address)
+    return checkOnce(proof, credentials, address, frontend, certificate)
   }
+
+  return Object.assign(authenticate, {
+    replaceClients(list: ClientList) {
+      index = indexClients(list)
+      for (const [proof, { key }] of [...proofs.entries()]) {
+        const known = index.byCredential.get(key)
+        if (known === undefined) proofs.delete(proof)
+        else proofs.set(proof, known)
+      }
+    },
+  })
 }
+
+const nobody = Symbol('nobody')
+const slowed = Symbol('slowed')
 
 const noCredentials = failure('unauthenticated', 'The request carries no credentials.')
 const malformedCredentials = failure(
@@ -90,49 +183,19 @@ const malformedCredentials = failure(
   'The Authorization header holds neither well-formed Basic nor Bearer credentials.',
 )
 const wrongCredentials = failure('unauthenticated', 'The credentials are wrong.')
+const unknownCertificate = failure('unauthenticated', 'No client is known by this certificate alone.')
+const expiredCertificate = failure('unauthenticated', 'The certificate of the caller has expired.')
 const overloaded = failure('service_overloaded', 'Too many credentials wait to be checked.')
+const otherCertificate = failure('client_forbidden', 'The client did not present its certificate.')
+const outsideNetworks = failure('client_forbidden', 'The client may not ask from this address.')
 const notLocal = failure(
   'client_forbidden',
   'Only callers on the machine of the service are served, because it has no CLIENTS_FILE.',
 )
 const local = success({ client: 'local' })
 
-function admit(client: Client, frontend: FrontendName): Outcome<AuthenticatedClient> {
-  if (client.frontends.includes(frontend)) return success({ client: client.name })
-  return failure('client_forbidden', `The client may not use the front end ${frontend}.`)
-}
-
-function createClientSearch({ clients }: ClientList, verify: NonNullable<AuthenticatorParts['verify']>) {
-  const byUsername = new Map<string, { client: Client; expected: SecretHash }>()
-  const byToken: { client: Client; expected: SecretHash }[] = []
-  for (const client of clients) {
-    if (client.basic) byUsername.set(client.basic.username, { client, expected: client.basic.passwordHash })
-    if (client.bearer) byToken.push({ client, expected: client.bearer.tokenHash })
-  }
-  const [sample] = [...byUsername.values(), ...byToken]
-  const nobody = unmatchableHash(sample?.expected.parameters ?? defaultScryptParameters)
-
-  return async (credentials: Credentials): Promise<Client | 'nobody'> => {
-    if (credentials.scheme === 'basic') {
-      const known = byUsername.get(credentials.username)
-      const matches = await verify(credentials.password, known?.expected ?? nobody)
-      return matches && known !== undefined ? known.client : 'nobody'
-    }
-    for (const { client, expected } of byToken) {
-      if (await verify(credentials.token, expected)) return client
-    }
-    if (byToken.length === 0) await verify(credentials.token, nobody)
-    return 'nobody'
-  }
-}
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
+const loopback = createNetworks(['127.0.0.0/8', '::1'])
 
 const authenticateLoopback: Authenticate = (_header, remoteAddress) => {
-  if (remoteAddress === '127.0.0.1') return local
-  // A BlockList also finds the IPv4 rules in mapped addresses (::ffff:127.0.0.1), which dual-stack sockets report.
-  const family = isIPv6(remoteAddress) ? 'ipv6' : 'ipv4'
-  return isIP(remoteAddress) !== 0 && loopback.check(remoteAddress, family) ? local : notLocal
+  return remoteAddress === '127.0.0.1' || loopback.contains(remoteAddress) ? local : notLocal
 }

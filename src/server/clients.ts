@@ -1,15 +1,36 @@
 import { z } from 'zod'
 import type { FrontendName } from '../decision/decide.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
+import { createNetworks, isNetwork, type Networks } from '../networks/networks.ts'
 import { type FileProblem, parseYaml, schemaProblems, type YamlText } from '../yaml/parse-yaml.ts'
 import { parseSecretHash, type SecretHash } from './secret-hash.ts'
 
-/** One caller that the clients file lists. It has Basic or Bearer credentials, or both. */
+/**
+ * One caller that the clients file lists. It has Basic or Bearer credentials, a certificate, or several of them. Basic and
+ * Bearer are alternatives; a certificate beside them is needed as well.
+ */
 export interface Client {
   readonly name: string
   readonly frontends: readonly FrontendName[]
   readonly basic?: { readonly username: string; readonly passwordHash: SecretHash } | undefined
   readonly bearer?: { readonly tokenHash: SecretHash } | undefined
+  readonly certificate?: CertificateRule | undefined
+  /** Absent: from anywhere. */
+  readonly networks?: Networks | undefined
+}
+
+/** Which verified certificate belongs to a client; both must match where both are given. */
+export interface CertificateRule {
+  /** RFC 4514: `CN=radius-1,OU=Network,O=Contoso`. */
+  readonly subject?: string | undefined
+  /** `DNS:radius-1.example`, `URI:...` or `email:...`: one of those of the certificate. */
+  readonly san?: string | undefined
+}
+
+/** What the service can do with the file. */
+export interface ClientsFileOptions {
+  /** False: SERVICE_TLS_CLIENT_CA_FILE is not set, so no client could ever prove a certificate. Default: true. */
+  readonly verifiesCertificates?: boolean
 }
 
 /** Everyone who may ask, in the order of the file; names and user names are unique. */
@@ -22,6 +43,7 @@ const frontendNames = ['json', 'radius', 'ise'] as const satisfies readonly Fron
 /** A bearer token names no user, so a wrong one is checked against every one of these: one scrypt each. */
 const maxBearerClients = 16
 const maxClients = 1000
+const maxNetworks = 256
 const maxFileLength = 1024 * 1024
 
 const Hash = z.string('must be a text').transform((text, context): SecretHash => {
@@ -58,6 +80,33 @@ const Client = z.strictObject(
       )
       .optional(),
     bearer: z.strictObject({ tokenHash: Hash }, 'must be a map with tokenHash').optional(),
+    certificate: z
+      .strictObject(
+        {
+          subject: z
+            .string('must be a text')
+            .regex(/^[A-Za-z0-9.]+=\P{Cc}{1,1024}$/u, 'must be a name such as CN=radius-1,O=Contoso')
+            .optional(),
+          san: z
+            .string('must be a text')
+            .regex(/^(DNS|URI|email):\P{Cc}{1,1024}$/u, 'must begin with DNS:, URI: or email:')
+            .optional(),
+        },
+        'must be a map with subject or san',
+      )
+      .refine(({ subject, san }) => subject !== undefined || san !== undefined, 'must have subject or san')
+      .optional(),
+    networks: z
+      .array(
+        z
+          .string('must be a text')
+          .refine(isNetwork, 'must be an address or a network such as 10.1.0.0/16 or 2001:db8::/32'),
+        'must be a list',
+      )
+      .min(1, 'must name at least one network; leave it out for all')
+      .max(maxNetworks, `must be at most ${maxNetworks} networks`)
+      .transform(createNetworks)
+      .optional(),
   },
   'must be a map that describes one client',
 )
@@ -78,6 +127,7 @@ const RawClients = z
           name: z.string().optional().catch(undefined),
           basic: z.unknown().optional(),
           bearer: z.unknown().optional(),
+          certificate: z.unknown().optional(),
         })
         .optional()
         .catch(undefined),
@@ -85,36 +135,54 @@ const RawClients = z
   })
   .catch({ clients: [] })
 const RawBasic = z.object({ username: z.string() })
+const RawCertificate = z.object({ subject: z.string().optional(), san: z.string().optional() })
 
 /**
  * Parses the text of a clients file (YAML). Fails with `configuration_invalid`; the message lists every problem on a
  * line of its own as `file:line:column: problem` and quotes nothing that could be a secret.
  */
-export function parseClients(text: string, fileName: string): Outcome<ClientList> {
+export function parseClients(
+  text: string,
+  fileName: string,
+  { verifiesCertificates = true }: ClientsFileOptions = {},
+): Outcome<ClientList> {
   if (text.length > maxFileLength) {
     return invalidFile(fileName, [{ line: 1, column: 1, problem: 'the file is larger than 1 MiB' }])
   }
   const yaml = parseYaml(text)
   if ('problems' in yaml) return invalidFile(fileName, yaml.problems)
   const parsed = ClientsFile.safeParse(yaml.value)
-  const problems = [...(parsed.success ? [] : schemaProblems(yaml, parsed.error)), ...crossProblems(yaml)]
+  const problems = [
+    ...(parsed.success ? [] : schemaProblems(yaml, parsed.error)),
+    ...crossProblems(yaml, verifiesCertificates),
+  ]
   if (parsed.success && problems.length === 0) return success(parsed.data)
   return invalidFile(fileName, problems)
 }
 
 /** What no single value shows: credentials that are missing, given twice or too many. */
-function crossProblems(yaml: YamlText): FileProblem[] {
+function crossProblems(yaml: YamlText, verifiesCertificates: boolean): FileProblem[] {
   const problems: FileProblem[] = []
   const names = new Map<string, number>()
   const usernames = new Map<string, number>()
+  const certificates = new Map<string, number>()
   let bearerClients = 0
   for (const [index, client] of RawClients.parse(yaml.value).clients.entries()) {
     if (client === undefined) continue
     const at = (path: readonly PropertyKey[], problem: string) => {
       problems.push(yaml.problemAt(['clients', index, ...path], `clients[${index}]${problem}`))
     }
-    const { name, basic, bearer } = client
-    if (basic === undefined && bearer === undefined) at([], ': has no credentials: add basic or bearer')
+    const { name, basic, bearer, certificate } = client
+    if (basic === undefined && bearer === undefined) {
+      if (certificate === undefined) at([], ': has no credentials: add basic, bearer or certificate')
+      // Beside a password the same certificate may stand twice: then the password says who it is.
+      const rule = RawCertificate.safeParse(certificate).data
+      const sameRule = firstWith(certificates, rule && JSON.stringify([rule.subject, rule.san]), index)
+      if (sameRule !== undefined) at(['certificate'], `.certificate: clients[${sameRule}] has the same one`)
+    }
+    if (certificate !== undefined && !verifiesCertificates) {
+      at(['certificate'], '.certificate: cannot be verified: set SERVICE_TLS_CLIENT_CA_FILE')
+    }
     const sameName = firstWith(names, name, index)
     if (sameName !== undefined) at(['name'], `.name: clients[${sameName}] has the same name`)
     const sameUsername = firstWith(

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyPluginCallback } from 'fastify'
 import type { Decide, FrontendName } from '../decision/decide.ts'
 import type { NoncompliantDevices } from '../decision/noncompliant-devices.ts'
+import type { FaultCode } from '../errors/catalogue.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
 import type { Authenticate } from './authentication.ts'
 
@@ -12,6 +13,8 @@ export interface FrontendOptions {
   readonly decide: Decide
   readonly authenticate: Authenticate
   readonly logger: FastifyBaseLogger
+  /** Called for every request that is refused before it is read. */
+  readonly onRefused?: (frontend: FrontendName, code: FaultCode) => void
   /** Gives 0 and starts the device's interval, or how long a recheck has to wait, milliseconds; absent: no limit. */
   readonly admitRecheck?: (deviceKey: string) => number
   /** Absent: no decision is remembered. */

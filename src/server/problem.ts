@@ -66,6 +66,7 @@ export function httpStatusOf(code: FaultCode): number {
     case 'media_type_not_supported':
       return 415
     case 'recheck_too_soon':
+    case 'too_many_attempts':
       return 429
     case 'deadline_exceeded':
     case 'service_overloaded':

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { Networks } from '../networks/networks.ts'
 import { answerClientError } from './client-error.ts'
 import type { Frontend, FrontendOptions } from './frontend.ts'
 import { type Readiness, registerHealthRoutes } from './health.ts'
@@ -12,6 +13,8 @@ export interface ServerParts extends FrontendOptions {
   readonly readiness: () => Readiness
   /** Absent: the server speaks HTTP. */
   readonly https?: HttpsServers
+  /** Reverse proxies whose X-Forwarded-For is believed; absent: nobody's is. */
+  readonly trustedProxies?: Networks
 }
 
 /** A RADIUS request with a certificate in it stays below 8 KiB; nothing that callers send comes near this. */
@@ -38,9 +41,11 @@ const httpLimits = {
  * Whatever no front end answers is problem+json.
  */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { decide, authenticate, logger, frontends, readiness, admitRecheck, findDecision, mdmServer } = parts
+  const { decide, authenticate, logger, frontends, readiness, admitRecheck, findDecision, mdmServer, onRefused } =
+    parts
   const app = createBareServer(logger, {
     ...(parts.https && { https: parts.https }),
+    ...(parts.trustedProxies && { trustedProxies: parts.trustedProxies }),
     ...(mdmServer?.pathPrefix && { pathPrefix: mdmServer.pathPrefix }),
   })
   app.decorateRequest('clientName', '')
@@ -51,6 +56,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
       decide,
       authenticate,
       logger,
+      ...(onRefused && { onRefused }),
       ...(admitRecheck && { admitRecheck }),
       ...(findDecision && { findDecision }),
       ...(mdmServer && { mdmServer }),
@@ -69,9 +75,13 @@ export function createManagementServer(parts: {
   return app
 }
 
+interface BareServerOptions extends Pick<ServerParts, 'https' | 'trustedProxies'> {
+  readonly pathPrefix?: string
+}
+
 function createBareServer(
   logger: FastifyBaseLogger,
-  { https, pathPrefix }: { readonly https?: HttpsServers; readonly pathPrefix?: string } = {},
+  { https, pathPrefix, trustedProxies }: BareServerOptions = {},
 ): FastifyInstance {
   const onError = createProblemErrorHandler(logger)
   const app = Fastify({
@@ -81,7 +91,8 @@ function createBareServer(
     childLoggerFactory: (parent) => parent,
     // A caller's header never becomes an id in our log.
     requestIdHeader: false,
-    trustProxy: false,
+    // With proxies: the rightmost address that is not one of them, which is the one that the outermost of them wrote.
+    trustProxy: trustedProxies ? (address) => trustedProxies.contains(address) : false,
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
     connectionTimeout: connectionTimeoutMs,

@@ -21,6 +21,11 @@ const defined = {
     labels: ['frontend'],
     buckets: requestBuckets,
   },
+  nac_refused_requests_total: {
+    type: 'counter',
+    help: 'Requests that were refused before they were read, by the error code: unauthenticated, client_forbidden, too_many_attempts, service_overloaded.',
+    labels: ['frontend', 'code'],
+  },
   nac_upstream_request_duration_seconds: {
     type: 'histogram',
     help: 'Exchanges with Microsoft: token, discovery, query, details, bulk; the result is ok, client_error (4xx), throttled (429), server_error (5xx), timeout or network_error.',

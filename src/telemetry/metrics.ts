@@ -57,6 +57,7 @@ export type UpstreamOperation = 'token' | 'discovery' | 'query' | 'details' | 'b
 export interface Metrics {
   decision(record: DecisionRecord): void
   request(frontend: FrontendName, seconds: number): void
+  refused(frontend: FrontendName, code: string): void
   upstreamRequest(operation: UpstreamOperation, result: UpstreamResult, seconds: number): void
   breakerOpened(): void
   anomaly(kind: 'regressed'): void
@@ -117,6 +118,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const listFailures = new Counter(definition('nac_bulk_list_failures_total'))
   const drifts = counter('nac_wire_drift_total')
   const detailsFailures = new Counter(definition('nac_graph_details_failures_total'))
+  const refusals = counter('nac_refused_requests_total')
   const requests = histogram('nac_request_duration_seconds')
   const upstreamRequests = histogram('nac_upstream_request_duration_seconds')
 
@@ -169,6 +171,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       if (rankConflict) conflicts.inc()
     },
     request: (frontend, seconds) => requests(frontend).observe(seconds),
+    refused: (frontend, code) => refusals(frontend, code).inc(),
     upstreamRequest: (operation, result, seconds) => upstreamRequests(operation, result).observe(seconds),
     breakerOpened: () => opened.inc(),
     anomaly: (kind) => anomalies(kind).inc(),

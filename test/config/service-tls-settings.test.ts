@@ -41,3 +41,17 @@ t.test('a path prefix is a path without a slash at its end', async (t) => {
     t.equal(load({ SERVICE_PATH_PREFIX: wrong }).ok, false, wrong)
   }
 })
+
+t.test('trusted proxies are addresses and networks', async (t) => {
+  t.match(load({ SERVICE_TRUSTED_PROXIES: '10.0.0.5, 2001:db8::/64' }), {
+    settings: { trustedProxies: ['10.0.0.5', '2001:db8::/64'] },
+  })
+  for (const wrong of ['true', 'loopback', '10.0.0.5/8', ',']) {
+    t.match(
+      load({ SERVICE_TRUSTED_PROXIES: wrong }),
+      { problems: [{ variable: 'SERVICE_TRUSTED_PROXIES' }] },
+      wrong,
+    )
+  }
+  t.equal(load({}).ok && 'trustedProxies' in load({}), false)
+})

@@ -144,7 +144,12 @@ t.test('wrong use is exit code 2 with a word about the right one', async (t) => 
     [['serve', 'now'], /takes no arguments/],
     [['serve', '--port', '1'], /port/],
     [['demo', '--port', '70000'], /0 to 65535/],
-    [['client', 'remove', 'x'], /client add NAME/],
+    [['client', 'frob', 'x'], /client add NAME/],
+    [['client', 'remove', 'x'], /CLIENTS_FILE/],
+    [['client', 'remove', '--file', 'x'], /client remove NAME/],
+    [['client', 'list', '--file', '/nowhere/c.yaml'], /is not there/],
+    [['client', 'list', 'x'], /client list/],
+    [['client', 'add', 'x', '--certificate-san', 'DNS:a', '--secret-file', 'f', '--file', 'f'], /no secret/],
     [['client', 'add', 'x'], /CLIENTS_FILE/],
     [['client', 'add', 'x', '--basic', '--bearer'], /not both/],
   ] as const) {
@@ -173,6 +178,37 @@ t.test('client add keeps what is in the file and refuses a name twice', async (t
   t.match(readFileSync(secretFile, 'utf8'), /^[\w-]{43}$/)
   t.match(await runToEnd([...more, '--if-missing']), { exitCode: 0, output: '' }, 'nothing is done twice')
 })
+
+t.test(
+  'client list names kinds, front ends and networks without a hash, and client remove takes one out',
+  async (t) => {
+    const file = join(t.testdir({ 'clients.yaml': '# who may ask\nclients: []\n' }), 'clients.yaml')
+    const client = (...args: string[]) => runToEnd(['client', ...args, '--file', file])
+    await client('add', 'ise', '--basic', '--frontend', 'ise', '--network', '10.1.0.0/16', '--network', '::1')
+    t.match(
+      await client('add', 'radius-1', '--certificate-subject', 'CN=radius-1', '--certificate-san', 'DNS:r'),
+      {
+        exitCode: 0,
+        output: /known by its certificate/,
+      },
+    )
+    await client('add', 'both', '--bearer', '--certificate-san', 'URI:urn:both')
+    t.match(await client('add', 'x', '--network', '10.1.0.1/16'), {
+      exitCode: 2,
+      output: /nothing was written/,
+    })
+    const listed = await client('list')
+    t.equal(listed.exitCode, 0)
+    t.match(listed.output, /^ise +basic +ise +10\.1\.0\.0\/16,::1$/m)
+    t.match(listed.output, /^radius-1 +certificate +json,radius,ise +any$/m)
+    t.match(listed.output, /^both +bearer\+certificate +/m)
+    t.notMatch(listed.output, /scrypt|:8:1/)
+    t.match(await client('remove', 'ise'), { exitCode: 0 })
+    t.match(await client('remove', 'ise'), { exitCode: 1, output: /no client "ise"/ })
+    t.match(readFileSync(file, 'utf8'), /^# who may ask\n/, 'comments stay')
+    t.notMatch(readFileSync(file, 'utf8'), /10\.1\.0\.0/)
+  },
+)
 
 t.test('simulator prints what the service needs and stops on SIGTERM', async (t) => {
   const directory = t.testdir({})

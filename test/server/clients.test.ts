@@ -130,3 +130,48 @@ t.test('more clients than fit are refused', async (t) => {
   const file = `clients: [${Array.from({ length: 1001 }, (_, index) => `{name: c${index}}`).join(', ')}]`
   t.match(problems(t, file).join('\n'), /clients: must be at most 1000 clients/)
 })
+
+t.test('certificates and networks are read, and only where they can be used', async (t) => {
+  const text = `clients:
+  - name: a
+    certificate: { subject: "CN=a,O=Contoso", san: "DNS:a.example" }
+    networks: [10.0.0.0/8]
+`
+  const parsed = parseClients(text, 'c.yaml')
+  t.match(parsed, {
+    value: {
+      clients: [
+        {
+          certificate: { subject: 'CN=a,O=Contoso', san: 'DNS:a.example' },
+          networks: { texts: ['10.0.0.0/8'] },
+        },
+      ],
+    },
+  })
+  t.match(parseClients(text, 'c.yaml', { verifiesCertificates: false }), {
+    fault: {
+      message: 'c.yaml:3:18: clients[0].certificate: cannot be verified: set SERVICE_TLS_CLIENT_CA_FILE',
+    },
+  })
+  const wrong = problems(
+    t,
+    `clients:
+  - { name: a, certificate: { } }
+  - { name: b, certificate: { subject: nobody, san: "IP:10.0.0.1" } }
+  - { name: c, certificate: { subject: CN=c } }
+  - { name: d, certificate: { subject: CN=c } }
+  - { name: e, certificate: { subject: CN=c }, bearer: { tokenHash: "${hash}" } }
+  - { name: f, certificate: { san: "DNS:f" }, networks: [] }
+  - { name: g, certificate: { san: "DNS:g" }, networks: [10.0.0.1/8] }
+`,
+  )
+  t.match(wrong, [
+    /^c\.yaml:2:29: clients\[0\]\.certificate: must have subject or san/,
+    /^c\.yaml:3:\d+: clients\[1\]\.certificate\.subject: must be a name such as/,
+    /^c\.yaml:3:\d+: clients\[1\]\.certificate\.san: must begin with DNS:/,
+    /^c\.yaml:5:29: clients\[3\]\.certificate: clients\[2\] has the same one/,
+    /^c\.yaml:7:\d+: clients\[5\]\.networks: must name at least one/,
+    /^c\.yaml:8:\d+: clients\[6\]\.networks\[0\]: must be an address or a network/,
+  ])
+  t.equal(wrong.length, 6)
+})

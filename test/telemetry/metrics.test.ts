@@ -37,6 +37,7 @@ const decided = {
 function count(metrics: ReturnType<typeof createMetrics>): void {
   metrics.decision(decided)
   metrics.decision({ ...decided, answer: undefined, rankConflict: false } as unknown as DecisionRecord)
+  metrics.refused('json', 'unauthenticated')
   metrics.request('radius', 0.002)
   metrics.upstreamRequest('bulk', 'throttled', 1)
   metrics.breakerOpened()

@@ -18,15 +18,16 @@ export function sendXml(reply: FastifyReply, xml: string): FastifyReply {
  * Sends a fault in XML, with the header fields that its status asks for. Cisco's description knows the status 200 only,
  * so ISE is expected to take any other one as "MDM server unreachable".
  */
-export function sendXmlFault(
-  reply: FastifyReply,
-  fault: Fault,
-  status = httpStatusOf(fault.code),
-): FastifyReply {
+export function sendXmlFault(reply: FastifyReply, fault: Fault, status = xmlStatusOf(fault)): FastifyReply {
   // ISE speaks Basic; a second challenge would only be something more to trip over.
   if (status === 401) reply.header('www-authenticate', authenticationChallenges[0])
   if (status === 503) reply.header('retry-after', '1')
   return sendXml(reply.code(status), presentFault(fault, status))
+}
+
+/** Cisco's API has no 429, and nothing says how ISE would take one. */
+function xmlStatusOf({ code }: Fault): number {
+  return code === 'too_many_attempts' ? 403 : httpStatusOf(code)
 }
 
 /** Answers whatever was thrown below this front end; only what is not the caller's fault is logged, without the query. */

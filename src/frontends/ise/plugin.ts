@@ -60,17 +60,14 @@ const identityFields: Readonly<Record<DeviceCriterion, keyof IdentityAttributes>
  * an unknown device is 200 with an empty deviceList, "cannot decide" is 503. Without `mdmServer` it has no route.
  */
 export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
-  const { decide, authenticate, logger, mdmServer } = options
+  const { decide, logger, mdmServer } = options
   if (mdmServer === undefined) return done()
   const { redirectUrl, pathPrefix, productVersion, noncompliantDevices } = mdmServer
   const readPage = createPages(() => noncompliantDevices.list(), queryMaxSize)
 
   app.setErrorHandler(createXmlErrorHandler(logger))
   app.setNotFoundHandler(sendXmlNotFound)
-  app.addHook(
-    'onRequest',
-    createAuthenticationHook({ authenticate, frontend: 'ise', logger, refuse: sendXmlFault }),
-  )
+  app.addHook('onRequest', createAuthenticationHook({ ...options, frontend: 'ise', refuse: sendXmlFault }))
   // What a body is, its bytes say: ISE's Content-Type is not documented.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, parsed) => parsed(null, body))

@@ -23,13 +23,10 @@ declare module 'fastify' {
  * problem+json. 200 for every decision; 503 where policy is `fail` and the state could not be determined.
  */
 export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
-  const { decide, authenticate, logger } = options
+  const { decide, logger } = options
   app.setErrorHandler(createProblemErrorHandler(logger))
   app.setNotFoundHandler(sendRouteNotFound)
-  app.addHook(
-    'onRequest',
-    createAuthenticationHook({ authenticate, frontend: 'json', logger, refuse: sendProblem }),
-  )
+  app.addHook('onRequest', createAuthenticationHook({ ...options, frontend: 'json', refuse: sendProblem }))
   // Fastify reads text/plain too unless told otherwise; here it is 415.
   app.removeContentTypeParser('text/plain')
 

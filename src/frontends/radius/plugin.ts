@@ -20,7 +20,7 @@ declare module 'fastify' {
  * application/json in every case, because the module takes another type for an outage or, worse, for success.
  */
 export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
-  const { decide, authenticate, logger } = options
+  const { decide, logger } = options
   // rlm_rest without `body` sends `Content-Type: none`, which is no media type and would be refused unread.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body))
@@ -31,9 +31,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
   app.addHook(
     'onRequest',
     createAuthenticationHook({
-      authenticate,
+      ...options,
       frontend: 'radius',
-      logger,
       refuse: (reply, fault) => void send(reply, presentFault(fault)),
     }),
   )

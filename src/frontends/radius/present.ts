@@ -72,7 +72,8 @@ export function presentProbe(form: ReplyForm): RadiusAnswer {
  * request stays in 4xx: both reject, and rlm_rest writes the body into the RADIUS server's log, where the operator looks.
  */
 export function presentFault(fault: Fault): RadiusAnswer {
-  const status = radiusStatusOf(httpStatusOf(fault.code))
+  // Whoever guesses credentials must not get the answer that opens the outage VLAN.
+  const status = fault.code === 'too_many_attempts' ? 403 : radiusStatusOf(httpStatusOf(fault.code))
   const { code, detail, remedy } = presentProblem(fault, status)
   // The message about a malformed identifier quotes it, and this answer ends in another program's log.
   const shown = code === 'identifier_malformed' ? faultCatalogue[code].meaning : safeText(detail)

@@ -1,0 +1,41 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { type Document, parseDocument } from 'yaml'
+import { type ClientList, parseClients } from '../server/clients.ts'
+import { type CommandContext, WrongUse } from './command.ts'
+
+/** A clients file, and its text as a document whose comments and order stay when it is written again. */
+export interface ClientsDocument {
+  readonly file: string
+  readonly document: Document
+  readonly list: ClientList
+}
+
+/** The file that `--file` or CLIENTS_FILE names. */
+export function clientsFileOf(given: string | undefined, context: CommandContext): string {
+  const file = given ?? context.environment.CLIENTS_FILE
+  if (!file) throw new WrongUse('needs --file FILE or CLIENTS_FILE')
+  return file
+}
+
+/** Reads a clients file that is right, or throws WrongUse with every problem. `absent` is the text of a file that is not there. */
+export function readClientsFile(
+  given: string | undefined,
+  context: CommandContext,
+  absent?: string,
+): ClientsDocument {
+  const file = clientsFileOf(given, context)
+  if (!existsSync(file) && absent === undefined) throw new WrongUse(`${file} is not there`)
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : (absent ?? '')
+  const list = parseClients(text, file)
+  if (!list.ok) throw new WrongUse(`${file} was left as it is: ${list.fault.message}`)
+  return { file, document: parseDocument(text), list: list.value }
+}
+
+/** Writes the file beside and renames it, so that a service that reads it never sees half of it. Nothing is written that the service would refuse. */
+export function writeClientsFile(file: string, document: Document): void {
+  const text = document.toString()
+  const parsed = parseClients(text, file)
+  if (!parsed.ok) throw new WrongUse(`nothing was written: ${parsed.fault.message}`)
+  writeFileSync(`${file}.new`, text, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import type { Clock } from '../clock.ts'
+import { failure, type Outcome, success } from '../errors/fault.ts'
+import { fileState, followFile } from '../files/followed-file.ts'
+import { type ClientList, type ClientsFileOptions, parseClients } from './clients.ts'
+
+/** The clients file as the service follows it. */
+export interface FollowedClients {
+  /** The file as it was at the start. */
+  readonly initial: ClientList
+  /** What is wrong with the file now, `file:line:column: problem` on each line; undefined: it is in force. */
+  problem(): string | undefined
+  close(): void
+}
+
+/** What became of one change of the file. */
+export type ClientsChange =
+  | { readonly taken: true; readonly list: ClientList }
+  | { readonly taken: false; readonly problem: string }
+
+/**
+ * Reads CLIENTS_FILE and follows it: a change is passed on within two seconds, and a file that is wrong is refused once
+ * and leaves the clients in force. A file that is wrong now fails with `configuration_invalid`.
+ */
+export function openClients(
+  file: string,
+  parts: ClientsFileOptions & { readonly clock: Clock; readonly onChange: (change: ClientsChange) => void },
+): Outcome<FollowedClients> {
+  const { clock, onChange } = parts
+  const state = fileState(file)
+  const initial = readClients(file, parts)
+  if (!initial.ok) return initial
+  let problem: string | undefined
+  const close = followFile({
+    file,
+    state,
+    clock,
+    onChange(text) {
+      const parsed = text === undefined ? unreadable(file) : parseClients(text, file, parts)
+      problem = parsed.ok ? undefined : parsed.fault.message
+      onChange(
+        parsed.ok ? { taken: true, list: parsed.value } : { taken: false, problem: parsed.fault.message },
+      )
+    },
+  })
+  return success({ initial: initial.value, problem: () => problem, close })
+}
+
+function readClients(file: string, options: ClientsFileOptions): Outcome<ClientList> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return unreadable(file)
+  }
+  return parseClients(text, file, options)
+}
+
+function unreadable(file: string) {
+  return failure('configuration_invalid', `CLIENTS_FILE names a file that cannot be read: ${file}`, {
+    field: 'CLIENTS_FILE',
+  })
+}
