@@ -50,10 +50,13 @@ const decisionResponses = {
     },
   }),
   '403': error('The client may not use this front end, or not from this address. Code: client_forbidden.'),
-  '429': error('Too many wrong credentials came from this address. Code: too_many_attempts.', retryAfter),
+  '429': error(
+    'The client asks too often, or too many wrong credentials came from this address. Codes: rate_limited, too_many_attempts.',
+    retryAfter,
+  ),
   '500': error('A defect of the service. Code: internal.'),
   '503': error(
-    'The state could not be determined and policy is to say so, or too many credentials wait to be checked. The code says why.',
+    'The state could not be determined and policy is to say so, or more arrives than the service can answer. The code says why.',
     // Absent where the request was refused before there was a decision.
     { ...retryAfter, 'x-decision-id': { ...decisionId['x-decision-id'], required: false } },
   ),
@@ -108,7 +111,7 @@ function describeApi() {
           responses: {
             ...decisionResponses,
             '429': error(
-              'The device was rechecked a few seconds ago, or too many wrong credentials came from this address. Codes: recheck_too_soon, too_many_attempts.',
+              'The device was rechecked a few seconds ago, or one of the others. Codes: recheck_too_soon, rate_limited, too_many_attempts.',
               retryAfter,
             ),
           },

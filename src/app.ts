@@ -24,6 +24,7 @@ import { type Authenticator, createAuthenticator } from './server/authentication
 import { type FollowedClients, openClients } from './server/followed-clients.ts'
 import { createHttpsServers } from './server/https-server.ts'
 import { registerManagementRoutes } from './server/management.ts'
+import { watchOverload } from './server/overload.ts'
 import { createManagementServer, createServer } from './server/server.ts'
 import { loadTls, type TlsReload, watchTls } from './server/tls.ts'
 import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
@@ -103,6 +104,12 @@ export function buildApp(
         clock,
       )
   if (!outbound.ok) return outbound
+  const overload = watchOverload(clock, {
+    onChange: (overloaded) => {
+      const text = overloaded ? 'overloaded: new requests are refused' : 'no longer overloaded'
+      logger.warn({ event: overloaded ? 'overload_began' : 'overload_ended' }, text)
+    },
+  })
   let state: ComplianceState | undefined
   const metrics = createMetrics({
     cacheEntries: () => compliance.counts(),
@@ -111,6 +118,7 @@ export function buildApp(
     list: () => compliance.currentList(),
     runway: () => compliance.runway(),
     state: () => state?.status(),
+    isOverloaded: overload.isOverloaded,
     certificateExpiresAtMs: () => rotation.status().inUse.notAfterMs,
   })
   const upstream = {
@@ -193,6 +201,8 @@ export function buildApp(
     admitRecheck: compliance.admitRecheck,
     findDecision: (client, decisionId) => traces.findFor(client, decisionId),
     mdmServer,
+    isOverloaded: overload.isOverloaded,
+    onConnectionDropped: () => metrics.connectionDropped(),
     onRefused: (frontend, code) => metrics.refused(frontend, code),
     ...(settings.trustedProxies && { trustedProxies: createNetworks(settings.trustedProxies) }),
     ...(https && { https }),
@@ -273,6 +283,7 @@ export function buildApp(
       await Promise.all([server.close(), management.close()])
       await decisionLog.close()
       await state?.close()
+      overload.close()
       policy.value.close()
       clients?.close()
       rotation.close()

@@ -6,7 +6,7 @@ import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.t
 /**
  * `intune-nac client add NAME`: makes a credential, prints it once, and adds its hash to the clients file. `--basic` (user
  * name is NAME) or `--bearer` (default). With `--certificate-subject` or `--certificate-san` alone there is no secret;
- * beside a secret the certificate is needed as well. `--frontend` and `--network` may be repeated. `--secret-file` writes
+ * beside a secret the certificate is needed as well. `--frontend` and `--network` may be repeated, `--rate-limit` is in requests a second. `--secret-file` writes
  * the secret there instead of printing it; `--if-missing` leaves everything alone when the clients file is there already.
  */
 export const addClient: Command = async (args, context) => {
@@ -16,6 +16,7 @@ export const addClient: Command = async (args, context) => {
     bearer: { type: 'boolean', default: false },
     'certificate-subject': { type: 'string' },
     'certificate-san': { type: 'string' },
+    'rate-limit': { type: 'string' },
     network: { type: 'string', multiple: true },
     frontend: { type: 'string', multiple: true },
     'secret-file': { type: 'string' },
@@ -41,6 +42,7 @@ export const addClient: Command = async (args, context) => {
     name,
     ...(values.frontend && { frontends: values.frontend }),
     ...(values.network && { networks: values.network }),
+    ...(values['rate-limit'] !== undefined && { rateLimitPerSecond: Number(values['rate-limit']) }),
     ...(hash &&
       (values.basic ? { basic: { username: name, passwordHash: hash } } : { bearer: { tokenHash: hash } })),
     ...(certificate && { certificate }),

@@ -21,18 +21,21 @@ export const client: Command = async (args, context) => {
   }
 }
 
-/** Names, kinds of credentials, front ends and networks; never a hash. */
+/** Names, kinds of credentials, front ends, networks and limits; never a hash. */
 const listClients: Command = async (args, context) => {
   const { values, positionals } = parseCommandLine(args, { file: { type: 'string' } })
   if (positionals.length > 0) throw new WrongUse('is used as: client list [--file FILE]')
   const { list } = readClientsFile(values.file, context)
-  const rows = list.clients.map(({ name, frontends, basic, bearer, certificate, networks }) => [
-    name,
-    [basic && 'basic', bearer && 'bearer', certificate && 'certificate'].filter(Boolean).join('+'),
-    frontends.join(','),
-    networks?.texts.join(',') ?? 'any',
-  ])
-  context.out(formatTable(['name', 'credentials', 'front ends', 'networks'], rows))
+  const rows = list.clients.map(
+    ({ name, frontends, basic, bearer, certificate, networks, rateLimitPerSecond: rate }) => [
+      name,
+      [basic && 'basic', bearer && 'bearer', certificate && 'certificate'].filter(Boolean).join('+'),
+      frontends.join(','),
+      networks?.texts.join(',') ?? 'any',
+      rate === undefined ? 'none' : `${rate}/s`,
+    ],
+  )
+  context.out(formatTable(['name', 'credentials', 'front ends', 'networks', 'rate limit'], rows))
   return exitCodes.fine
 }
 

@@ -477,6 +477,12 @@ const described = {
       'Correct the credentials of the caller, then wait as long as Retry-After says. Behind a reverse proxy, set SERVICE_TRUSTED_PROXIES so that callers are told apart.',
     retryable: true,
   },
+  rate_limited: {
+    area: 'caller',
+    meaning: 'The client asks more often than its rateLimitPerSecond in CLIENTS_FILE allows.',
+    remedy: 'Wait as long as Retry-After says. If the load is meant, raise rateLimitPerSecond of the client.',
+    retryable: true,
+  },
   recheck_too_soon: {
     area: 'caller',
     meaning: 'The device was checked again a few seconds ago.',
@@ -519,8 +525,10 @@ const described = {
   },
   service_overloaded: {
     area: 'service',
-    meaning: 'More credentials wait to be checked than the service takes at once.',
-    remedy: 'Ask again in a second. If it lasts, find out in the log who sends wrong credentials.',
+    meaning:
+      'More requests arrive than the service can answer in time, or more credentials wait to be checked than it takes at once.',
+    remedy:
+      'Ask again in a second. If it lasts, see nac_overloaded and nac_refused_requests_total: give the service more CPU, limit the client that asks most, or find out in the log who sends wrong credentials.',
     retryable: true,
   },
   internal: {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
 import type { FrontendName } from '../decision/decide.ts'
-import type { Fault, Outcome } from '../errors/fault.ts'
+import { type Fault, failure, type Outcome } from '../errors/fault.ts'
 import type { AuthenticatedClient } from './authentication.ts'
 import type { FrontendOptions } from './frontend.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
@@ -14,7 +14,7 @@ declare module 'fastify' {
 
 /** What the hook of one front end works with; `refuse` renders a fault in the front end's own dialect. */
 export interface AuthenticationHookParts
-  extends Pick<FrontendOptions, 'authenticate' | 'logger' | 'onRefused'> {
+  extends Pick<FrontendOptions, 'authenticate' | 'logger' | 'onRefused' | 'isOverloaded'> {
   readonly frontend: FrontendName
   readonly refuse: (reply: FastifyReply, fault: Fault) => void
 }
@@ -24,7 +24,7 @@ export interface AuthenticationHookParts
  * Sets `request.clientName`, or refuses.
  */
 export function createAuthenticationHook(parts: AuthenticationHookParts): onRequestHookHandler {
-  const { authenticate, frontend, logger, refuse, onRefused } = parts
+  const { authenticate, frontend, logger, refuse, onRefused, isOverloaded } = parts
 
   function settle(
     outcome: Outcome<AuthenticatedClient>,
@@ -43,6 +43,11 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
   }
 
   return (request, reply, done) => {
+    if (isOverloaded?.()) {
+      // Not logged one by one: the log would be the next thing that is overloaded.
+      onRefused?.(frontend, overloaded.code)
+      return refuse(reply, overloaded)
+    }
     const { headers, socket } = request.raw
     const outcome = authenticate(headers.authorization, request.ip, frontend, peerCertificateOf(socket))
     // Credentials that were proven before are answered without a turn of the event loop.
@@ -50,3 +55,8 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
     outcome.then((settled) => settle(settled, request, reply, done), done)
   }
 }
+
+const overloaded = failure(
+  'service_overloaded',
+  'More requests arrive than the service can answer in time.',
+).fault

@@ -10,6 +10,7 @@ import type { ClientList } from './clients.ts'
 import { createFailedAttempts } from './failed-attempts.ts'
 import { createLimiter } from './limit-concurrency.ts'
 import type { PeerCertificate } from './peer-certificate.ts'
+import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { type SecretHash, verifySecret } from './secret-hash.ts'
 
 /** Who asks: the client's name in the clients file, or `local`. */
@@ -19,7 +20,8 @@ export interface AuthenticatedClient {
 
 /**
  * Says who sent a request. Answers at once for credentials that were proven before, otherwise with a promise that
- * never rejects. Faults: unauthenticated, client_forbidden, too_many_attempts, service_overloaded, internal.
+ * never rejects. Faults: unauthenticated, client_forbidden, too_many_attempts, rate_limited, service_overloaded,
+ * internal.
  */
 export type Authenticate = (
   authorizationHeader: string | undefined,
@@ -62,7 +64,17 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   const proofKey = randomBytes(32).toString('base64')
   const proofs = new LRUCache<string, KnownClient>({ max: maxProofs })
   const checks = new Map<string, Promise<Outcome<string>>>()
-  let index: ClientIndex = indexClients(parts.clients)
+  const rateLimits = new Map<string, { readonly perSecond: number; readonly limit: RateLimit }>()
+  let index: ClientIndex = indexClients(parts.clients, rateLimitOf)
+
+  /** An edit of the file does not fill the bucket of a client whose limit stays. */
+  function rateLimitOf(name: string, perSecond: number): RateLimit {
+    const known = rateLimits.get(name)
+    if (known?.perSecond === perSecond) return known.limit
+    const made = { perSecond, limit: createRateLimit(perSecond, clock) }
+    rateLimits.set(name, made)
+    return made.limit
+  }
 
   /** Gives the credential that was proven, by its key in the index. */
   async function check(proof: string, credentials: Credentials, address: string): Promise<Outcome<string>> {
@@ -132,7 +144,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     frontend: FrontendName,
     certificate: PeerCertificate | undefined,
   ): Outcome<AuthenticatedClient> {
-    const { client, admitted } = known
+    const { client, admitted, rateLimit } = known
     if (client.certificate !== undefined) {
       if (certificate === undefined || !matchesRule(client.certificate, certificate)) return otherCertificate
     }
@@ -140,7 +152,10 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       return failure('client_forbidden', `The client may not use the front end ${frontend}.`)
     }
     if (client.networks !== undefined && !client.networks.contains(address)) return outsideNetworks
-    return admitted
+    const waitMs = rateLimit === undefined ? 0 : rateLimit.take()
+    return waitMs > 0
+      ? failure('rate_limited', 'The client asks too often.', { retryAfterMs: waitMs })
+      : admitted
   }
 
   const authenticate: Authenticate = (header, address, frontend, certificate) => {
@@ -164,7 +179,9 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
 
   return Object.assign(authenticate, {
     replaceClients(list: ClientList) {
-      index = indexClients(list)
+      const names = new Set(list.clients.map(({ name }) => name))
+      for (const name of [...rateLimits.keys()]) if (!names.has(name)) rateLimits.delete(name)
+      index = indexClients(list, rateLimitOf)
       for (const [proof, { key }] of [...proofs.entries()]) {
         const known = index.byCredential.get(key)
         if (known === undefined) proofs.delete(proof)

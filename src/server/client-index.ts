@@ -1,6 +1,7 @@
 import { type Outcome, success } from '../errors/fault.ts'
 import type { CertificateRule, Client, ClientList } from './clients.ts'
 import type { PeerCertificate } from './peer-certificate.ts'
+import type { RateLimit } from './rate-limit.ts'
 import { defaultScryptParameters, type SecretHash, unmatchableHash } from './secret-hash.ts'
 
 /** A client as one of its credentials leads to it. */
@@ -8,6 +9,8 @@ export interface KnownClient {
   /** Names the credential, its hash included: another secret is another key. */
   readonly key: string
   readonly client: Client
+  /** The same for every credential of the client; absent: no limit. */
+  readonly rateLimit?: RateLimit
   /** Made once, because it is the answer to every request. */
   readonly admitted: Outcome<{ readonly client: string }>
 }
@@ -28,27 +31,35 @@ export interface ClientIndex {
   ofCertificate(certificate: PeerCertificate): KnownClient | undefined
 }
 
-/** Builds the index of one list. */
-export function indexClients({ clients }: ClientList): ClientIndex {
+/** Builds the index of one list. `rateLimitOf` gives the bucket of a client, the one it had before where there is one. */
+export function indexClients(
+  { clients }: ClientList,
+  rateLimitOf: (name: string, perSecond: number) => RateLimit,
+): ClientIndex {
   const byCredential = new Map<string, KnownClient>()
   const byUsername = new Map<string, Secret>()
   const byToken: Secret[] = []
   const certificateOnly: { readonly rule: CertificateRule; readonly known: KnownClient }[] = []
   for (const client of clients) {
     const { name, basic, bearer, certificate } = client
-    const admitted = success({ client: name })
+    const perSecond = client.rateLimitPerSecond
+    const shared = {
+      client,
+      admitted: success({ client: name }),
+      ...(perSecond !== undefined && { rateLimit: rateLimitOf(name, perSecond) }),
+    }
     if (basic) {
       const key = JSON.stringify(['basic', basic.username, presentHash(basic.passwordHash)])
-      byCredential.set(key, { key, client, admitted })
+      byCredential.set(key, { key, ...shared })
       byUsername.set(basic.username, { key, expected: basic.passwordHash })
     }
     if (bearer) {
       const key = JSON.stringify(['bearer', name, presentHash(bearer.tokenHash)])
-      byCredential.set(key, { key, client, admitted })
+      byCredential.set(key, { key, ...shared })
       byToken.push({ key, expected: bearer.tokenHash })
     }
     if (certificate && !basic && !bearer) {
-      certificateOnly.push({ rule: certificate, known: { key: name, client, admitted } })
+      certificateOnly.push({ rule: certificate, known: { key: name, ...shared } })
     }
   }
   const [sample] = [...byUsername.values(), ...byToken]

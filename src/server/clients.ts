@@ -17,6 +17,8 @@ export interface Client {
   readonly certificate?: CertificateRule | undefined
   /** Absent: from anywhere. */
   readonly networks?: Networks | undefined
+  /** Absent: no limit. */
+  readonly rateLimitPerSecond?: number | undefined
 }
 
 /** Which verified certificate belongs to a client; both must match where both are given. */
@@ -106,6 +108,11 @@ const Client = z.strictObject(
       .min(1, 'must name at least one network; leave it out for all')
       .max(maxNetworks, `must be at most ${maxNetworks} networks`)
       .transform(createNetworks)
+      .optional(),
+    rateLimitPerSecond: z
+      .int('must be a whole number')
+      .min(1, 'must be from 1 to 100000')
+      .max(100_000, 'must be from 1 to 100000')
       .optional(),
   },
   'must be a map that describes one client',

@@ -13,6 +13,8 @@ export interface FrontendOptions {
   readonly decide: Decide
   readonly authenticate: Authenticate
   readonly logger: FastifyBaseLogger
+  /** True while new requests are better refused; absent: never. */
+  readonly isOverloaded?: () => boolean
   /** Called for every request that is refused before it is read. */
   readonly onRefused?: (frontend: FrontendName, code: FaultCode) => void
   /** Gives 0 and starts the device's interval, or how long a recheck has to wait, milliseconds; absent: no limit. */

@@ -67,6 +67,7 @@ export function httpStatusOf(code: FaultCode): number {
       return 415
     case 'recheck_too_soon':
     case 'too_many_attempts':
+    case 'rate_limited':
       return 429
     case 'deadline_exceeded':
     case 'service_overloaded':

@@ -15,12 +15,18 @@ export interface ServerParts extends FrontendOptions {
   readonly https?: HttpsServers
   /** Reverse proxies whose X-Forwarded-For is believed; absent: nobody's is. */
   readonly trustedProxies?: Networks
+  /** Connections at once; default 16384, each about 10 KiB while it is idle. */
+  readonly maxConnections?: number
+  /** Called for every connection above the limit, which is closed at once. */
+  readonly onConnectionDropped?: () => void
 }
 
 /** A RADIUS request with a certificate in it stays below 8 KiB; nothing that callers send comes near this. */
 const maxBodyBytes = 64 * 1024
 /** All header fields with the request line; a URL with a whole certificate SAN fits. */
 const maxHeaderBytes = 16 * 1024
+/** Callers keep a few connections each; whoever opens this many wants something else than decisions. */
+const defaultMaxConnections = 16_384
 /** How long one request may take to arrive. */
 const requestTimeoutMs = 10_000
 /** How long a connection may say nothing while a request is under way; far above any decision deadline. */
@@ -41,13 +47,15 @@ const httpLimits = {
  * Whatever no front end answers is problem+json.
  */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { decide, authenticate, logger, frontends, readiness, admitRecheck, findDecision, mdmServer, onRefused } =
-    parts
+  const { decide, authenticate, logger, frontends, readiness, admitRecheck, findDecision, mdmServer } = parts
+  const { onRefused, isOverloaded, onConnectionDropped } = parts
   const app = createBareServer(logger, {
     ...(parts.https && { https: parts.https }),
     ...(parts.trustedProxies && { trustedProxies: parts.trustedProxies }),
     ...(mdmServer?.pathPrefix && { pathPrefix: mdmServer.pathPrefix }),
   })
+  app.server.maxConnections = parts.maxConnections ?? defaultMaxConnections
+  if (onConnectionDropped) app.server.on('drop', onConnectionDropped)
   app.decorateRequest('clientName', '')
   registerHealthRoutes(app, { readiness, verbose: false })
   for (const { plugin, prefix } of frontends) {
@@ -57,6 +65,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
       authenticate,
       logger,
       ...(onRefused && { onRefused }),
+      ...(isOverloaded && { isOverloaded }),
       ...(admitRecheck && { admitRecheck }),
       ...(findDecision && { findDecision }),
       ...(mdmServer && { mdmServer }),

@@ -23,8 +23,18 @@ const defined = {
   },
   nac_refused_requests_total: {
     type: 'counter',
-    help: 'Requests that were refused before they were read, by the error code: unauthenticated, client_forbidden, too_many_attempts, service_overloaded.',
+    help: 'Requests that were refused before they were read, by the error code: unauthenticated, client_forbidden, too_many_attempts, rate_limited, service_overloaded, internal.',
     labels: ['frontend', 'code'],
+  },
+  nac_overloaded: {
+    type: 'gauge',
+    help: '1 while the event loop is so late that new requests are refused with 503.',
+    labels: [],
+  },
+  nac_connections_dropped_total: {
+    type: 'counter',
+    help: 'Connections that were closed at once because there were too many.',
+    labels: [],
   },
   nac_upstream_request_duration_seconds: {
     type: 'histogram',

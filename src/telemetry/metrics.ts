@@ -39,6 +39,7 @@ export interface MetricSources {
       }
     | undefined
   readonly certificateExpiresAtMs: () => number
+  readonly isOverloaded: () => boolean
 }
 
 /** How an exchange with Microsoft ended, in a closed list. */
@@ -58,6 +59,7 @@ export interface Metrics {
   decision(record: DecisionRecord): void
   request(frontend: FrontendName, seconds: number): void
   refused(frontend: FrontendName, code: string): void
+  connectionDropped(): void
   upstreamRequest(operation: UpstreamOperation, result: UpstreamResult, seconds: number): void
   breakerOpened(): void
   anomaly(kind: 'regressed'): void
@@ -119,9 +121,11 @@ export function createMetrics(sources: MetricSources): Metrics {
   const drifts = counter('nac_wire_drift_total')
   const detailsFailures = new Counter(definition('nac_graph_details_failures_total'))
   const refusals = counter('nac_refused_requests_total')
+  const dropped = new Counter(definition('nac_connections_dropped_total'))
   const requests = histogram('nac_request_duration_seconds')
   const upstreamRequests = histogram('nac_upstream_request_duration_seconds')
 
+  gauge('nac_overloaded', (metric) => metric.set(sources.isOverloaded() ? 1 : 0))
   gauge('nac_cache_entries', (metric) => {
     const counts = sources.cacheEntries()
     for (const letter of ['c', 'n', 'u', 'x'] as const) {
@@ -172,6 +176,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     request: (frontend, seconds) => requests(frontend).observe(seconds),
     refused: (frontend, code) => refusals(frontend, code).inc(),
+    connectionDropped: () => dropped.inc(),
     upstreamRequest: (operation, result, seconds) => upstreamRequests(operation, result).observe(seconds),
     breakerOpened: () => opened.inc(),
     anomaly: (kind) => anomalies(kind).inc(),

@@ -184,7 +184,19 @@ t.test(
   async (t) => {
     const file = join(t.testdir({ 'clients.yaml': '# who may ask\nclients: []\n' }), 'clients.yaml')
     const client = (...args: string[]) => runToEnd(['client', ...args, '--file', file])
-    await client('add', 'ise', '--basic', '--frontend', 'ise', '--network', '10.1.0.0/16', '--network', '::1')
+    await client(
+      'add',
+      'ise',
+      '--basic',
+      '--frontend',
+      'ise',
+      '--network',
+      '10.1.0.0/16',
+      '--network',
+      '::1',
+      '--rate-limit',
+      '50',
+    )
     t.match(
       await client('add', 'radius-1', '--certificate-subject', 'CN=radius-1', '--certificate-san', 'DNS:r'),
       {
@@ -199,8 +211,8 @@ t.test(
     })
     const listed = await client('list')
     t.equal(listed.exitCode, 0)
-    t.match(listed.output, /^ise +basic +ise +10\.1\.0\.0\/16,::1$/m)
-    t.match(listed.output, /^radius-1 +certificate +json,radius,ise +any$/m)
+    t.match(listed.output, /^ise +basic +ise +10\.1\.0\.0\/16,::1 +50\/s$/m)
+    t.match(listed.output, /^radius-1 +certificate +json,radius,ise +any +none$/m)
     t.match(listed.output, /^both +bearer\+certificate +/m)
     t.notMatch(listed.output, /scrypt|:8:1/)
     t.match(await client('remove', 'ise'), { exitCode: 0 })

@@ -174,4 +174,8 @@ t.test('certificates and networks are read, and only where they can be used', as
     /^c\.yaml:8:\d+: clients\[6\]\.networks\[0\]: must be an address or a network/,
   ])
   t.equal(wrong.length, 6)
+  for (const rate of ['0', '1.5', 'fast', '100001', '.nan']) {
+    const limited = `clients:\n  - { name: a, bearer: { tokenHash: "${hash}" }, rateLimitPerSecond: ${rate} }\n`
+    t.match(problems(t, limited), [/clients\[0\]\.rateLimitPerSecond: must be/], rate)
+  }
 })

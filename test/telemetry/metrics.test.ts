@@ -18,6 +18,7 @@ const sources: MetricSources = {
     failedWrites: 2,
   }),
   certificateExpiresAtMs: () => 1_800_000_000_000,
+  isOverloaded: () => true,
 }
 const nothing: MetricSources = {
   ...sources,
@@ -46,6 +47,7 @@ function count(metrics: ReturnType<typeof createMetrics>): void {
   metrics.listFailed()
   metrics.drift({ dialect: 'nac', kind: 'field' })
   metrics.detailsFailed()
+  metrics.connectionDropped()
 }
 
 t.test(

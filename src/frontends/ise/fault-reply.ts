@@ -27,7 +27,8 @@ export function sendXmlFault(reply: FastifyReply, fault: Fault, status = xmlStat
 
 /** Cisco's API has no 429, and nothing says how ISE would take one. */
 function xmlStatusOf({ code }: Fault): number {
-  return code === 'too_many_attempts' ? 403 : httpStatusOf(code)
+  if (code === 'too_many_attempts') return 403
+  return code === 'rate_limited' ? 503 : httpStatusOf(code)
 }
 
 /** Answers whatever was thrown below this front end; only what is not the caller's fault is logged, without the query. */
