@@ -97,13 +97,13 @@ export const check: Command = async (args, context) => {
   }
 }
 
-/** Identifiers as they are typed: name=value, or a bare MAC address or Intune device id. */
 function parseFrontend(text: string): FrontendName {
   const name = frontendNames.find((candidate) => candidate === text)
   if (name !== undefined) return name
   throw new WrongUse(`--frontend must be one of ${frontendNames.join(', ')}`)
 }
 
+/** Identifiers as they are typed: name=value, or a bare MAC address or Intune device id. */
 export function attributesOf(positionals: readonly string[]): IdentityAttributes {
   const attributes: Record<string, string[]> = {}
   for (const text of positionals) {

@@ -38,6 +38,13 @@ export function createNetworks(texts: readonly string[]): Networks {
   }
 }
 
+const loopback = createNetworks(['127.0.0.0/8', '::1'])
+
+/** True for an address that only a caller on this machine can have (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3). */
+export function isLoopbackAddress(address: string): boolean {
+  return loopback.contains(address)
+}
+
 function parse(text: string) {
   const [address = '', length, ...more] = text.split('/')
   // A zone (fe80::1%eth0) belongs to one machine, and a mapped network is written as the IPv4 network that it is.

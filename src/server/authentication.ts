@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { type Clock, systemClock } from '../clock.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import { createNetworks } from '../networks/networks.ts'
+import { isLoopbackAddress } from '../networks/networks.ts'
 import { type Credentials, parseAuthorization } from './authorization-header.ts'
 import { type ClientIndex, indexClients, type KnownClient, matchesRule } from './client-index.ts'
 import type { ClientList } from './clients.ts'
@@ -211,8 +211,5 @@ const notLocal = failure(
 )
 const local = success({ client: 'local' })
 
-const loopback = createNetworks(['127.0.0.0/8', '::1'])
-
-const authenticateLoopback: Authenticate = (_header, remoteAddress) => {
-  return remoteAddress === '127.0.0.1' || loopback.contains(remoteAddress) ? local : notLocal
-}
+const authenticateLoopback: Authenticate = (_header, remoteAddress) =>
+  isLoopbackAddress(remoteAddress) ? local : notLocal

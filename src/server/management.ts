@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors/fault.ts'
+import { isLoopbackAddress } from '../networks/networks.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
 import { sendProblem } from './problem.ts'
 
@@ -24,8 +25,9 @@ export interface ManagementParts {
 
 /**
  * Adds what an operator needs to the management listener: GET /metrics, /status and /decisions, POST /guard/accept and
- * /guard/reject, DELETE /devices/{kind}/{value} and /devices. The listener is for the machine's own network, so there
- * are no credentials; what changes something is refused to web pages of another origin all the same.
+ * /guard/reject, DELETE /devices/{kind}/{value} and /devices. There are no credentials: where the listener is opened for
+ * probes and Prometheus, everything that names a device or changes something still answers this machine alone, and
+ * what changes something is refused to web pages of another origin.
  */
 export function registerManagementRoutes(app: FastifyInstance, parts: ManagementParts): void {
   app.get('/metrics', async (_request, reply) => {
@@ -33,8 +35,16 @@ export function registerManagementRoutes(app: FastifyInstance, parts: Management
     return reply.header('cache-control', 'no-store').type(contentType).send(text)
   })
   app.get('/status', (_request, reply) => sendJson(reply, parts.status()))
-  registerDecisionRoutes(app, parts.traces)
+  app.register((local, _options, done) => {
+    local.addHook('onRequest', refuseOtherMachines)
+    registerDecisionRoutes(local, parts.traces)
+    registerChanges(local, parts)
+    done()
+  })
+}
 
+/** What an operator may change: a held flip, and what is remembered. */
+function registerChanges(app: FastifyInstance, parts: ManagementParts): void {
   const onRequest = refuseOtherOrigins
   app.post('/guard/accept', { onRequest }, async (_request, reply) =>
     sendJson(reply, await parts.acceptHeld()),
@@ -80,6 +90,17 @@ function registerDecisionRoutes(app: FastifyInstance, traces: ManagementParts['t
 
 function sendJson(reply: FastifyReply, body: Readonly<Record<string, unknown>>) {
   return reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff').send(body)
+}
+
+function refuseOtherMachines(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  if (isLoopbackAddress(request.ip)) {
+    done()
+    return
+  }
+  sendProblem(
+    reply,
+    failure('client_forbidden', 'This is answered to callers on the same machine only.').fault,
+  )
 }
 
 /**

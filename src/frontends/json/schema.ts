@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { decisionReasons } from '../../decision/policy-rules.ts'
 
 const text = z.string().max(4096)
 const oneOrMore = z.union([text, z.array(text).max(16)]).meta({
@@ -75,18 +76,7 @@ export const identifierNames = Object.keys(identifiers) as readonly (keyof typeo
 export const DecisionAnswer = z
   .strictObject({
     decision: z.enum(['allow', 'deny', 'remediate']).meta({ description: 'What the network should do.' }),
-    reason: z
-      .enum([
-        'compliant',
-        'noncompliant',
-        'in_grace_period',
-        'not_evaluated',
-        'not_enrolled',
-        'randomized_mac',
-        'identifier_conflict',
-        'intune_unavailable',
-      ])
-      .meta({ description: 'Why.' }),
+    reason: z.enum(decisionReasons).meta({ description: 'Why.' }),
     complianceState: z.enum(['compliant', 'noncompliant', 'unknown']).meta({
       description: "Intune's verdict; unknown also where there is none.",
     }),
