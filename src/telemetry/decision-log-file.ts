@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import type { Clock } from '../clock.ts'
 import type { DecisionLogSettings } from '../config/settings.ts'
+import { LineBatch } from './line-batch.ts'
 import { type ChainHead, parseSealedLine } from './log-chain.ts'
 
 /** What went wrong with the file, or that it is written again; `lostLines` were dropped meanwhile. */
@@ -10,7 +11,7 @@ export type DecisionLogFileNotice =
   | { readonly failed: false; readonly lostLines: number }
 
 /** Lines are written together: one write call per decision would cost more than the decision. */
-const flushBytes = 65_536
+const flushBytes = 262_144
 const flushAfterMs = 100
 const retryAfterMs = 1000
 /** What a slow or full disk may make the service remember. Beyond it lines are lost, and `log verify` says so. */
@@ -22,9 +23,9 @@ const mode = 0o640
 interface Batch {
   /** Set: the file is moved aside before these lines. */
   readonly rotateFirst: boolean
-  /** What a failed write left over; it can begin inside a character. */
-  readonly leftOver?: Buffer
-  text: string
+  readonly lines: LineBatch
+  /** How much of it a write that failed then had written already. */
+  readonly writtenBytes: number
 }
 
 /**
@@ -41,6 +42,7 @@ export class DecisionLogFile {
   readonly #onNotice: (notice: DecisionLogFileNotice) => void
   #handle: FileHandle | undefined
   #queue: Batch[] = []
+  #spare: LineBatch | undefined
   #pendingBytes = 0
   #fileBytes: number
   #lostLines = 0
@@ -60,7 +62,7 @@ export class DecisionLogFile {
     this.#fileBytes = current.size
     this.cutBytes = current.cutBytes
     this.lastLine = current.lastLine ?? readRotatedTail(settings.file)
-    if (current.cutBytes > 0) this.write('\n')
+    if (current.cutBytes > 0) this.write(Buffer.from('\n'))
   }
 
   /** True as soon as the file has reached its size: what comes next belongs into another one. */
@@ -70,23 +72,25 @@ export class DecisionLogFile {
 
   /** What is written from now on goes into a new file. */
   rotate(): void {
-    this.#queue.push({ rotateFirst: true, text: '' })
+    this.#queue.push({ rotateFirst: true, lines: this.#emptyLines(), writtenBytes: 0 })
     this.#fileBytes = 0
   }
 
   /** Takes one line with its line end. */
-  write(line: string): void {
-    const bytes = Buffer.byteLength(line)
+  write(line: Buffer): void {
+    const bytes = line.length
     if (this.#pendingBytes + bytes > maxPendingBytes) {
       this.#lostLines += 1
       return
     }
     this.#pendingBytes += bytes
     this.#fileBytes += bytes
-    const batch = this.#queue.at(-1)
-    if (batch === undefined || batch.text.length > flushBytes)
-      this.#queue.push({ rotateFirst: false, text: line })
-    else batch.text += line
+    let lines = this.#queue.at(-1)?.lines
+    if (lines === undefined || lines.length > flushBytes) {
+      lines = this.#emptyLines()
+      this.#queue.push({ rotateFirst: false, lines, writtenBytes: 0 })
+    }
+    lines.append(line)
     if (this.#failed || this.#draining) return
     if (this.#pendingBytes >= flushBytes) void this.#flush()
     else this.#cancel ??= this.#clock.after(flushAfterMs, () => void this.#flush())
@@ -99,6 +103,13 @@ export class DecisionLogFile {
     this.#cancel?.()
     await this.#handle?.close()
     this.#handle = undefined
+  }
+
+  /** Memory that was written out is used again: two pieces take turns while the disk keeps up. */
+  #emptyLines(): LineBatch {
+    const lines = this.#spare ?? new LineBatch()
+    this.#spare = undefined
+    return lines
   }
 
   #flush(): Promise<void> {
@@ -114,25 +125,26 @@ export class DecisionLogFile {
 
   async #drain(): Promise<void> {
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
-      let { rotateFirst } = batch
-      const text = Buffer.from(batch.text)
-      let rest = batch.leftOver ? Buffer.concat([batch.leftOver, text]) : text
+      let { rotateFirst, writtenBytes } = batch
+      const { bytes } = batch.lines
       try {
         if (rotateFirst) await this.#moveAside()
         rotateFirst = false
         this.#handle ??= await open(this.#settings.file, 'a', mode)
-        while (rest.length > 0) {
-          const { bytesWritten } = await this.#handle.write(rest)
+        while (writtenBytes < bytes.length) {
+          const { bytesWritten } = await this.#handle.write(bytes, writtenBytes)
           this.#pendingBytes -= bytesWritten
-          rest = rest.subarray(bytesWritten)
+          writtenBytes += bytesWritten
         }
       } catch (error) {
-        this.#queue.unshift({ rotateFirst, leftOver: rest, text: '' })
+        this.#queue.unshift({ rotateFirst, lines: batch.lines, writtenBytes })
         if (!this.#failed)
           this.#onNotice({ failed: true, code: (error as NodeJS.ErrnoException).code ?? 'unknown' })
         this.#failed = true
         return
       }
+      batch.lines.clear()
+      this.#spare = batch.lines
     }
     if (!this.#failed && this.#lostLines === 0) return
     this.#failed = false

@@ -24,14 +24,33 @@ export function chainOf(previous: string, content: string | Buffer): string {
     : hash('sha256', Buffer.concat([Buffer.from(previous), content]))
 }
 
-/** Closes a JSON object with its place in the chain; without a line end. */
-export function sealLine(
-  previous: string,
-  object: object,
-): { readonly line: string; readonly chain: string } {
-  const content = JSON.stringify(object).slice(0, -1)
-  const chain = chainOf(previous, content)
-  return { line: `${content},"chain":"${chain}"}`, chain }
+/** Room before a line for the hash that it builds on, in hex. */
+const hashLength = 64
+
+/**
+ * Closes one line after the other with its place in the chain. The hash is taken from the bytes that are written, in
+ * memory that is used for every line again.
+ */
+export class LineSealer {
+  #chain = chainStart
+  #bytes = Buffer.allocUnsafeSlow(4096)
+
+  /** The hash of the last line. */
+  get chain(): string {
+    return this.#chain
+  }
+
+  /** Takes a JSON object without its closing brace. What it gives, line end included, is good until the next call. */
+  seal(content: string): Buffer {
+    const largest = hashLength + content.length * 3 + sealLength + 1
+    if (this.#bytes.length < largest) this.#bytes = Buffer.allocUnsafeSlow(largest)
+    const bytes = this.#bytes
+    bytes.write(this.#chain, 0, 'latin1')
+    const end = hashLength + bytes.write(content, hashLength)
+    this.#chain = hash('sha256', bytes.subarray(this.#chain === chainStart ? hashLength : 0, end))
+    const lineEnd = end + bytes.write(`,"chain":"${this.#chain}"}\n`, end, 'latin1')
+    return bytes.subarray(hashLength, lineEnd)
+  }
 }
 
 /** One line of a log as it was found; nothing about it is proven yet. */

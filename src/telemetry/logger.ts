@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino, stdSerializers, symbols } from 'pino'
 import type { LogSettings } from '../config/settings.ts'
+import { LineBatch } from './line-batch.ts'
 
 /**
  * The one logger; components get a child with their name. Secrets are never handed to it in the first place; the
@@ -30,10 +31,13 @@ export function createLogger(settings: Pick<LogSettings, 'level'>, destination?:
  * Where the decision lines go besides a file: the stream of the logger itself, so that their order among the other
  * lines stays; undefined where the logger does not write at level info.
  */
-export function lineOutput(logger: Logger): ((line: string) => void) | undefined {
+export function lineOutput(logger: Logger): ((line: Buffer) => void) | undefined {
   if (!logger.isLevelEnabled('info')) return undefined
   const stream: unknown = Reflect.get(logger, symbols.streamSym)
-  return isStream(stream) ? (line) => void stream.write(line) : undefined
+  if (!isStream(stream)) return undefined
+  return stream instanceof BatchedOutput
+    ? (line) => stream.write(line)
+    : (line) => void stream.write(line.toString())
 }
 
 function isStream(value: unknown): value is DestinationStream {
@@ -53,15 +57,39 @@ function bareError(error: unknown): unknown {
  * appears at most 100 ms later, and nothing is lost at the end of the process, a crash of its own included.
  */
 export function batchedStandardOutput(): DestinationStream {
-  const output = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: 65_536,
-    maxWrite: 262_144,
-    periodicFlush: 100,
-  })
-  process.once('exit', () => {
-    output.flushSync()
-  })
+  const output = new BatchedOutput()
+  process.once('exit', () => output.flushSync())
   return output
+}
+
+const batchBytes = 262_144
+const flushAfterMs = 100
+
+class BatchedOutput implements DestinationStream {
+  // Takes whole batches, waits where a pipe is full, and writes one at a time.
+  readonly #output = pino.destination({ dest: 1, sync: false, maxWrite: 2 * batchBytes })
+  #batch = new LineBatch()
+  #isFlushDue = false
+
+  write(line: string | Buffer): void {
+    this.#batch.append(line)
+    if (this.#batch.length >= batchBytes) this.#handOver()
+    else if (!this.#isFlushDue) {
+      this.#isFlushDue = true
+      setTimeout(() => this.#handOver(), flushAfterMs).unref()
+    }
+  }
+
+  /** Called at the end of the process, and by pino for a fatal line. */
+  flushSync(): void {
+    this.#handOver()
+    this.#output.flushSync()
+  }
+
+  #handOver(): void {
+    this.#isFlushDue = false
+    if (this.#batch.length === 0) return
+    this.#output.write(this.#batch.bytes.toString())
+    this.#batch.clear()
+  }
 }
