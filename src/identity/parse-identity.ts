@@ -1,10 +1,5 @@
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import type {
-  DeviceIdentifier,
-  DeviceIdentity,
-  IdentifierOrigin,
-  IdentityAttributes,
-} from './device-identity.ts'
+import type { DeviceIdentifier, DeviceIdentity, IdentityAttributes } from './device-identity.ts'
 import { parseImei, parseMeid, parseSerialNumber, parseUdid } from './hardware-identifiers.ts'
 import {
   acceptedSanForms,
@@ -16,6 +11,9 @@ import { parseMacAddress } from './mac-address.ts'
 import { malformedIdentifier } from './malformed-identifier.ts'
 
 type Field = keyof IdentityAttributes
+
+const nothing = success<readonly never[]>([])
+const nothingGiven = success(undefined)
 
 /** No identifier comes near it; a certificate with many names stays below. It bounds what the patterns read. */
 const maxTextLength = 4096
@@ -45,18 +43,20 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
   if (!deviceIds.ok) return deviceIds
   const sanTexts = givenTexts(attributes, 'certificateSan')
   if (!sanTexts.ok) return sanTexts
-  const rankOne = new Map<string, IdentifierOrigin>()
-  for (const id of sanTexts.value.flatMap(findDeviceIdsInSan)) rankOne.set(id, 'certificateSan')
-  for (const id of deviceIds.value) rankOne.set(id, 'deviceId')
-  for (const [value, origin] of rankOne) identifiers.push({ kind: 'deviceId', value, origin, rank: 1 })
-  identifiers.sort((a, b) => Number(a.origin !== 'deviceId') - Number(b.origin !== 'deviceId'))
+  for (const value of unique(deviceIds.value)) {
+    identifiers.push({ kind: 'deviceId', value, origin: 'deviceId', rank: 1 })
+  }
+  for (const value of unique(sanTexts.value.flatMap(findDeviceIdsInSan))) {
+    if (deviceIds.value.includes(value)) continue
+    identifiers.push({ kind: 'deviceId', value, origin: 'certificateSan', rank: 1 })
+  }
   const [first, second] = identifiers
 
   const commonNames = givenTexts(attributes, 'certificateCn')
   if (!commonNames.ok) return commonNames
   const commonNameId = onlyOne('certificateCn', commonNames.value.flatMap(findDeviceIdsInCommonName))
   if (!commonNameId.ok) return commonNameId
-  if (commonNameId.value !== undefined && !rankOne.has(commonNameId.value)) {
+  if (commonNameId.value !== undefined && !identifiers.some(({ value }) => value === commonNameId.value)) {
     identifiers.push({ kind: 'deviceId', value: commonNameId.value, origin: 'certificateCn', rank: 2 })
   }
 
@@ -72,12 +72,11 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
 
   const macs = parseEach(attributes, 'mac', parseMacAddress)
   if (!macs.ok) return macs
-  const macValue = onlyOne(
-    'mac',
-    macs.value.map((mac) => mac.value),
-  )
-  if (!macValue.ok) return macValue
-  const mac = macs.value[0]
+  const [mac, ...otherMacs] = macs.value
+  if (mac !== undefined && otherMacs.length > 0) {
+    const macValue = onlyOne('mac', [mac.value, ...otherMacs.map(({ value }) => value)])
+    if (!macValue.ok) return macValue
+  }
   if (mac !== undefined && !mac.randomized) {
     identifiers.push({ kind: 'mac', value: mac.value, origin: 'mac', rank: 4 })
   }
@@ -95,8 +94,11 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
 
 /** The texts of one attribute without the blank ones, which NAC products send for what they do not know. */
 function givenTexts(attributes: IdentityAttributes, field: Field): Outcome<readonly string[]> {
-  const texts = [attributes[field] ?? []].flat()
-  for (const text of texts) {
+  const given = attributes[field]
+  // Most requests carry one attribute of the nine: what is absent must cost nothing.
+  if (given === undefined || given === null) return nothing
+  const present: string[] = []
+  for (const text of Array.isArray(given) ? given : [given]) {
     // The types rule it out; a front end that let JSON through unchecked must still get an answer.
     if (typeof text !== 'string') {
       return failure('identifier_malformed', `${field}: the value must be a text.`, { field })
@@ -104,8 +106,9 @@ function givenTexts(attributes: IdentityAttributes, field: Field): Outcome<reado
     if (text.length > maxTextLength) {
       return malformedIdentifier(field, text, `is longer than ${maxTextLength} characters.`)
     }
+    if (text.trim() !== '') present.push(text)
   }
-  return success(texts.filter((text) => text.trim() !== ''))
+  return success(present)
 }
 
 function parseEach<T>(
@@ -114,6 +117,7 @@ function parseEach<T>(
   parse: (text: string) => Outcome<T>,
 ): Outcome<readonly T[]> {
   const texts = givenTexts(attributes, field)
+  if (texts === nothing) return nothing
   if (!texts.ok) return texts
   const values: T[] = []
   for (const text of texts.value) {
@@ -124,7 +128,12 @@ function parseEach<T>(
   return success(values)
 }
 
+function unique(values: readonly string[]): readonly string[] {
+  return values.length < 2 ? values : [...new Set(values)]
+}
+
 function onlyOne(field: Field, values: readonly string[]): Outcome<string | undefined> {
+  if (values.length === 0) return nothingGiven
   const [first] = values
   const different = values.find((value) => value !== first)
   if (different === undefined) return success(first)
