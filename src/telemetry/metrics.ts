@@ -90,6 +90,22 @@ export function createMetrics(sources: MetricSources): Metrics {
       ...(buckets && { buckets: [...buckets] }),
     }
   }
+  /** For what is counted with every request: prom-client would sort and join the labels every time. */
+  const tally = (name: MetricName) => {
+    const counts = new Map<string, { count: number }>()
+    new Counter({
+      ...definition(name),
+      collect() {
+        this.reset()
+        for (const [labels, { count }] of counts) this.labels(...labels.split(' ')).inc(count)
+      },
+    })
+    return (labels: string) => {
+      const known = counts.get(labels)
+      if (known === undefined) counts.set(labels, { count: 1 })
+      else known.count += 1
+    }
+  }
   const counter = (name: MetricName) => withCachedLabels(new Counter(definition(name)))
   const histogram = (name: MetricName) => withCachedLabels(new Histogram(definition(name)))
   const gauge = (name: MetricName, set: (gauge: Gauge) => void) => {
@@ -111,8 +127,8 @@ export function createMetrics(sources: MetricSources): Metrics {
     })
   }
 
-  const decisions = counter('nac_decisions_total')
-  const lookups = counter('nac_cache_lookups_total')
+  const decisions = tally('nac_decisions_total')
+  const lookups = tally('nac_cache_lookups_total')
   const conflicts = new Counter(definition('nac_rank_conflicts_total'))
   const opened = new Counter(definition('nac_breaker_opened_total'))
   const anomalies = counter('nac_anomalies_total')
@@ -170,8 +186,8 @@ export function createMetrics(sources: MetricSources): Metrics {
 
   return {
     decision({ decision, request, answer, rankConflict }) {
-      decisions(request.frontend, decision.outcome, decision.reason, decision.source).inc()
-      lookups(answer?.verdict ?? 'none').inc()
+      decisions(`${request.frontend} ${decision.outcome} ${decision.reason} ${decision.source}`)
+      lookups(answer?.verdict ?? 'none')
       if (rankConflict) conflicts.inc()
     },
     request: (frontend, seconds) => requests(frontend).observe(seconds),
