@@ -24,5 +24,8 @@ export interface RequestContext {
   readonly ssid?: string
 }
 
-/** Decides inside the deadline and never rejects. Faults: identifier_not_supported, internal. */
-export type Decide = (request: DecisionRequest) => Promise<Outcome<Decision>>
+/**
+ * Decides inside the deadline: at once where everything is known, with a promise that never rejects otherwise.
+ * Faults: identifier_missing, identifier_not_supported.
+ */
+export type Decide = (request: DecisionRequest) => Outcome<Decision> | Promise<Outcome<Decision>>

@@ -41,7 +41,7 @@ export interface DecisionServiceParts {
  * "not enrolled". The one fault is identifier_not_supported: none of the given kinds can be looked up.
  */
 export function createDecide(parts: DecisionServiceParts): Decide {
-  return async (request) => {
+  return (request) => {
     const startedMs = parts.clock.nowMs()
     const { identity } = request
     if (identity.conflict) {
@@ -49,24 +49,17 @@ export function createDecide(parts: DecisionServiceParts): Decide {
         conclude(parts, request, startedMs, { reason: 'identifier_conflict', by: identity.conflict[0] }),
       )
     }
-    if (identity.identifiers.length === 0) {
+    const [best] = identity.identifiers
+    if (best === undefined) {
       if (identity.randomizedMac === undefined) {
         return failure('identifier_missing', 'the request names no device')
       }
       return success(conclude(parts, request, startedMs, { reason: 'randomized_mac' }))
     }
-    const asked = await askBestRank(parts, request, startedMs)
-    if (!asked.ok) return asked
-    const { answer, identifier } = asked.value
-    const reason = answer.known ? reasonFor(answer.record, parts.clock.nowMs()) : 'intune_unavailable'
-    return success(conclude(parts, request, startedMs, { ...asked.value, reason, by: identifier }))
+    const answer = request.refresh ? undefined : parts.cache.answerNow(best)
+    if (answer !== undefined) return success(concludeFrom(parts, request, startedMs, { answer, by: best }))
+    return askBestRank(parts, request, startedMs)
   }
-}
-
-interface Asked {
-  readonly answer: CacheAnswer
-  readonly identifier: DeviceIdentifier
-  readonly skippedKinds: readonly string[]
 }
 
 /** The best rank decides. A lower one is used only where the API has no query for the better kind. */
@@ -74,15 +67,15 @@ async function askBestRank(
   parts: DecisionServiceParts,
   request: DecisionRequest,
   startedMs: number,
-): Promise<Outcome<Asked>> {
+): Promise<Outcome<Decision>> {
   const skippedKinds: string[] = []
-  for (const identifier of request.identity.identifiers) {
+  for (const by of request.identity.identifiers) {
     const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.nowMs())
-    const answer = await parts.cache.ask(identifier, { refresh: request.refresh, waitMs })
+    const answer = await parts.cache.ask(by, { refresh: request.refresh, waitMs })
     if (answer.known || answer.fault.code !== 'identifier_not_supported') {
-      return success({ answer, identifier, skippedKinds })
+      return success(concludeFrom(parts, request, startedMs, { answer, by, skippedKinds }))
     }
-    skippedKinds.push(identifier.kind)
+    skippedKinds.push(by.kind)
   }
   return failure(
     'identifier_not_supported',
@@ -91,6 +84,8 @@ async function askBestRank(
   )
 }
 
+const noKinds: readonly string[] = []
+
 interface Conclusion {
   readonly reason: DecisionReason
   readonly by?: DeviceIdentifier
@@ -98,11 +93,22 @@ interface Conclusion {
   readonly skippedKinds?: readonly string[]
 }
 
+function concludeFrom(
+  parts: DecisionServiceParts,
+  request: DecisionRequest,
+  startedMs: number,
+  asked: Omit<Conclusion, 'reason'> & { readonly answer: CacheAnswer },
+): Decision {
+  const { answer } = asked
+  const reason = answer.known ? reasonFor(answer.record, parts.clock.nowMs()) : 'intune_unavailable'
+  return conclude(parts, request, startedMs, { ...asked, reason })
+}
+
 function conclude(
   parts: DecisionServiceParts,
   request: DecisionRequest,
   startedMs: number,
-  { reason, by, answer, skippedKinds = [] }: Conclusion,
+  { reason, by, answer, skippedKinds = noKinds }: Conclusion,
 ): Decision {
   const { identity } = request
   const known = answer?.known ? answer : undefined

@@ -98,10 +98,10 @@ export function presentProblem(fault: Fault, status = httpStatusOf(fault.code)):
 }
 
 /** Sends a fault as problem+json with the headers that its status asks for. */
-export function sendProblem(reply: FastifyReply, fault: Fault, status = httpStatusOf(fault.code)) {
+export function sendProblem(reply: FastifyReply, fault: Fault, status = httpStatusOf(fault.code)): void {
   reply.code(status).header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
   if (status === 401) reply.header('www-authenticate', authenticationChallenges)
   if (status === 503) reply.header('retry-after', '1')
   if (status === 429) reply.header('retry-after', String(Math.ceil((fault.retryAfterMs ?? 1000) / 1000)))
-  return reply.type(problemMediaType).send(presentProblem(fault, status))
+  reply.type(problemMediaType).send(presentProblem(fault, status))
 }

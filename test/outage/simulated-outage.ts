@@ -124,11 +124,10 @@ export async function simulateOutage(t: Test): Promise<SimulatedOutage> {
       if (!identity.ok) throw new Error(identity.fault.message)
       const startedMs = clock.nowMs()
       let answer: Outcome<Decision> | undefined
-      const asking = current()
-        .decide({ identity: identity.value, refresh: false, frontend: 'json', client: 'test' })
-        .then((decided) => {
-          answer = decided
-        })
+      const question = { identity: identity.value, refresh: false, frontend: 'json', client: 'test' } as const
+      const asking = Promise.resolve(current().decide(question)).then((decided) => {
+        answer = decided
+      })
       // A real exchange needs no simulated time, but a retry, or a look-up left over from the outage, does:
       // so slowly that the deadline is still four real seconds away.
       if (outage === undefined) await passTimeUntil(clock, asking, { stepMs: 50, everyMs: 200 })

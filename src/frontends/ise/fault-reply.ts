@@ -6,8 +6,8 @@ import { requestFault } from '../../server/request-fault.ts'
 import { presentFault } from './present.ts'
 
 /** Sends a document of this dialect. */
-export function sendXml(reply: FastifyReply, xml: string): FastifyReply {
-  return reply
+export function sendXml(reply: FastifyReply, xml: string): void {
+  reply
     .header('cache-control', 'no-store')
     .header('x-content-type-options', 'nosniff')
     .type('application/xml; charset=utf-8')
@@ -18,11 +18,11 @@ export function sendXml(reply: FastifyReply, xml: string): FastifyReply {
  * Sends a fault in XML, with the header fields that its status asks for. Cisco's description knows the status 200 only,
  * so ISE is expected to take any other one as "MDM server unreachable".
  */
-export function sendXmlFault(reply: FastifyReply, fault: Fault, status = xmlStatusOf(fault)): FastifyReply {
+export function sendXmlFault(reply: FastifyReply, fault: Fault, status = xmlStatusOf(fault)): void {
   // ISE speaks Basic; a second challenge would only be something more to trip over.
   if (status === 401) reply.header('www-authenticate', authenticationChallenges[0])
   if (status === 503) reply.header('retry-after', '1')
-  return sendXml(reply.code(status), presentFault(fault, status))
+  sendXml(reply.code(status), presentFault(fault, status))
 }
 
 /** Cisco's API has no 429, and nothing says how ISE would take one. */

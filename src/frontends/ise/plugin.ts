@@ -5,6 +5,7 @@ import type {
   FastifyRequest,
   HTTPMethods,
 } from 'fastify'
+import type { Decision } from '../../decision/decision.ts'
 import { type Fault, failure, type Outcome, success } from '../../errors/fault.ts'
 import type { IdentityAttributes } from '../../identity/device-identity.ts'
 import { parseIdentity } from '../../identity/parse-identity.ts'
@@ -107,7 +108,7 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     })
   }
 
-  async function answer(
+  function answer(
     question: Outcome<DeviceQuestion>,
     version: ApiVersion,
     request: FastifyRequest,
@@ -116,10 +117,9 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     if (!question.ok) return sendXmlFault(reply, question.fault)
     const { value } = question
     if (value.about === 'device') {
-      const devices = await lookup({ ...value, version }, request, reply)
-      return devices.ok
-        ? sendXml(reply, presentDevices(version, devices.value))
-        : sendLookupFault(reply, devices.fault)
+      const found = lookup({ ...value, version }, request, reply)
+      if (!(found instanceof Promise)) return sendFound(version, found, reply)
+      return found.then((devices) => sendFound(version, devices, reply))
     }
     const asking = { frontend: 'ise', client: request.clientName } as const
     const { rows, next } = readPage({
@@ -134,11 +134,7 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
   }
 
   /** The device of one question as the list of it: one element, or none where the device is unknown. */
-  async function lookup(
-    asked: Extract<DeviceQuestion, { about: 'device' }> & { readonly version: ApiVersion },
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): Promise<Outcome<readonly XmlElement[]>> {
+  function lookup(asked: AskedDevice, request: FastifyRequest, reply: FastifyReply): Found | Promise<Found> {
     const field = identityFields[asked.criterion]
     const identity = parseIdentity({ [field]: asked.value })
     if (!identity.ok) {
@@ -146,22 +142,14 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
       logger.info({ event: 'ise_value_unknown', criterion: asked.criterion, code: identity.fault.code })
       return success([])
     }
-    const decided = await decide({
+    const decided = decide({
       identity: identity.value,
       refresh: false,
       frontend: 'ise',
       client: request.clientName,
     })
-    if (!decided.ok) return decided
-    const decision = decided.value
-    reply.header('x-decision-id', decision.decisionId)
-    if (decision.outcome === 'fail') {
-      return failure(
-        decision.faultCode ?? 'intune_unavailable',
-        'The compliance state could not be determined.',
-      )
-    }
-    return success(presentDecidedDevice(decision, asked))
+    if (!(decided instanceof Promise)) return presentDecided(decided, asked, reply)
+    return decided.then((outcome) => presentDecided(outcome, asked, reply))
   }
 
   async function answerBatch(version: ApiVersion, request: FastifyRequest, reply: FastifyReply) {
@@ -170,14 +158,12 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     const query = request.query as RawQuestion
     const questions = values.value.map((value) => parseQuestion({ ...query, value }, version))
     const devices: XmlElement[] = []
-    const lookups = questions.map((question): Promise<Outcome<readonly XmlElement[]>> => {
-      if (!question.ok) return Promise.resolve(question)
+    const lookups = questions.map((question): Found | Promise<Found> => {
+      if (!question.ok) return question
       if (question.value.about === 'device') return lookup({ ...question.value, version }, request, reply)
-      return Promise.resolve(
-        failure('request_malformed', 'Several values are taken for devices only.', {
-          field: 'querycriteria',
-        }),
-      )
+      return failure('request_malformed', 'Several values are taken for devices only.', {
+        field: 'querycriteria',
+      })
     })
     for (const found of await Promise.all(lookups)) {
       // Without one of them the list would say "unregistered" about a device nobody knows anything about.
@@ -203,6 +189,27 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
   }
 }
 
+/** The elements of one device, or none where it is unknown. */
+type Found = Outcome<readonly XmlElement[]>
+
+type AskedDevice = Extract<DeviceQuestion, { about: 'device' }> & { readonly version: ApiVersion }
+
+function presentDecided(decided: Outcome<Decision>, asked: AskedDevice, reply: FastifyReply): Found {
+  if (!decided.ok) return decided
+  const decision = decided.value
+  reply.header('x-decision-id', decision.decisionId)
+  if (decision.outcome === 'fail') {
+    const code = decision.faultCode ?? 'intune_unavailable'
+    return failure(code, 'The compliance state could not be determined.')
+  }
+  return success(presentDecidedDevice(decision, asked))
+}
+
+function sendFound(version: ApiVersion, found: Found, reply: FastifyReply): void {
+  if (found.ok) sendXml(reply, presentDevices(version, found.value))
+  else sendLookupFault(reply, found.fault)
+}
+
 function versionPath(version: ApiVersion): string {
   return `/mdmapi/v${version}`
 }
@@ -226,9 +233,9 @@ function route(app: FastifyInstance, method: 'GET' | 'POST' | 'PUT', url: string
 }
 
 /** Whatever the reason, "cannot decide" is one status for ISE; only the caller's own faults have another. */
-function sendLookupFault(reply: FastifyReply, fault: Fault): FastifyReply {
+function sendLookupFault(reply: FastifyReply, fault: Fault): void {
   const status = httpStatusOf(fault.code)
-  return sendXmlFault(reply, fault, status < 500 ? status : 503)
+  sendXmlFault(reply, fault, status < 500 ? status : 503)
 }
 
 function refuseMethod(request: FastifyRequest, reply: FastifyReply): void {

@@ -1,4 +1,5 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { Decision } from '../../decision/decision.ts'
 import { failure, type Outcome } from '../../errors/fault.ts'
 import { parseIdentity } from '../../identity/parse-identity.ts'
 import { createAuthenticationHook } from '../../server/authentication-hook.ts'
@@ -50,26 +51,33 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
   registerDecisionRoute(app, findDecision)
   done()
 
-  async function answer(question: Outcome<DecisionQuestion>, request: FastifyRequest, reply: FastifyReply) {
+  function answer(question: Outcome<DecisionQuestion>, request: FastifyRequest, reply: FastifyReply) {
     if (!question.ok) return sendProblem(reply, question.fault)
     const identity = parseIdentity(question.value.attributes)
     if (!identity.ok) return sendProblem(reply, identity.fault)
-    const decided = await decide({
+    const decided = decide({
       identity: identity.value,
       refresh: question.value.refresh,
       frontend: 'json',
       client: request.clientName,
     })
-    if (!decided.ok) return sendProblem(reply, decided.fault)
-    const decision = decided.value
-    reply.header('x-decision-id', decision.decisionId)
-    if (!isAnswerable(decision)) {
-      const code = decision.faultCode ?? 'intune_unavailable'
-      return sendProblem(reply, failure(code, 'The compliance state could not be determined.').fault, 503)
-    }
-    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
-    return presentDecision(decision)
+    if (!(decided instanceof Promise)) return sendDecision(reply, decided)
+    return decided.then((outcome) => sendDecision(reply, outcome))
   }
+}
+
+function sendDecision(reply: FastifyReply, decided: Outcome<Decision>) {
+  if (!decided.ok) return sendProblem(reply, decided.fault)
+  const decision = decided.value
+  reply.header('x-decision-id', decision.decisionId)
+  if (!isAnswerable(decision)) {
+    const code = decision.faultCode ?? 'intune_unavailable'
+    return sendProblem(reply, failure(code, 'The compliance state could not be determined.').fault, 503)
+  }
+  reply
+    .header('cache-control', 'no-store')
+    .header('x-content-type-options', 'nosniff')
+    .send(presentDecision(decision))
 }
 
 function refuseMethod(request: FastifyRequest, reply: FastifyReply): void {

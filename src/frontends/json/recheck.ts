@@ -13,7 +13,7 @@ export interface RecheckParts {
     question: Outcome<DecisionQuestion>,
     request: FastifyRequest,
     reply: FastifyReply,
-  ) => Promise<unknown>
+  ) => unknown
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
-import { failure } from '../../errors/fault.ts'
+import type { Decision } from '../../decision/decision.ts'
+import { failure, type Outcome } from '../../errors/fault.ts'
 import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { requestFault } from '../../server/request-fault.ts'
@@ -73,7 +74,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
   })
   done()
 
-  async function answer(section: ReplyForm['section'], request: FastifyRequest, reply: FastifyReply) {
+  function answer(section: ReplyForm['section'], request: FastifyRequest, reply: FastifyReply) {
     const query = request.url.split('?')[1] ?? ''
     const radius = parseRadiusRequest(request.body, query)
     if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
@@ -85,13 +86,23 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     }
     const identity = parseRequestIdentity(radius.value)
     if (!identity.ok) return refuse(identity.fault.code, presentFault(identity.fault), request, reply)
-    const decided = await decide({
+    const decided = decide({
       identity: identity.value,
       refresh: false,
       frontend: 'radius',
       client: request.clientName,
       context: parseRequestContext(radius.value),
     })
+    if (!(decided instanceof Promise)) return sendDecision(decided, form, request, reply)
+    return decided.then((outcome) => sendDecision(outcome, form, request, reply))
+  }
+
+  function sendDecision(
+    decided: Outcome<Decision>,
+    form: ReplyForm,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
     if (!decided.ok) return refuse(decided.fault.code, presentFault(decided.fault), request, reply)
     const presented = presentDecision(decided.value, form)
     const { decisionId } = decided.value
@@ -100,13 +111,13 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       logger.error({ event: 'profile_refused', frontend: 'radius', decisionId, code }, message)
     }
     reply.header('x-decision-id', decisionId)
-    return send(reply, presented.answer)
+    send(reply, presented.answer)
   }
 
-  function refuse(code: string, presented: RadiusAnswer, request: FastifyRequest, reply: FastifyReply) {
+  function refuse(code: string, presented: RadiusAnswer, request: FastifyRequest, reply: FastifyReply): void {
     const { method, routeOptions, clientName: client } = request
     logger.warn({ event: 'radius_request_refused', client, method, route: routeOptions.url, code })
-    return send(reply, presented)
+    send(reply, presented)
   }
 }
 
@@ -126,8 +137,9 @@ function replyFormOf(
   }
 }
 
-function send(reply: FastifyReply, { status, body }: RadiusAnswer) {
-  return reply
+/** Gives nothing back: a reply that a handler returns is waited for, at the price of two listeners. */
+function send(reply: FastifyReply, { status, body }: RadiusAnswer): void {
+  reply
     .code(status)
     .header('cache-control', 'no-store')
     .header('x-content-type-options', 'nosniff')
