@@ -38,7 +38,11 @@ export function loadSettings(
       outageHoldMs: all.OUTAGE_HOLD_SECONDS * 1000,
     },
     decisionDeadlineMs: all.DECISION_DEADLINE_MS,
-    service: { host: serviceHost, port: all.SERVICE_PORT },
+    service: {
+      host: serviceHost,
+      port: all.SERVICE_PORT,
+      ...(all.SERVICE_REUSE_PORT === 'on' && { reusePort: true }),
+    },
     ...(serviceTls && { serviceTls }),
     ...(all.SERVICE_PATH_PREFIX !== undefined && { pathPrefix: all.SERVICE_PATH_PREFIX }),
     ...(all.SERVICE_TRUSTED_PROXIES !== undefined && { trustedProxies: all.SERVICE_TRUSTED_PROXIES }),

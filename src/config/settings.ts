@@ -4,7 +4,8 @@ export interface Settings {
   readonly freshness: FreshnessSettings
   /** Everything a caller waits for happens inside this budget. */
   readonly decisionDeadlineMs: number
-  readonly service: ListenerSettings
+  /** `reusePort`: other processes may listen on the same address and port. */
+  readonly service: ListenerSettings & { readonly reusePort?: true }
   /** Files of the service's own certificate; without them it speaks HTTP. */
   readonly serviceTls?: ServiceTlsSettings
   /** Path below which a reverse proxy publishes the service, without a slash at its end. */

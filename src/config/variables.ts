@@ -143,6 +143,12 @@ export const variables = {
     description: 'Port to listen on; 0 lets the system pick.',
     default: '8080',
   },
+  SERVICE_REUSE_PORT: {
+    type: z.enum(['off', 'on']),
+    description:
+      'on: several processes of the service on one machine may share SERVICE_PORT, and the kernel gives each its part of the connections (SO_REUSEPORT, Linux). Each needs a MANAGEMENT_PORT and a DECISION_LOG_FILE of its own (docs/performance.md).',
+    default: 'off',
+  },
   SERVICE_TLS_CERTIFICATE_FILE: {
     type: filePath.optional(),
     description:
