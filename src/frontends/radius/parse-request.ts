@@ -24,8 +24,9 @@ export type RequestAttributeName = (typeof names)[number]
 /** The attributes of one RADIUS request as texts, in the order of the request. Untrusted; `EAP-Message` is empty. */
 export type RadiusRequest = ReadonlyMap<RequestAttributeName, readonly string[]>
 
-const nameByLowerCase: ReadonlyMap<string, RequestAttributeName> = new Map(
-  names.map((name) => [name.toLowerCase(), name]),
+/** As the dictionary has it, which is how it comes, and in lower case. */
+const nameOf: ReadonlyMap<string, RequestAttributeName> = new Map(
+  names.flatMap((name) => [[name, name] as const, [name.toLowerCase(), name] as const]),
 )
 
 /**
@@ -50,34 +51,42 @@ export function parseRadiusRequest(body: unknown, query: string): Outcome<Radius
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     return failure('request_malformed', 'The request body must be a JSON object of RADIUS attributes.')
   }
-  const pairs = Object.entries(parsed).flatMap(([name, entry]) =>
-    textsOf(entry).map((value) => [name, value] as const),
-  )
-  return success(collect(pairs))
+  const request: Collected = new Map()
+  for (const [given, entry] of Object.entries(parsed)) {
+    const name = nameOf.get(given) ?? nameOf.get(given.toLowerCase())
+    if (name !== undefined) for (const item of itemsOf(entry)) collect(request, name, textOf(item))
+  }
+  return success(request)
 }
 
 function fromForm(text: string): RadiusRequest {
-  return collect(new URLSearchParams(text))
-}
-
-function collect(pairs: Iterable<readonly [string, string]>): RadiusRequest {
-  const request = new Map<RequestAttributeName, string[]>()
-  for (const [given, value] of pairs) {
-    const name = nameByLowerCase.get(given.toLowerCase())
-    if (name === undefined) continue
-    const values = request.get(name) ?? []
-    // Only that it is there matters; the credentials inside are nobody's business.
-    values.push(name === 'EAP-Message' ? '' : value)
-    request.set(name, values)
+  const request: Collected = new Map()
+  if (text === '') return request
+  for (const [given, value] of new URLSearchParams(text)) {
+    const name = nameOf.get(given.toLowerCase())
+    if (name !== undefined) collect(request, name, value)
   }
   return request
 }
 
+type Collected = Map<RequestAttributeName, string[]>
+
+function collect(request: Collected, name: RequestAttributeName, value: string | undefined): void {
+  if (value === undefined) return
+  // Only that it is there matters; the credentials inside are nobody's business.
+  const kept = name === 'EAP-Message' ? '' : value
+  const values = request.get(name)
+  if (values === undefined) request.set(name, [kept])
+  else values.push(kept)
+}
+
 /** The values of one entry: an object with `value`, a list, or the value itself. */
-function textsOf(entry: unknown): readonly string[] {
+function itemsOf(entry: unknown): readonly unknown[] {
   const value = typeof entry === 'object' && entry !== null && 'value' in entry ? entry.value : entry
-  return [value].flat().flatMap((item: unknown) => {
-    if (typeof item === 'string') return item
-    return typeof item === 'number' || typeof item === 'boolean' ? String(item) : []
-  })
+  return Array.isArray(value) ? value : [value]
+}
+
+function textOf(item: unknown): string | undefined {
+  if (typeof item === 'string') return item
+  return typeof item === 'number' || typeof item === 'boolean' ? String(item) : undefined
 }
