@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type Clock, systemClock } from './clock.ts'
 import { type Compliance, createCompliance } from './compliance/compliance.ts'
-import type { Secrets, Settings } from './config/settings.ts'
+import type { ListenerSettings, Secrets, Settings } from './config/settings.ts'
 import type { Decide } from './decision/decide.ts'
 import { createDecide, type DecisionRecord } from './decision/decision-service.ts'
 import { createNoncompliantDevices } from './decision/noncompliant-devices.ts'
@@ -18,6 +18,8 @@ import { followCertificate } from './intune/follow-certificate.ts'
 import { createIntuneLookup } from './intune/intune-lookup.ts'
 import { createOutbound, type Outbound } from './intune/outbound.ts'
 import type { CertificateEvent, CertificateStatus } from './intune/rotating-certificate.ts'
+import { type ClaimNotice, createClaims } from './lifecycle/claims.ts'
+import { createDeparture } from './lifecycle/departure.ts'
 import { createNetworks } from './networks/networks.ts'
 import { openSitePolicy, type PolicyChange, type SitePolicy } from './policy/site-policy.ts'
 import { type Authenticator, createAuthenticator } from './server/authentication.ts'
@@ -68,9 +70,15 @@ export interface App {
   readonly driftCounts: () => readonly DriftCount[]
   /** The policy in force, with its status and the way to each verdict. */
   readonly policy: SitePolicy
-  /** Opens both listeners; resolves with their addresses. Rejects when an address is taken. */
+  /**
+   * Starts, in this order: the locks on shared files, the decision log, what is known from before, the service listener,
+   * the management listener, the way to Microsoft. Resolves with the addresses; rejects with StartRefused or with the
+   * error of the listener or file.
+   */
   listen(): Promise<{ serviceUrl: string; managementUrl: string }>
-  /** Stops listening, lets answers under way finish, closes upstream connections. */
+  /** /readyz says 503 for the grace of the settings, then callers are asked to go elsewhere; all are answered. */
+  announceStop(): Promise<void>
+  /** Stops listening, lets answers under way finish, writes state and decision log, closes upstream connections. */
   close(): Promise<void>
 }
 
@@ -176,11 +184,20 @@ export function buildApp(
       overrides.onDecision?.(record)
     },
   })
+  const departure = createDeparture(clock)
+  const claims = createClaims({
+    service: settings.service,
+    stateDir: settings.stateDir,
+    decisionLogFile: settings.decisionLog?.file,
+    clock,
+    onNotice: logClaimNotice(logger),
+  })
   const readiness = () => {
     // A refused file is for somebody to mend, but what was in force before still is.
     const policyCheck = policy.value.status().problem ?? 'ok'
     const checks = { configuration: 'ok', clients: clients?.problem() ?? 'ok', policy: policyCheck }
-    return { ready: true, checks }
+    const stopping = departure.isStopping()
+    return { ready: !stopping, checks: { ...checks, shutdown: stopping ? 'The service is stopping.' : 'ok' } }
   }
   const mdmServer = {
     redirectUrl: settings.intune.portalUrl,
@@ -208,6 +225,7 @@ export function buildApp(
     ...(https && { https }),
   })
   observeRequests(server, frontends, metrics)
+  departure.follow(server)
   const stopWatchingTls =
     settings.serviceTls && tls && https
       ? watchTls({
@@ -219,6 +237,7 @@ export function buildApp(
         })
       : () => {}
   const management = createManagementServer({ logger, readiness })
+  departure.follow(management)
   registerManagementRoutes(management, {
     exposeMetrics: () => metrics.expose(),
     status: () => ({ ...presentStatus(compliance, state), decisionLog: decisionLog.head() }),
@@ -262,27 +281,34 @@ export function buildApp(
     driftCounts: intune.driftCounts,
     policy: policy.value,
     async listen() {
+      claims.take()
       decisionLog.start(
         settings.decisionLog &&
           new DecisionLogFile(settings.decisionLog, { clock, onNotice: logFileNotice(logger) }),
       )
       if (settings.stateDir !== undefined) await restoreState(settings.stateDir)
       running.push(compliance.keepTidy())
-      const serviceUrl = (await server.listen({ ...settings.service })).replace(
-        /^http:/,
-        https ? 'https:' : 'http:',
-      )
-      const managementUrl = await management.listen({ ...settings.management })
+      const open = (listener: FastifyInstance, address: ListenerSettings) =>
+        listener.listen({ ...address }).catch((error: unknown) => {
+          throw claims.explain(error)
+        })
+      const serviceUrl = (await open(server, settings.service)).replace(/^http:/, https ? 'https:' : 'http:')
+      const managementUrl = await open(management, settings.management)
       void intune.warmUp()
       rotation.watch()
       return { serviceUrl, managementUrl }
     },
+    announceStop: () => departure.announce(settings.shutdownGraceMs),
     async close() {
       stopWatchingTls()
       for (const stop of running) stop()
-      await Promise.all([server.close(), management.close()])
-      await decisionLog.close()
-      await state?.close()
+      const { unanswered } = await departure.closeServers()
+      if (unanswered > 0) {
+        logger.warn({ event: 'requests_cut', requests: unanswered }, 'requests took too long to be answered')
+      }
+      // Side by side: a disk that hangs under one of them must not cost the other.
+      await Promise.all([decisionLog.close(), state?.close()])
+      claims.release()
       overload.close()
       policy.value.close()
       clients?.close()
@@ -318,6 +344,18 @@ function openAuthentication(
   if (!clients.ok) return clients
   const authenticate = createAuthenticator({ clients: clients.value.initial, clock })
   return success({ authenticate, clients: clients.value })
+}
+
+function logClaimNotice(logger: Logger): (notice: ClaimNotice) => void {
+  return (notice) => {
+    if (notice.kind === 'state_shared') {
+      const { others } = notice
+      logger.warn({ event: 'state_shared', others }, 'another service is running on the same STATE_DIR')
+      return
+    }
+    const text = 'DECISION_LOG_FILE cannot be locked: nobody would notice a second writer'
+    logger.warn({ event: 'decision_log_not_locked', file: notice.file }, text)
+  }
 }
 
 function logFileNotice(logger: Logger): (notice: DecisionLogFileNotice) => void {

@@ -1,37 +1,68 @@
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
+import { StartRefused } from '../lifecycle/start-refused.ts'
 import { batchedStandardOutput, createLogger } from '../telemetry/logger.ts'
-import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { type Command, type ExitCode, exitCodes, parseCommandLine, WrongUse } from './command.ts'
 import { configured, explainFault, proxyOf } from './configured.ts'
 
-/** `intune-nac serve`: runs until SIGTERM or SIGINT, then lets the answers under way finish (10 s at most). */
+/** What closing may take after the grace, before the process ends anyway. */
+const closeLimitMs = 10_000
+
+/**
+ * `intune-nac serve`: runs until a signal. SIGTERM is announced for SHUTDOWN_GRACE_SECONDS; then, and at once after any
+ * other signal, the answers under way are finished and everything is written, within 10 seconds: exit code 0. A second
+ * signal, or a stop that takes longer, ends the process as it is: exit code 1.
+ */
 export const serve: Command = async (args, context) => {
   if (parseCommandLine(args, {}).positionals.length > 0) throw new WrongUse('takes no arguments')
   const loaded = configured(context)
   if (!loaded) return exitCodes.wrongConfiguration
   const logger = createLogger(loaded.settings.log, batchedStandardOutput())
   for (const notice of loaded.notices) logger.warn({ event: 'notice' }, notice)
-  const app = buildApp(loaded, logger, { proxy: proxyOf(context.environment) })
-  if (!app.ok) {
-    context.err(explainFault(app.fault))
+  const built = buildApp(loaded, logger, { proxy: proxyOf(context.environment) })
+  if (!built.ok) {
+    context.err(explainFault(built.fault))
     return exitCodes.wrongConfiguration
   }
-  try {
-    const urls = await app.value.listen()
-    logger.info({ event: 'listening', ...urls }, 'listening')
-  } catch (error) {
-    await app.value.close()
-    const { code, port, path } = error as NodeJS.ErrnoException & { port?: number }
-    const what = path === undefined ? `listen on port ${port ?? '?'}` : `write ${path}`
-    context.err(`Cannot ${what}: ${code ?? 'unknown error'}`)
-    return exitCodes.no
-  }
-  return new Promise((resolve) => {
-    closeWithGrace({ delay: 10_000, logger: false }, async ({ signal, err }) => {
+  const app = built.value
+  const started = Promise.withResolvers<void>()
+  const stopped = Promise.withResolvers<ExitCode>()
+  // Before anything is opened: as process 1 of a container, a process without a handler never sees SIGTERM.
+  const signals = closeWithGrace(
+    {
+      delay: loaded.settings.shutdownGraceMs + closeLimitMs,
+      logger: false,
+      onSecondSignal: (signal) => logger.warn({ event: 'stopped_at_once', signal }, 'stopped at once'),
+      onTimeout: () =>
+        logger.error({ event: 'stop_took_too_long' }, 'stopping took too long: ended as it is'),
+    },
+    async ({ signal, err }) => {
       if (err) logger.fatal({ err }, 'stopping after an unexpected error')
       else logger.info({ event: 'stopping', signal }, 'stopping')
-      await app.value.close()
-      resolve(err ? exitCodes.no : exitCodes.fine)
-    })
-  })
+      await started.promise
+      // Whoever presses Ctrl-C has no load balancer in front.
+      if (signal === 'SIGTERM') await app.announceStop()
+      await app.close()
+      logger.info({ event: 'stopped' }, 'stopped')
+      stopped.resolve(err ? exitCodes.no : exitCodes.fine)
+    },
+  )
+  try {
+    const urls = await app.listen()
+    logger.info({ event: 'listening', ...urls }, 'listening')
+  } catch (error) {
+    signals.uninstall()
+    await app.close()
+    context.err(explainStart(error))
+    return exitCodes.no
+  }
+  started.resolve()
+  return stopped.promise
+}
+
+function explainStart(error: unknown): string {
+  if (error instanceof StartRefused) return error.message
+  const { code, port, path } = error as NodeJS.ErrnoException & { port?: number }
+  const what = path === undefined ? `listen on port ${port ?? '?'}` : `write ${path}`
+  return `Cannot ${what}: ${code ?? 'unknown error'}`
 }

@@ -43,6 +43,7 @@ export function loadSettings(
       port: all.SERVICE_PORT,
       ...(all.SERVICE_REUSE_PORT === 'on' && { reusePort: true }),
     },
+    shutdownGraceMs: all.SHUTDOWN_GRACE_SECONDS * 1000,
     ...(serviceTls && { serviceTls }),
     ...(all.SERVICE_PATH_PREFIX !== undefined && { pathPrefix: all.SERVICE_PATH_PREFIX }),
     ...(all.SERVICE_TRUSTED_PROXIES !== undefined && { trustedProxies: all.SERVICE_TRUSTED_PROXIES }),

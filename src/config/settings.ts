@@ -6,6 +6,8 @@ export interface Settings {
   readonly decisionDeadlineMs: number
   /** `reusePort`: other processes may listen on the same address and port. */
   readonly service: ListenerSettings & { readonly reusePort?: true }
+  /** How long the service says that it stops, and answers all the same, before it does; 0 to stop at once. */
+  readonly shutdownGraceMs: number
   /** Files of the service's own certificate; without them it speaks HTTP. */
   readonly serviceTls?: ServiceTlsSettings
   /** Path below which a reverse proxy publishes the service, without a slash at its end. */

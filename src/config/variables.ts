@@ -216,6 +216,12 @@ export const variables = {
     description: 'How many files that were moved aside are kept.',
     default: '10',
   },
+  SHUTDOWN_GRACE_SECONDS: {
+    type: integer(0, 300),
+    description:
+      'After SIGTERM: how long /readyz says 503 while everything is still answered, so that load balancers turn away. Stopping takes up to 10 seconds more (docs/operations.md).',
+    default: '5',
+  },
   DECISION_DEADLINE_MS: {
     type: integer(50, 30_000),
     description: 'Every answer is given within this time, whatever Microsoft does.',
@@ -274,5 +280,6 @@ export const ownPrefixes = [
   'NONCOMPLIANT_',
   'REFRESH_',
   'OUTAGE_',
+  'SHUTDOWN_',
   'LOG_',
 ] as const
