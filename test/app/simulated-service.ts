@@ -51,6 +51,7 @@ export async function simulatedService(t: Test, difference: Difference = {}) {
     INTUNE_PRIVATE_KEY_FILE: join(directory, 'app.key'),
     SERVICE_PORT: '0',
     MANAGEMENT_PORT: '0',
+    SHUTDOWN_GRACE_SECONDS: '0',
     DECISION_DEADLINE_MS: '3000',
     ...difference.environment,
   }

@@ -50,6 +50,7 @@ export async function prepareAccess(simulator: Simulator, directory: string): Pr
       SERVICE_HOST: '127.0.0.1',
       SERVICE_PORT: '0',
       MANAGEMENT_PORT: '0',
+      SHUTDOWN_GRACE_SECONDS: '0',
       DECISION_DEADLINE_MS: '10000',
     },
   }

@@ -45,6 +45,7 @@ t.test(
         outageHoldMs: 28_800_000,
       },
       decisionDeadlineMs: 1000,
+      shutdownGraceMs: 5000,
       service: { host: '127.0.0.1', port: 8080 },
       management: { host: '127.0.0.1', port: 9090 },
       log: { level: 'info', deviceIds: 'full' },

@@ -32,6 +32,7 @@ t.test('serve works the same against another server that speaks the same wire', 
     SERVICE_HOST: '127.0.0.1',
     SERVICE_PORT: '0',
     MANAGEMENT_PORT: '0',
+    SHUTDOWN_GRACE_SECONDS: '0',
     DECISION_DEADLINE_MS: '5000',
   }
   const service = startCommand(['serve'], environment)

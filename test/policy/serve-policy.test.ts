@@ -28,6 +28,7 @@ function setUp(t: Test, policy: string) {
     POLICY_FILE: policyFile,
     SERVICE_PORT: '0',
     MANAGEMENT_PORT: '0',
+    SHUTDOWN_GRACE_SECONDS: '0',
   }
   return { environment, policyFile }
 }
