@@ -11,6 +11,7 @@ import { createDecide, type DecisionRecord } from './decision/decision-service.t
 import { createNoncompliantDevices } from './decision/noncompliant-devices.ts'
 import { type Fault, type Outcome, success } from './errors/fault.ts'
 import { frontends } from './frontends/frontends.ts'
+import { createHealth } from './health/health.ts'
 import { createDeviceMask } from './identity/mask-device.ts'
 import { loadClientCertificate } from './intune/client-certificate.ts'
 import type { Drift, DriftCount } from './intune/drift.ts'
@@ -129,10 +130,29 @@ export function buildApp(
     isOverloaded: overload.isOverloaded,
     certificateExpiresAtMs: () => rotation.status().inUse.notAfterMs,
   })
+  const departure = createDeparture(clock)
+  const health = createHealth(
+    {
+      isStopping: departure.isStopping,
+      certificate: () => rotation.status(),
+      breaker: () => compliance.upstream().breaker,
+      state: () => state?.status(),
+      clientsProblem: () => clients?.problem(),
+      policyProblem: () => policy.value.status().problem,
+      isOverloaded: overload.isOverloaded,
+      tlsNotAfterMs: tls?.value.notAfterMs,
+    },
+    clock,
+  )
   const upstream = {
     clock,
     logger: logger.child({ component: 'intune' }),
-    outbound: observeUpstream(outbound.value, metrics),
+    outbound: observeUpstream(outbound.value, {
+      upstreamRequest(operation, result, seconds) {
+        metrics.upstreamRequest(operation, result, seconds)
+        health.noteExchange(operation, result)
+      },
+    }),
   }
   const rotation = followCertificate(settings.intune, certificate.value, {
     ...upstream,
@@ -184,7 +204,6 @@ export function buildApp(
       overrides.onDecision?.(record)
     },
   })
-  const departure = createDeparture(clock)
   const claims = createClaims({
     service: settings.service,
     stateDir: settings.stateDir,
@@ -192,13 +211,7 @@ export function buildApp(
     clock,
     onNotice: logClaimNotice(logger),
   })
-  const readiness = () => {
-    // A refused file is for somebody to mend, but what was in force before still is.
-    const policyCheck = policy.value.status().problem ?? 'ok'
-    const checks = { configuration: 'ok', clients: clients?.problem() ?? 'ok', policy: policyCheck }
-    const stopping = departure.isStopping()
-    return { ready: !stopping, checks: { ...checks, shutdown: stopping ? 'The service is stopping.' : 'ok' } }
-  }
+  const readiness = () => health.report()
   const mdmServer = {
     redirectUrl: settings.intune.portalUrl,
     pathPrefix: settings.pathPrefix ?? '',
@@ -233,7 +246,10 @@ export function buildApp(
           loaded: tls.value,
           clock,
           setSecureContext: (context) => https.setSecureContext(context),
-          onReload: logTlsReload(logger),
+          onReload(reload) {
+            health.noteTls(reload)
+            logTlsReload(logger)(reload)
+          },
         })
       : () => {}
   const management = createManagementServer({ logger, readiness })
@@ -284,7 +300,13 @@ export function buildApp(
       claims.take()
       decisionLog.start(
         settings.decisionLog &&
-          new DecisionLogFile(settings.decisionLog, { clock, onNotice: logFileNotice(logger) }),
+          new DecisionLogFile(settings.decisionLog, {
+            clock,
+            onNotice(notice) {
+              health.noteDecisionLog(notice.failed ? notice.code : undefined)
+              logFileNotice(logger)(notice)
+            },
+          }),
       )
       if (settings.stateDir !== undefined) await restoreState(settings.stateDir)
       running.push(compliance.keepTidy())

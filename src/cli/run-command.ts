@@ -23,6 +23,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'what Entra ID and ISE have to be given: onboard --certificate FILE | --new --out DIR',
     load: async () => (await import('./onboard.ts')).onboard,
   },
+  health: {
+    summary: 'is the service on this machine ready? health [--url URL] [--verbose]; exit code 0 or 1',
+    load: async () => (await import('./health.ts')).health,
+  },
   why: {
     summary: 'how a decision of the running service came about: why <decisionId or identifier> [--json]',
     load: async () => (await import('./why.ts')).why,

@@ -1,10 +1,19 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 
-/** Whether decisions can be made now; every check is `ok` or one sentence that holds no secret. */
+/** One check. Only `failing` makes the service not ready. No text holds a secret. */
+export interface Check {
+  readonly status: 'ok' | 'degraded' | 'failing'
+  /** Since when, ISO 8601; what is wrong; what to do about it. */
+  readonly since?: string
+  readonly what?: string
+  readonly remedy?: string
+}
+
+/** Whether decisions can be made now, and the checks that it rests on. */
 export interface Readiness {
   readonly ready: boolean
-  readonly checks: Readonly<Record<string, string>>
+  readonly checks: Readonly<Record<string, Check>>
 }
 
 /** The answer of /livez: the process runs and answers. */
@@ -16,21 +25,21 @@ export const Liveness = z
 export const ReadinessAnswer = z
   .strictObject({
     status: z.enum(['ready', 'not_ready']),
-    checks: z.record(z.string(), z.string()).meta({
-      description:
-        'Every check by name: `ok`, or `failing`; the management listener says what fails instead of `failing`.',
+    checks: z.record(z.string(), z.enum(['ok', 'failing'])).meta({
+      description: 'Every check by name; what fails is said on the management listener.',
     }),
   })
   .meta({
     id: 'Readiness',
     description: 'Whether decisions can be made now.',
-    examples: [{ status: 'not_ready', checks: { certificate: 'ok', token: 'failing' } }],
+    examples: [{ status: 'not_ready', checks: { shutdown: 'failing', token: 'ok' } }],
   })
 export type ReadinessAnswer = z.infer<typeof ReadinessAnswer>
 
 /**
- * Adds GET /livez (always 200) and GET /readyz (200 or 503), both without credentials.
- * `verbose` shows what fails; it is for the management listener, because anyone can read it.
+ * Adds GET /livez (always 200: it depends on nothing) and GET /readyz (200 or 503), both without credentials.
+ * `verbose` says what is wrong and what to do; it is for the management listener, because anyone can read it. The short
+ * form does not even say what is degraded: when Intune cannot be asked is nobody's business.
  */
 export function registerHealthRoutes(
   app: FastifyInstance,
@@ -41,16 +50,22 @@ export function registerHealthRoutes(
   })
   app.get('/readyz', (_request, reply) => {
     const { ready, checks } = readiness()
-    const shown = Object.entries(checks).map(([name, state]) => {
-      return [name, state === 'ok' || verbose ? state : 'failing'] as const
-    })
-    const answer: ReadinessAnswer = {
-      status: ready ? 'ready' : 'not_ready',
-      checks: Object.fromEntries(shown),
-    }
+    const status = ready ? 'ready' : 'not_ready'
+    const degraded = Object.values(checks).some((check) => check.status !== 'ok')
     reply
       .code(ready ? 200 : 503)
       .header('cache-control', 'no-store')
-      .send(answer)
+      .send(
+        verbose
+          ? { status, degraded, checks }
+          : ({ status, checks: shorten(checks) } satisfies ReadinessAnswer),
+      )
   })
+}
+
+function shorten(checks: Readiness['checks']): ReadinessAnswer['checks'] {
+  const short = Object.entries(checks).map(
+    ([name, { status }]) => [name, status === 'failing' ? 'failing' : 'ok'] as const,
+  )
+  return Object.fromEntries(short)
 }

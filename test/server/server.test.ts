@@ -201,7 +201,14 @@ t.test('while the server drains, an open connection still gets its decisions', a
   )
 })
 
-const failing: Readiness = { ready: false, checks: { token: 'no token since 12:00', certificate: 'ok' } }
+const failing: Readiness = {
+  ready: false,
+  checks: {
+    token: { status: 'failing', since: '2026-11-23T12:00:00.000Z', what: 'No token.', remedy: 'Get one.' },
+    upstream: { status: 'degraded', what: 'Intune is away.' },
+    certificate: { status: 'ok' },
+  },
+}
 
 async function health(t: Test, app: FastifyInstance, path: string) {
   const reply = await app.inject({ url: path, remoteAddress: '192.0.2.7' })
@@ -223,17 +230,23 @@ t.test('/livez and /readyz answer anyone, on both servers', async (t) => {
   )
   t.same(
     await health(t, broken, '/readyz'),
-    { status: 503, body: { status: 'not_ready', checks: { token: 'failing', certificate: 'ok' } } },
+    {
+      status: 503,
+      body: { status: 'not_ready', checks: { token: 'failing', upstream: 'ok', certificate: 'ok' } },
+    },
     'strangers do not read why',
   )
 
   const management = createManagementServer({ logger: pino({ level: 'silent' }), readiness: () => failing })
   t.teardown(() => management.close())
   t.same(await health(t, management, '/livez'), { status: 200, body: { status: 'ok' } })
-  t.same(await health(t, management, '/readyz'), {
-    status: 503,
-    body: { status: 'not_ready', checks: failing.checks },
-  })
+  const verbose = await management.inject({ url: '/readyz', remoteAddress: '192.0.2.7' })
+  t.equal(verbose.statusCode, 503)
+  t.same(
+    verbose.json(),
+    { status: 'not_ready', degraded: true, checks: failing.checks },
+    'since when, what, and what to do',
+  )
   t.equal((await management.inject('/v1/decision?mac=005056A4895A')).statusCode, 404, 'no decisions there')
 })
 

@@ -41,7 +41,7 @@ export function createJsonApp(
     },
     authenticate: options.authenticate ?? createAuthenticator({ clients: undefined }),
     frontends,
-    readiness: () => options.readiness ?? { ready: true, checks: { token: 'ok' } },
+    readiness: () => options.readiness ?? { ready: true, checks: { token: { status: 'ok' } } },
   })
   t.teardown(() => app.close())
 

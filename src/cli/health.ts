@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs'
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { z } from 'zod'
+import type { ListenerSettings, Settings } from '../config/settings.ts'
+import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { configured } from './configured.ts'
+
+const timeoutMs = 2500
+const maxReplyLength = 64 * 1024
+
+const Check = z.object({
+  status: z.string(),
+  since: z.string().optional(),
+  what: z.string().optional(),
+  remedy: z.string().optional(),
+})
+type ShownCheck = z.infer<typeof Check>
+
+/** Both forms of /readyz: the short one has a word for each check. */
+const Answer = z.object({
+  status: z.enum(['ready', 'not_ready']),
+  checks: z.record(z.string(), z.union([z.string().transform((status): ShownCheck => ({ status })), Check])),
+})
+
+/**
+ * `intune-nac health [--url URL] [--verbose]`: asks /readyz of the service on this machine, at the address of the same
+ * settings, and says in one line what it found; for health checks of images without a shell. `--verbose` asks the
+ * management listener and prints each check. Exit code 0 is ready, 1 is not, or no answer.
+ */
+export const health: Command = async (args, context) => {
+  const { values, positionals } = parseCommandLine(args, {
+    url: { type: 'string' },
+    verbose: { type: 'boolean', default: false },
+  })
+  if (positionals.length > 0) throw new WrongUse('takes options only: --url, --verbose')
+  let target: Target
+  if (values.url === undefined) {
+    const loaded = configured(context)
+    if (!loaded) return exitCodes.wrongConfiguration
+    target = localTarget(loaded.settings, values.verbose)
+  } else target = { url: parseUrl(values.url) }
+  try {
+    const { status, text } = await fetchReadiness(target)
+    const { status: said, checks } = Answer.parse(JSON.parse(text))
+    const failing = Object.entries(checks).filter(([, check]) => check.status === 'failing')
+    if (values.verbose) context.out(listChecks(checks))
+    if (status === 200 && said === 'ready') {
+      if (!values.verbose) context.out('ready')
+      return exitCodes.fine
+    }
+    context.err(
+      `not ready: ${failing.map(([name, { what }]) => (what ? `${name}: ${what}` : name)).join('; ')}`,
+    )
+  } catch (error) {
+    context.err(`no answer from ${target.url.origin}: ${reasonOf(error)}`)
+  }
+  return exitCodes.no
+}
+
+interface Target {
+  readonly url: URL
+  /** PEM of the certificate that the service has to show, whatever the name in it. */
+  readonly ownCertificate?: string
+}
+
+/** The service's own listener, since that is what callers need; not where it wants a certificate that this command has not. */
+function localTarget({ service, serviceTls, management }: Settings, verbose: boolean): Target {
+  if (verbose || serviceTls?.clientCaFile !== undefined) return { url: localUrl('http', management) }
+  if (serviceTls === undefined) return { url: localUrl('http', service) }
+  return { url: localUrl('https', service), ownCertificate: readFileSync(serviceTls.certificateFile, 'utf8') }
+}
+
+function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): URL {
+  if (port === 0) throw new WrongUse('cannot know the port that the system picked: give --url')
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return new URL(`${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`)
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url !== null && /^https?:$/.test(url.protocol)) return url
+  throw new WrongUse('--url is an address: health --url http://127.0.0.1:9090')
+}
+
+function fetchReadiness({ url, ownCertificate }: Target): Promise<{ status: number; text: string }> {
+  const request = url.protocol === 'https:' ? requestHttps : requestHttp
+  // The name in it is the one that callers use, and here it is asked at a loopback address.
+  const trust = ownCertificate && {
+    ca: ownCertificate,
+    allowPartialTrustChain: true,
+    checkServerIdentity: () => undefined,
+  }
+  return new Promise((resolve, reject) => {
+    const options = { agent: false, signal: AbortSignal.timeout(timeoutMs), ...trust } as const
+    const asked = request(new URL('/readyz', url), options, (reply) => {
+      let text = ''
+      reply.setEncoding('utf8')
+      reply.on('data', (chunk: string) => {
+        text += chunk
+        if (text.length > maxReplyLength) reply.destroy(new Error('the answer is too long'))
+      })
+      reply.once('error', reject)
+      reply.once('end', () => resolve({ status: reply.statusCode ?? 0, text }))
+    })
+    asked.once('error', reject)
+    asked.end()
+  })
+}
+
+function listChecks(checks: Readonly<Record<string, ShownCheck>>): string {
+  const width = Math.max(...Object.keys(checks).map((name) => name.length))
+  return Object.entries(checks)
+    .map(([name, { status, since, what, remedy }]) => {
+      const first = `${name.padEnd(width)}  ${status.padEnd(8)}  ${since ?? ''}`.trimEnd()
+      const more = [what, remedy].filter((text) => text !== undefined)
+      return [first, ...more.map((text) => `${' '.repeat(width + 2)}${text}`)].join('\n')
+    })
+    .join('\n')
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error'
+  if (error instanceof z.ZodError || error instanceof SyntaxError)
+    return 'it is not an answer of this service'
+  const { code } = error as NodeJS.ErrnoException
+  return error.name === 'AbortError' || error.name === 'TimeoutError'
+    ? `nothing within ${timeoutMs} ms`
+    : (code ?? error.message)
+}
