@@ -262,6 +262,8 @@ export function buildApp(
     rejectHeld: () => ({ ...compliance.rejectHeld() }),
     purge: (kind, value) => compliance.purge(kind, value),
     purgeAll: () => compliance.purgeAll(),
+    authenticate,
+    onRefused: (door, code) => metrics.refused(door, code),
   })
   const running: (() => void)[] = []
   /** Opens the state file, and gives it a second at most to bring back what is known. */

@@ -6,7 +6,8 @@ import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.t
 /**
  * `intune-nac client add NAME`: makes a credential, prints it once, and adds its hash to the clients file. `--basic` (user
  * name is NAME) or `--bearer` (default). With `--certificate-subject` or `--certificate-san` alone there is no secret;
- * beside a secret the certificate is needed as well. `--frontend` and `--network` may be repeated, `--rate-limit` is in requests a second. `--secret-file` writes
+ * beside a secret the certificate is needed as well. `--frontend` (json, radius, ise, or management for what that listener
+ * keeps from other machines) and `--network` may be repeated, `--rate-limit` is in requests a second. `--secret-file` writes
  * the secret there instead of printing it; `--if-missing` leaves everything alone when the clients file is there already.
  */
 export const addClient: Command = async (args, context) => {
@@ -24,7 +25,9 @@ export const addClient: Command = async (args, context) => {
   })
   const [name, ...more] = positionals
   if (name === undefined || more.length > 0)
-    throw new WrongUse('is used as: client add NAME [--basic|--bearer] [--frontend json] [--file FILE]')
+    throw new WrongUse(
+      'is used as: client add NAME [--basic|--bearer] [--frontend json|radius|ise|management] [--file FILE]',
+    )
   if (values.basic && values.bearer) throw new WrongUse('takes --basic or --bearer, not both')
   const { 'certificate-subject': subject, 'certificate-san': san, 'secret-file': secretFile } = values
   const certificate = (subject !== undefined || san !== undefined) && {

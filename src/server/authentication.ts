@@ -1,12 +1,11 @@
 import { hash, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { type Clock, systemClock } from '../clock.ts'
-import type { FrontendName } from '../decision/decide.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
 import { type Credentials, parseAuthorization } from './authorization-header.ts'
 import { type ClientIndex, indexClients, type KnownClient, matchesRule } from './client-index.ts'
-import type { ClientList } from './clients.ts'
+import type { Client, ClientList, Door } from './clients.ts'
 import { createFailedAttempts } from './failed-attempts.ts'
 import { createLimiter } from './limit-concurrency.ts'
 import type { PeerCertificate } from './peer-certificate.ts'
@@ -26,7 +25,7 @@ export interface AuthenticatedClient {
 export type Authenticate = (
   authorizationHeader: string | undefined,
   remoteAddress: string,
-  frontend: FrontendName,
+  door: Door,
   certificate?: PeerCertificate,
 ) => Outcome<AuthenticatedClient> | Promise<Outcome<AuthenticatedClient>>
 
@@ -34,6 +33,8 @@ export type Authenticate = (
 export interface Authenticator extends Authenticate {
   /** From the next request on these are the clients; credentials that are in both lists stay proven. */
   replaceClients(list: ClientList): void
+  /** Whether any client may use the management listener; without one it knows this machine alone. */
+  hasOperators(): boolean
 }
 
 /** What an authenticator works with; `verify` is replaced in tests only. */
@@ -57,7 +58,8 @@ const waitingChecks = 64
  * without scrypt until the minute is over, except with credentials that were proven before.
  */
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
-  if (parts.clients === undefined) return Object.assign(authenticateLoopback, { replaceClients: () => {} })
+  if (parts.clients === undefined)
+    return Object.assign(authenticateLoopback, { replaceClients: () => {}, hasOperators: () => false })
   const { verify = verifySecret, clock = systemClock } = parts
   const limit = createLimiter({ running: concurrentChecks, waiting: waitingChecks })
   const attempts = createFailedAttempts(clock)
@@ -66,6 +68,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   const checks = new Map<string, Promise<Outcome<string>>>()
   const rateLimits = new Map<string, { readonly perSecond: number; readonly limit: RateLimit }>()
   let index: ClientIndex = indexClients(parts.clients, rateLimitOf)
+  let hasOperators = parts.clients.clients.some(isOperator)
 
   /** An edit of the file does not fill the bucket of a client whose limit stays. */
   function rateLimitOf(name: string, perSecond: number): RateLimit {
@@ -124,7 +127,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     proof: string,
     credentials: Credentials,
     address: string,
-    frontend: FrontendName,
+    door: Door,
     certificate: PeerCertificate | undefined,
   ) {
     let running = checks.get(proof)
@@ -135,21 +138,21 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     const checked = await running
     if (!checked.ok) return checked
     const known = index.byCredential.get(checked.value)
-    return known === undefined ? wrongCredentials : admit(known, address, frontend, certificate)
+    return known === undefined ? wrongCredentials : admit(known, address, door, certificate)
   }
 
   function admit(
     known: KnownClient,
     address: string,
-    frontend: FrontendName,
+    door: Door,
     certificate: PeerCertificate | undefined,
   ): Outcome<AuthenticatedClient> {
     const { client, admitted, rateLimit } = known
     if (client.certificate !== undefined) {
       if (certificate === undefined || !matchesRule(client.certificate, certificate)) return otherCertificate
     }
-    if (!client.frontends.includes(frontend)) {
-      return failure('client_forbidden', `The client may not use the front end ${frontend}.`)
+    if (!client.frontends.includes(door)) {
+      return failure('client_forbidden', refusals[door])
     }
     if (client.networks !== undefined && !client.networks.contains(address)) return outsideNetworks
     const waitMs = rateLimit === undefined ? 0 : rateLimit.take()
@@ -158,30 +161,32 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       : admitted
   }
 
-  const authenticate: Authenticate = (header, address, frontend, certificate) => {
+  const authenticate: Authenticate = (header, address, door, certificate) => {
     // A connection may outlive the certificate that it was opened with, and so may a resumed session.
     if (certificate !== undefined && certificate.notAfterMs < clock.nowMs()) return expiredCertificate
     if (header === undefined) {
       const known = certificate && index.ofCertificate(certificate)
-      if (known !== undefined) return admit(known, address, frontend, certificate)
+      if (known !== undefined) return admit(known, address, door, certificate)
       return certificate === undefined ? noCredentials : unknownCertificate
     }
     // A digest with a secret key that never leaves this function. The one-shot hash takes a quarter of the time of an
     // HMAC; what HMAC adds, protection against length extension, matters only where the digest is seen.
     const proof = hash('sha256', proofKey + header, 'base64')
     const proven = proofs.get(proof)
-    if (proven !== undefined) return admit(proven, address, frontend, certificate)
+    if (proven !== undefined) return admit(proven, address, door, certificate)
     const credentials = parseAuthorization(header)
     if (credentials === undefined) return malformedCredentials
     if (attempts.waitMs(address) > 0) return tooManyAttempts(address)
-    return checkOnce(proof, credentials, address, frontend, certificate)
+    return checkOnce(proof, credentials, address, door, certificate)
   }
 
   return Object.assign(authenticate, {
+    hasOperators: () => hasOperators,
     replaceClients(list: ClientList) {
       const names = new Set(list.clients.map(({ name }) => name))
       for (const name of [...rateLimits.keys()]) if (!names.has(name)) rateLimits.delete(name)
       index = indexClients(list, rateLimitOf)
+      hasOperators = list.clients.some(isOperator)
       for (const [proof, { key }] of [...proofs.entries()]) {
         const known = index.byCredential.get(key)
         if (known === undefined) proofs.delete(proof)
@@ -189,6 +194,17 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       }
     },
   })
+}
+
+function isOperator({ frontends }: Client): boolean {
+  return frontends.includes('management')
+}
+
+const refusals: Readonly<Record<Door, string>> = {
+  json: 'The client may not use the front end json.',
+  radius: 'The client may not use the front end radius.',
+  ise: 'The client may not use the front end ise.',
+  management: 'The client may not use the management listener.',
 }
 
 const nobody = Symbol('nobody')

@@ -5,13 +5,16 @@ import { createNetworks, isNetwork, type Networks } from '../networks/networks.t
 import { type FileProblem, parseYaml, schemaProblems, type YamlText } from '../yaml/parse-yaml.ts'
 import { parseSecretHash, type SecretHash } from './secret-hash.ts'
 
+/** What a client may be let in to: a front end, or what the management listener keeps from other machines. */
+export type Door = FrontendName | 'management'
+
 /**
  * One caller that the clients file lists. It has Basic or Bearer credentials, a certificate, or several of them. Basic and
  * Bearer are alternatives; a certificate beside them is needed as well.
  */
 export interface Client {
   readonly name: string
-  readonly frontends: readonly FrontendName[]
+  readonly frontends: readonly Door[]
   readonly basic?: { readonly username: string; readonly passwordHash: SecretHash } | undefined
   readonly bearer?: { readonly tokenHash: SecretHash } | undefined
   readonly certificate?: CertificateRule | undefined
@@ -41,6 +44,8 @@ export interface ClientList {
 }
 
 const frontendNames = ['json', 'radius', 'ise'] as const satisfies readonly FrontendName[]
+/** Who may ask for decisions may not purge them: management is never meant unless it is named. */
+const doorNames = [...frontendNames, 'management'] as const satisfies readonly Door[]
 
 /** A bearer token names no user, so a wrong one is checked against every one of these: one scrypt each. */
 const maxBearerClients = 16
@@ -65,7 +70,7 @@ const Client = z.strictObject(
       .string('is required: a name for the log')
       .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, hyphens or underscores'),
     frontends: z
-      .array(z.enum(frontendNames, `must be one of ${frontendNames.join(', ')}`), 'must be a list')
+      .array(z.enum(doorNames, `must be one of ${doorNames.join(', ')}`), 'must be a list')
       .min(1, 'must name at least one front end; leave it out for all')
       .default([...frontendNames]),
     basic: z

@@ -1,7 +1,16 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { failure } from '../errors/fault.ts'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  onRequestHookHandler,
+} from 'fastify'
+import type { FaultCode } from '../errors/catalogue.ts'
+import { failure, type Outcome } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
+import type { Authenticate, Authenticator } from './authentication.ts'
+import { peerCertificateOf } from './peer-certificate.ts'
 import { sendProblem } from './problem.ts'
 
 /** What the management routes show and do; everything else about them is HTTP. The values are JSON as they are. */
@@ -15,6 +24,9 @@ export interface ManagementParts {
   /** Undefined where the kind and value name no device, else whether anything was remembered. */
   readonly purge: (kind: string, value: string) => boolean | undefined
   readonly purgeAll: () => Promise<number>
+  /** Who callers from other machines are; absent: nobody is let in. */
+  readonly authenticate?: Pick<Authenticator, 'hasOperators'> & Authenticate
+  readonly onRefused?: (door: 'management', code: FaultCode) => void
   readonly traces: {
     readonly find: (decisionId: string) => DecisionTrace | undefined
     /** Newest first; undefined where the text can be no identifier. */
@@ -25,9 +37,10 @@ export interface ManagementParts {
 
 /**
  * Adds what an operator needs to the management listener: GET /metrics, /status and /decisions, POST /guard/accept and
- * /guard/reject, DELETE /devices/{kind}/{value} and /devices. There are no credentials: where the listener is opened for
- * probes and Prometheus, everything that names a device or changes something still answers this machine alone, and
- * what changes something is refused to web pages of another origin.
+ * /guard/reject, DELETE /devices/{kind}/{value} and /devices. Callers on this machine need no
+ * credentials. Where the listener is opened for probes and Prometheus, everything that names a device or changes
+ * something asks callers from elsewhere for those of a client with `management`, and refuses them all where there is
+ * no such client. What changes something is refused to web pages of another origin.
  */
 export function registerManagementRoutes(app: FastifyInstance, parts: ManagementParts): void {
   app.get('/metrics', async (_request, reply) => {
@@ -36,7 +49,7 @@ export function registerManagementRoutes(app: FastifyInstance, parts: Management
   })
   app.get('/status', (_request, reply) => sendJson(reply, parts.status()))
   app.register((local, _options, done) => {
-    local.addHook('onRequest', refuseOtherMachines)
+    local.addHook('onRequest', createOperatorHook(parts))
     registerDecisionRoutes(local, parts.traces)
     registerChanges(local, parts)
     done()
@@ -92,16 +105,37 @@ function sendJson(reply: FastifyReply, body: Readonly<Record<string, unknown>>) 
   return reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff').send(body)
 }
 
-function refuseOtherMachines(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  if (isLoopbackAddress(request.ip)) {
-    done()
-    return
+function createOperatorHook({ authenticate, onRefused }: ManagementParts): onRequestHookHandler {
+  function settle(
+    outcome: Outcome<unknown>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: HookHandlerDoneFunction,
+  ): void {
+    if (outcome.ok) {
+      done()
+      return
+    }
+    const { fault } = outcome
+    request.log.warn(
+      { listener: 'management', remoteAddress: request.ip, code: fault.code },
+      'caller refused',
+    )
+    onRefused?.('management', fault.code)
+    sendProblem(reply, fault)
   }
-  sendProblem(
-    reply,
-    failure('client_forbidden', 'This is answered to callers on the same machine only.').fault,
-  )
+
+  return (request, reply, done) => {
+    if (isLoopbackAddress(request.ip)) return done()
+    if (authenticate?.hasOperators() !== true) return settle(notLocal, request, reply, done)
+    const { headers, socket } = request.raw
+    const outcome = authenticate(headers.authorization, request.ip, 'management', peerCertificateOf(socket))
+    if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
+    outcome.then((settled) => settle(settled, request, reply, done), done)
+  }
 }
+
+const notLocal = failure('client_forbidden', 'This is answered to callers on the same machine only.')
 
 /**
  * A web page that an operator has open can send requests to addresses of the machine, and a browser says where such a

@@ -58,7 +58,8 @@ export type UpstreamOperation = 'token' | 'discovery' | 'query' | 'details' | 'b
 export interface Metrics {
   decision(record: DecisionRecord): void
   request(frontend: FrontendName, seconds: number): void
-  refused(frontend: FrontendName, code: string): void
+  /** `management` is the listener of that name. */
+  refused(frontend: FrontendName | 'management', code: string): void
   connectionDropped(): void
   upstreamRequest(operation: UpstreamOperation, result: UpstreamResult, seconds: number): void
   breakerOpened(): void

@@ -13,8 +13,9 @@ import { createNetworks } from '../../src/networks/networks.ts'
 import { createAuthenticator } from '../../src/server/authentication.ts'
 import { parseClients } from '../../src/server/clients.ts'
 import { createHttpsServers } from '../../src/server/https-server.ts'
+import { registerManagementRoutes } from '../../src/server/management.ts'
 import { hashSecret } from '../../src/server/secret-hash.ts'
-import { createServer } from '../../src/server/server.ts'
+import { createManagementServer, createServer } from '../../src/server/server.ts'
 import { loadTls } from '../../src/server/tls.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 
@@ -241,4 +242,90 @@ t.test('X-Forwarded-For is not read unless the sender is a trusted proxy', async
     })
     t.equal(reply.statusCode === 204 ? 200 : reply.statusCode, expected, `trusted: ${trusted}`)
   }
+})
+
+/** What a caller of the management listener gets: without credentials for all, or this machine's and operators' own. */
+const open = ['/livez', '/readyz', '/metrics', '/status']
+
+t.test('every route of the management listener answers every kind of caller as it should', async (t) => {
+  const operators = `${clientsFile}${entry('operator', 'frontends: [management], networks: [10.9.0.0/16]')}${entry('both', 'frontends: [json, management]')}${entry('bound-operator', 'frontends: [management], certificate: { subject: CN=bound }')}`
+  const list = (text: string) => {
+    const parsed = parseClients(text, 'clients.yaml')
+    if (!parsed.ok) throw new Error(parsed.fault.message)
+    return parsed.value
+  }
+  const clock = new FakeClock(Date.now())
+  const authenticate = createAuthenticator({ clients: list(operators), clock })
+  const refused: string[] = []
+  const app = createManagementServer({
+    logger: pino({ level: 'silent' }),
+    readiness: () => ({ ready: true, checks: {} }),
+  })
+  t.teardown(() => app.close())
+  const routes: { method: string; url: string }[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url })
+  })
+  registerManagementRoutes(app, {
+    exposeMetrics: async () => ({ contentType: 'text/plain', text: '' }),
+    status: () => ({}),
+    acceptHeld: async () => ({}),
+    rejectHeld: () => ({}),
+    purge: () => true,
+    purgeAll: async () => 0,
+    traces: { find: () => undefined, about: () => [], latest: () => [] },
+    authenticate,
+    onRefused: (door, code) => void refused.push(`${door} ${code}`),
+  })
+  await app.ready()
+  t.ok(routes.length > 8, `${routes.length} routes`)
+  let senders = 0
+  const ask = async (method: string, url: string, header?: string, remoteAddress?: string) => {
+    senders += 1
+    const { statusCode, headers } = await app.inject({
+      method: method as 'GET',
+      url,
+      remoteAddress: remoteAddress ?? `198.18.0.${senders & 255}`,
+      ...(header !== undefined && { headers: { authorization: header } }),
+    })
+    if (statusCode === 401) t.match(headers['www-authenticate'], /Basic/)
+    return ['401', '403', '429'].includes(String(statusCode)) ? String(statusCode) : 'served'
+  }
+  const expected: readonly [
+    what: string,
+    header: string | undefined,
+    from: string | undefined,
+    answer: string,
+  ][] = [
+    ['no credentials', undefined, undefined, '401'],
+    ['a wrong password', basic('operator', 'wrong'), undefined, '401'],
+    ['a client that is let in to a front end', basic('only-json'), undefined, '403'],
+    ['a client that is let in to every front end', basic('inside'), '10.1.2.3', '403'],
+    ['an operator outside its networks', basic('operator'), '10.8.0.1', '403'],
+    ['an operator without its certificate', basic('bound-operator'), undefined, '403'],
+    ['an operator', basic('operator'), '10.9.0.1', 'served'],
+    ['a client of both', basic('both'), undefined, 'served'],
+    ['this machine, without credentials', undefined, '127.0.0.1', 'served'],
+    ['this machine, with wrong ones', basic('operator', 'wrong'), '::1', 'served'],
+  ]
+  for (const [what, header, from, answer] of expected) {
+    const wrong: string[] = []
+    for (const { method, url } of routes) {
+      const should = open.includes(url) ? 'served' : answer
+      const got = await ask(method, url, header, from)
+      if (got !== should) wrong.push(`${method} ${url}: ${got}, not ${should}`)
+    }
+    t.same(wrong, [], `${what}: ${answer}`)
+  }
+  t.same([...new Set(refused)].sort(), ['management client_forbidden', 'management unauthenticated'])
+
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    await ask('GET', '/decisions', basic('operator', `w${attempt}`), '203.0.113.66')
+  }
+  t.equal(await ask('GET', '/decisions', basic('operator', 'w'), '203.0.113.66'), '429', 'guesses are slowed')
+
+  authenticate.replaceClients(list(clientsFile))
+  t.equal(await ask('GET', '/decisions', basic('operator'), '10.9.0.1'), '403', 'no operator any more')
+  t.equal(await ask('GET', '/decisions'), '403', 'and then nobody from elsewhere is asked who they are')
+  t.equal(await ask('GET', '/decisions', undefined, '127.0.0.1'), 'served')
 })

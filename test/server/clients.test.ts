@@ -69,7 +69,7 @@ version: 1
     'c.yaml:6:24: clients[1].basic.username: clients[0] has the same user name',
     /^c\.yaml:7:5: clients\[2\]: has no credentials/,
     /^c\.yaml:7:11: clients\[2\]\.name: must be 1 to 64/,
-    'c.yaml:8:23: clients[2].frontends[1]: must be one of json, radius, ise',
+    'c.yaml:8:23: clients[2].frontends[1]: must be one of json, radius, ise, management',
     /^c\.yaml:10:16: clients\[3\]\.frontends: must name at least one/,
     'c.yaml:11:13: clients[3].bearer.tokenHash: must be a text',
     'c.yaml:12:5: clients[4]: must be a map that describes one client',
