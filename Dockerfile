@@ -18,9 +18,10 @@ COPY --from=build /app/dist ./dist
 # Mount points that a volume takes its owner from.
 COPY --from=build --chown=1000:1000 /empty /shared
 COPY --from=build --chown=1000:1000 /empty /state
+COPY --from=build --chown=1000:1000 /empty /log
 USER 1000:1000
 EXPOSE 8080 9090
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.MANAGEMENT_PORT || 9090}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
+  CMD ["node", "/app/dist/main.js", "health"]
 ENTRYPOINT ["node", "/app/dist/main.js"]
 CMD ["serve"]

@@ -44,6 +44,8 @@ const Probe = (path: '/livez' | '/readyz') =>
     failureThreshold: z.int().positive(),
   })
 
+const Mount = z.object({ name: z.string(), mountPath: z.string().startsWith('/') })
+
 const Environment = z.array(z.strictObject({ name: z.string(), value: z.string() }))
 
 const Container = z.strictObject({
@@ -65,11 +67,6 @@ const Container = z.strictObject({
   startupProbe: Probe('/livez'),
   livenessProbe: Probe('/livez'),
   readinessProbe: Probe('/readyz'),
-  lifecycle: z.strictObject({
-    preStop: z.strictObject({
-      exec: z.strictObject({ command: z.tuple([z.literal('node'), z.literal('-e'), z.string()]) }),
-    }),
-  }),
   volumeMounts: z.array(
     z.strictObject({
       name: z.string(),
@@ -158,7 +155,7 @@ const statePatch = z
   .array(z.looseObject({ op: z.string(), path: z.string(), value: z.unknown().optional() }))
   .parse(documentsOf('components/state/stateful-set.yaml')[0])
 
-/** How long the service lets answers under way finish (docs/deployment.md). */
+/** How long the service takes at most after the grace (docs/operations.md). */
 const drainSeconds = 10
 
 t.test('every file is part of a kustomization, and every kustomization is complete', async (t) => {
@@ -203,11 +200,15 @@ t.test('every variable exists in the service, and every secret is given as a fil
   const added = statePatch.flatMap(({ path, value }) =>
     path.endsWith('/env/-') ? Environment.parse([value]) : [],
   )
+  const mounts = statePatch.flatMap(({ path, value }) =>
+    path.endsWith('/volumeMounts/-') ? Mount.parse(value) : [],
+  )
+  mounts.push(...container.volumeMounts)
   for (const { name, value } of [...container.env, ...added]) {
     t.ok(known.includes(name), `${name} is a variable of the service`)
     if (!name.endsWith('_FILE')) continue
     t.ok(
-      container.volumeMounts.some(({ mountPath }) => dirname(value) === mountPath),
+      mounts.some(({ mountPath }) => dirname(value) === mountPath),
       `${value} is in a volume`,
     )
   }
@@ -233,13 +234,30 @@ t.test('every volume is mounted whole, and its files are closed to others', asyn
 })
 
 t.test('the pod is given longer to stop than the service takes', async (t) => {
-  const [, , script] = container.lifecycle.preStop.exec.command
-  const pauseSeconds = Number(/(\d+)\)$/.exec(script)?.[1]) / 1000
-  t.ok(pauseSeconds > 0, 'there is a pause before SIGTERM')
+  const grace = container.env.find(({ name }) => name === 'SHUTDOWN_GRACE_SECONDS')
+  t.ok(Number(grace?.value) > 0, 'it goes on answering until its endpoint is gone')
   t.ok(
-    pod.terminationGracePeriodSeconds >= pauseSeconds + drainSeconds + 5,
+    pod.terminationGracePeriodSeconds >= Number(grace?.value) + drainSeconds + 5,
     'with five seconds to spare before SIGKILL',
   )
+})
+
+t.test('with state, every path that outlives a restart is a volume of the replica', async (t) => {
+  const valueAt = (path: string) =>
+    statePatch.flatMap((patch) => (patch.path.endsWith(path) ? [patch.value] : []))
+  const Claims = z.tuple([z.array(z.looseObject({ metadata: z.strictObject({ name: z.string() }) }))])
+  const [claims] = Claims.parse(valueAt('/volumeClaimTemplates'))
+  const mounts = z.array(Mount).parse(valueAt('/volumeMounts/-'))
+  t.same(
+    mounts.map(({ name }) => name),
+    claims.map(({ metadata }) => metadata.name),
+  )
+  const paths = Object.fromEntries(
+    Environment.parse(valueAt('/env/-')).map(({ name, value }) => [name, value]),
+  )
+  const isMounted = (path: string | undefined) => mounts.some(({ mountPath }) => mountPath === path)
+  t.ok(isMounted(paths.STATE_DIR), 'STATE_DIR')
+  t.ok(isMounted(dirname(paths.DECISION_LOG_FILE ?? '')), 'DECISION_LOG_FILE')
 })
 
 t.test('a drained node takes one replica at a time', async (t) => {

@@ -7,6 +7,7 @@ import { variables } from '../../src/config/variables.ts'
 
 const folder = join(import.meta.dirname, '../../deploy/systemd')
 const unit = readFileSync(join(folder, 'intune-nac.service'), 'utf8')
+const example = readFileSync(join(folder, 'intune-nac.env.example'), 'utf8')
 
 /** Every value of one setting, in the order of the file. */
 function valuesOf(name: string): string[] {
@@ -16,7 +17,6 @@ function valuesOf(name: string): string[] {
 const variableNames = Object.keys(variables).flatMap((name) => [name, `${name}_FILE`])
 
 t.test('every variable of the unit and of the example exists', async (t) => {
-  const example = readFileSync(join(folder, 'intune-nac.env.example'), 'utf8')
   const inExample = [...example.matchAll(/^([A-Z_]+)=/gm)].map((match) => match[1] ?? '')
   const inUnit = valuesOf('Environment').map((text) => text.slice(0, text.indexOf('=')))
   t.ok(inExample.length > 0)
@@ -34,7 +34,20 @@ t.test('every credential is used, and every file is a credential', async (t) => 
 
 t.test('a wrong configuration is not tried again, and a stop waits for the answers under way', async (t) => {
   t.same(valuesOf('RestartPreventExitStatus'), ['78'])
-  t.ok(Number(valuesOf('TimeoutStopSec')[0]) > 10, 'above the ten seconds in which answers under way finish')
+  const graceSeconds = Number(/^SHUTDOWN_GRACE_SECONDS=(\d+)$/m.exec(example)?.[1])
+  t.ok(Number(valuesOf('TimeoutStopSec')[0]) >= graceSeconds + 10 + 5, 'with five seconds to spare')
+})
+
+t.test('what outlives a restart lies in the directories that systemd makes for the unit', async (t) => {
+  const given = valuesOf('Environment')
+  for (const [directory, variable] of [
+    ['StateDirectory', 'STATE_DIR=%S/intune-nac'],
+    ['LogsDirectory', 'DECISION_LOG_FILE=%L/intune-nac/decisions.log'],
+  ] as const) {
+    t.same(valuesOf(directory), ['intune-nac'])
+    t.same(valuesOf(`${directory}Mode`), ['0700'])
+    t.ok(given.includes(variable), variable)
+  }
 })
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
