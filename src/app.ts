@@ -326,9 +326,9 @@ export function buildApp(
     async close() {
       stopWatchingTls()
       for (const stop of running) stop()
-      const { unanswered } = await departure.closeServers()
-      if (unanswered > 0) {
-        logger.warn({ event: 'requests_cut', requests: unanswered }, 'requests took too long to be answered')
+      const { connectionsCut } = await departure.closeServers()
+      if (connectionsCut > 0) {
+        logger.warn({ event: 'connections_cut', connections: connectionsCut }, 'requests took too long')
       }
       // Side by side: a disk that hangs under one of them must not cost the other.
       await Promise.all([decisionLog.close(), state?.close()])

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 export interface Departure {
   /** True from the signal on: what /readyz tells load balancers. */
   isStopping(): boolean
-  /** Counts the requests of a server and lets its answers say goodbye; before the server is ready. */
+  /** Lets the answers of a server say goodbye when it is time; to be called before the server is ready. */
   follow(server: FastifyInstance): void
   /**
    * Says that the service stops and answers as before for `graceMs`, while load balancers turn away. Then every answer
@@ -13,10 +13,10 @@ export interface Departure {
    */
   announce(graceMs: number): Promise<void>
   /**
-   * Closes the servers: requests under way have 5 seconds to be answered. Resolves with how many were not, and does not
-   * wait for connections that say nothing.
+   * Closes the servers: requests under way have 5 seconds to be answered. Resolves with how many connections were cut
+   * off after that. Connections that say nothing are closed at once.
    */
-  closeServers(): Promise<{ readonly unanswered: number }>
+  closeServers(): Promise<{ readonly connectionsCut: number }>
 }
 
 /**
@@ -26,65 +26,36 @@ export interface Departure {
  */
 const goodbyeMs = 1000
 const answersMs = 5000
-/** With nothing under way any more: how long a request that began to arrive has for the rest of its head. */
-const quietMs = 250
 const lookMs = 50
-
-interface Followed {
-  readonly server: FastifyInstance
-  underWay: number
-}
 
 /** Builds the departure; nothing happens before `announce` or `closeServers`. */
 export function createDeparture(clock: Clock): Departure {
-  const followed: Followed[] = []
+  const followed: FastifyInstance[] = []
   let stopping = false
   let leaving = false
 
   const wait = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
 
-  async function closeOne(one: Followed): Promise<number> {
-    const { server } = one
-    let unanswered = 0
-    let closed = false
-    const closing = server.close().then(() => {
-      closed = true
+  /** Node closes what is idle; what is left after the limit is cut off, and not waited for: a handshake may be half done. */
+  async function closeWithin(server: FastifyInstance, limitMs: number): Promise<number> {
+    const limit = Promise.withResolvers<number>()
+    const cancel = clock.after(limitMs, () => {
+      limit.resolve(countConnections(server))
+      server.server.closeAllConnections()
     })
-    async function endTheRest(): Promise<void> {
-      const startedMs = clock.nowMs()
-      let quietSinceMs = startedMs
-      while (!closed) {
-        await wait(lookMs)
-        const nowMs = clock.nowMs()
-        if (one.underWay > 0) quietSinceMs = nowMs
-        const isLate = nowMs - startedMs >= answersMs
-        if (!isLate && nowMs - quietSinceMs < quietMs) continue
-        unanswered = one.underWay
-        server.server.closeAllConnections()
-        return
-      }
-    }
-    void endTheRest()
-    await closing
-    return unanswered
+    const closed = server.close().then(() => 0)
+    const cut = await Promise.race([closed, limit.promise])
+    cancel()
+    return cut
   }
 
   return {
     isStopping: () => stopping,
     follow(server) {
-      const one = { server, underWay: 0 }
-      followed.push(one)
-      server.addHook('onRequest', (_request, _reply, done) => {
-        one.underWay += 1
-        done()
-      })
+      followed.push(server)
       // When the answer is written and not when the request arrives: one that was under way says it too.
       server.addHook('onSend', (_request, reply, _payload, done) => {
         if (leaving) reply.raw.shouldKeepAlive = false
-        done()
-      })
-      server.addHook('onResponse', (_request, _reply, done) => {
-        one.underWay -= 1
         done()
       })
     },
@@ -94,7 +65,7 @@ export function createDeparture(clock: Clock): Departure {
       leaving = true
       const startedMs = clock.nowMs()
       while (clock.nowMs() - startedMs < goodbyeMs) {
-        const open = await Promise.all(followed.map(({ server }) => countConnections(server)))
+        const open = await Promise.all(followed.map(countConnections))
         if (open.every((count) => count === 0)) return
         await wait(lookMs)
       }
@@ -102,9 +73,12 @@ export function createDeparture(clock: Clock): Departure {
     async closeServers() {
       stopping = true
       leaving = true
-      let unanswered = 0
-      for (const one of followed) unanswered += await closeOne(one)
-      return { unanswered }
+      const startedMs = clock.nowMs()
+      let connectionsCut = 0
+      for (const server of followed) {
+        connectionsCut += await closeWithin(server, Math.max(0, startedMs + answersMs - clock.nowMs()))
+      }
+      return { connectionsCut }
     },
   }
 }

@@ -1,18 +1,38 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
+import {
+  createCertificateAuthority,
+  issueServerCertificate,
+} from '../../src/certificates/certificate-authority.ts'
 import { openStateDatabase } from '../../src/state/state-database.ts'
 import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { startCommand } from '../e2e/run-process.ts'
 
 t.setTimeout(60_000)
 
-async function startService(t: Test, more: Record<string, string> = {}) {
+async function startService(
+  t: Test,
+  more: Record<string, string> = {},
+  tls?: Readonly<Record<'tls.pem' | 'tls.key', string>>,
+) {
   const { simulator, environment } = await simulatedService(t)
-  const stateDirectory = join(dirname(environment.INTUNE_CA_FILE), 'state')
-  const command = startCommand(['serve'], { ...environment, STATE_DIR: stateDirectory, ...more })
+  const directory = dirname(environment.INTUNE_CA_FILE)
+  const stateDirectory = join(directory, 'state')
+  for (const [name, text] of Object.entries(tls ?? {})) writeFileSync(join(directory, name), text)
+  const command = startCommand(['serve'], {
+    ...environment,
+    STATE_DIR: stateDirectory,
+    ...(tls && {
+      SERVICE_TLS_CERTIFICATE_FILE: join(directory, 'tls.pem'),
+      SERVICE_TLS_PRIVATE_KEY_FILE: join(directory, 'tls.key'),
+    }),
+    ...more,
+  })
   t.teardown(() => command.child.kill('SIGKILL'))
   const [, url = ''] = await command.waitFor(/"serviceUrl":"([^"]+)"/)
   /** Resolves once Intune has the question of `send`. */
@@ -53,20 +73,30 @@ t.test('a request under way is answered, says goodbye, and what it taught is on 
   t.equal([...(state.database?.rows(0) ?? [])].length, 1, 'the record is in the state file')
 })
 
-t.test('a request that never ends is cut off, and the service stops as it should', async (t) => {
-  const { command, url } = await startService(t)
-  const caller = connect(Number(new URL(url).port), '127.0.0.1')
-  t.teardown(() => caller.destroy())
+t.test('what never ends is cut off, and the service stops as it should', async (t) => {
+  const authority = await createCertificateAuthority({ commonName: 'Network root' })
+  const tls = await issueServerCertificate(authority, { commonName: 'nac', ipAddresses: ['127.0.0.1'] })
+  const { command, url } = await startService(
+    t,
+    {},
+    { 'tls.pem': tls.certificatePem, 'tls.key': tls.privateKeyPem },
+  )
+  const port = Number(new URL(url).port)
+  const halfShaken = connect(port, '127.0.0.1').on('error', () => {})
+  const caller = connectTls({ port, host: '127.0.0.1', ca: authority.certificatePem }).on('error', () => {})
+  t.teardown(() => {
+    caller.destroy()
+    halfShaken.destroy()
+  })
   caller.write(
     'POST /v1/decision HTTP/1.1\r\nhost: nac\r\ncontent-type: application/json\r\ncontent-length: 99\r\nexpect: 100-continue\r\n\r\n',
   )
   const [reply] = (await once(caller, 'data')) as [Buffer]
   t.match(reply.toString(), /^HTTP\/1.1 100 /, 'the service waits for the body')
   const ended = once(caller, 'close')
-  caller.on('error', () => {})
   command.child.kill('SIGINT')
   t.equal(await command.exited, 0)
-  t.match(command.output(), /"event":"requests_cut","requests":1[\s\S]*"event":"stopped"/)
+  t.match(command.output(), /"event":"connections_cut","connections":2[\s\S]*"event":"stopped"/)
   await ended
 })
 
