@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { z } from 'zod'
@@ -60,15 +60,15 @@ export const health: Command = async (args, context) => {
 
 interface Target {
   readonly url: URL
-  /** PEM of the certificate that the service has to show, whatever the name in it. */
-  readonly ownCertificate?: string
+  /** File of the certificate that the service has to show, whatever the name in it. */
+  readonly certificateFile?: string
 }
 
 /** The service's own listener, since that is what callers need; not where it wants a certificate that this command has not. */
 function localTarget({ service, serviceTls, management }: Settings, verbose: boolean): Target {
   if (verbose || serviceTls?.clientCaFile !== undefined) return { url: localUrl('http', management) }
   if (serviceTls === undefined) return { url: localUrl('http', service) }
-  return { url: localUrl('https', service), ownCertificate: readFileSync(serviceTls.certificateFile, 'utf8') }
+  return { url: localUrl('https', service), certificateFile: serviceTls.certificateFile }
 }
 
 function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): URL {
@@ -83,11 +83,11 @@ function parseUrl(text: string): URL {
   throw new WrongUse('--url is an address: health --url http://127.0.0.1:9090')
 }
 
-function fetchReadiness({ url, ownCertificate }: Target): Promise<{ status: number; text: string }> {
+async function fetchReadiness({ url, certificateFile }: Target): Promise<{ status: number; text: string }> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
   // The name in it is the one that callers use, and here it is asked at a loopback address.
-  const trust = ownCertificate && {
-    ca: ownCertificate,
+  const trust = certificateFile !== undefined && {
+    ca: await readFile(certificateFile),
     allowPartialTrustChain: true,
     checkServerIdentity: () => undefined,
   }

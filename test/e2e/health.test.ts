@@ -45,6 +45,9 @@ t.test('health finds the service by its settings, through TLS, and says in one l
   const before = await health()
   t.match(before, { exitCode: 1, output: /^no answer from https:\/\/127\.0\.0\.1:\d+: ECONNREFUSED\n$/ })
 
+  const missing = await health({ SERVICE_TLS_CERTIFICATE_FILE: join(directory, 'missing.pem') })
+  t.match(missing, { exitCode: 1, output: /ENOENT/ }, 'one line, whatever is wrong')
+
   const service = startCommand(['serve'], variables)
   t.teardown(() => service.child.kill('SIGKILL'))
   await service.waitFor(/"event":"listening"/)
