@@ -1,69 +1,80 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { createSecret, hashSecret } from '../../src/server/secret-hash.ts'
-import type { Simulator } from '../../src/simulator/simulator.ts'
-import { serverCore, startPinned } from './pinned-process.ts'
-
-const clientId = '6f1c7a52-3c1e-4f0a-9f0d-2a6f5a1b9c01'
-
-/** Variables and token for a service in front of the simulator. */
-export interface BenchAccess {
-  readonly environment: Record<string, string>
-  readonly token: string
-}
+import { type MeasuredProcess, startMeasured } from './measured-process.ts'
 
 /** The measured service. */
-export interface BenchService {
+export interface BenchService extends MeasuredProcess {
   readonly url: string
-  readonly pid: number
-  stop(): Promise<void>
+  readonly managementUrl: string
+  /** From the start of the process to the first 200 of /readyz. */
+  readonly startMs: number
 }
 
-/** Registers the app and one compliant laptop, and writes what the service needs into `directory`. */
-export async function prepareAccess(simulator: Simulator, directory: string): Promise<BenchAccess> {
-  const pair = await createSelfSignedCertificate({ commonName: 'bench' })
-  simulator.tenant.registerApp({ clientId, certificatesPem: [pair.certificatePem] })
-  simulator.tenant.putDevice({
-    deviceId: 'a11ce000-0000-4000-8000-000000000001',
-    macs: ['005056A4895A'],
-    complianceState: 'compliant',
-  })
-  const token = createSecret()
-  const clients = { clients: [{ name: 'bench', bearer: { tokenHash: await hashSecret(token) } }] }
-  const write = (name: string, text: string) => {
-    writeFileSync(join(directory, name), text, { mode: 0o600 })
-    return join(directory, name)
-  }
+/** What every service of a run has in common. */
+export interface ServiceAccess {
+  readonly environment: Readonly<Record<string, string>>
+  /** Value of the Authorization header. */
+  readonly authorization: string
+}
+
+/** Writes the clients file: one client with Basic credentials. */
+export async function prepareAccess(
+  intune: Readonly<Record<string, string>>,
+  directory: string,
+): Promise<ServiceAccess> {
+  const password = createSecret()
+  const basic = { username: 'bench', passwordHash: await hashSecret(password) }
+  const clientsFile = join(directory, 'clients.yaml')
+  // JSON is YAML.
+  writeFileSync(clientsFile, JSON.stringify({ clients: [{ name: 'bench', basic }] }), { mode: 0o600 })
   return {
-    token,
+    authorization: `Basic ${Buffer.from(`bench:${password}`).toString('base64')}`,
     environment: {
-      INTUNE_TOKEN_ISSUING_URL: `${simulator.origin}/${simulator.tenantId}`,
-      INTUNE_AUTO_DISCOVERY_URL: simulator.origin,
-      INTUNE_ALLOWED_HOSTS: '127.0.0.1',
-      INTUNE_CA_FILE: write('ca.pem', simulator.caCertificatePem),
-      INTUNE_CLIENT_ID: clientId,
-      INTUNE_CERTIFICATE_FILE: write('app.pem', pair.certificatePem),
-      INTUNE_PRIVATE_KEY_FILE: write('app.key', pair.privateKeyPem),
-      // JSON is YAML.
-      CLIENTS_FILE: write('clients.yaml', JSON.stringify(clients)),
+      ...intune,
+      CLIENTS_FILE: clientsFile,
       SERVICE_HOST: '127.0.0.1',
       SERVICE_PORT: '0',
       MANAGEMENT_PORT: '0',
       SHUTDOWN_GRACE_SECONDS: '0',
+      // Slow upstreams are measured, not given up.
       DECISION_DEADLINE_MS: '10000',
     },
   }
 }
 
-/** Starts the service as an operator would, authentication and decision log on, the log going to `logFile`. */
-export async function startService(access: BenchAccess, logFile: string): Promise<BenchService> {
+/**
+ * Starts the service as an operator would: authentication, metrics, and the decision log on standard output and in a
+ * file of its own. `name` names its files in `directory`.
+ */
+export async function startService(
+  access: ServiceAccess,
+  {
+    directory,
+    name,
+    environment = {},
+    cores,
+  }: {
+    readonly directory: string
+    readonly name: string
+    readonly environment?: Readonly<Record<string, string>>
+    readonly cores?: number | readonly number[]
+  },
+): Promise<BenchService> {
   const main = join(import.meta.dirname, '../../src/main.ts')
-  // The yardsticks get their certificate paths from the same set of variables, so only those of the service are used.
-  const service = startPinned(serverCore, [main, 'serve'], {
-    environment: access.environment,
-    outputFile: logFile,
+  const startedAt = performance.now()
+  const service = startMeasured([main, 'serve'], {
+    environment: {
+      ...access.environment,
+      DECISION_LOG_FILE: join(directory, `${name}-decisions.log`),
+      ...environment,
+    },
+    outputFile: join(directory, `${name}.log`),
+    ...(cores !== undefined && { cores }),
   })
-  const [, url = ''] = await service.waitFor(/"serviceUrl":"([^"]+)"/)
-  return { url, pid: service.child.pid ?? 0, stop: () => service.stop() }
+  const [, url = '', managementUrl = ''] = await service.waitFor(
+    /"serviceUrl":"([^"]+)","managementUrl":"([^"]+)"/,
+  )
+  while (!(await fetch(`${url}/readyz`)).ok);
+  return { ...service, url, managementUrl, startMs: performance.now() - startedAt }
 }

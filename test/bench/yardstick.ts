@@ -1,35 +1,22 @@
 /**
- * What the service is held against, one per process: `node yardstick.ts <kind>`.
- * node-http: bare node:http with a constant body of the same size. fastify: a bare Fastify route with the same answer
- * schema. naive: what somebody would write in an afternoon, a token and a query for every request (needs INTUNE_*).
+ * What the service is held against, one per process: `node yardstick.ts <kind> [<answer file>]`.
+ * node-http: bare node:http that sends the answer in the file, whatever it is asked. fastify: a bare Fastify route with
+ * the same answer schema. naive: what somebody would write in an afternoon, a token and a query for every request
+ * (needs INTUNE_*).
  */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ConfidentialClientApplication } from '@azure/msal-node'
 import Fastify from 'fastify'
-import { Agent, fetch, setGlobalDispatcher } from 'undici'
+import { fetch } from 'undici'
 import { z } from 'zod'
 import { DecisionAnswer } from '../../src/frontends/json/schema.ts'
-import { loadClientCertificate } from '../../src/intune/client-certificate.ts'
+import { createNaiveIntune, intuneResource, macQuery } from './naive-intune.ts'
 
-const answer: DecisionAnswer = {
-  decision: 'allow',
-  reason: 'compliant',
-  complianceState: 'compliant',
-  enrolled: true,
-  matchedBy: 'mac',
-  device: '005056A4895A',
-  source: 'cache',
-  observedAt: '2026-11-23T01:00:00.000Z',
-  ageSeconds: 12,
-  stale: false,
-  expiresInSeconds: 588,
-  remediationAction: null,
-  remediationUrl: null,
-  remediationMessage: null,
-  decisionId: '7da56673-7434-4237-85c0-7efb8df1a726',
-  errorCode: null,
+/** What the service answered to the question that the yardstick is held against. */
+export interface RecordedAnswer {
+  readonly contentType: string
+  readonly body: string
 }
 
 const kinds: Readonly<Record<string, () => Promise<number>>> = {
@@ -38,20 +25,25 @@ const kinds: Readonly<Record<string, () => Promise<number>>> = {
   naive,
 }
 
+function recordedAnswer(): RecordedAnswer {
+  return JSON.parse(readFileSync(process.argv[3] ?? '', 'utf8'))
+}
+
 async function bareNode(): Promise<number> {
-  const body = Buffer.from(JSON.stringify(answer))
-  const headers = { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length }
+  const { contentType, body: text } = recordedAnswer()
+  const body = Buffer.from(text)
+  const headers = { 'content-type': contentType, 'content-length': body.length }
   const server = createServer((request, response) => {
     // A POST yardstick has to read what it was sent, as everybody must.
-    if (request.method === 'POST')
+    if (request.method === 'POST') {
       request.resume().on('end', () => response.writeHead(200, headers).end(body))
-    else response.writeHead(200, headers).end(body)
+    } else response.writeHead(200, headers).end(body)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return (server.address() as AddressInfo).port
+  return listen(server)
 }
 
 async function bareFastify(): Promise<number> {
+  const answer: DecisionAnswer = JSON.parse(recordedAnswer().body)
   const app = Fastify()
   const schema = { response: { 200: z.toJSONSchema(DecisionAnswer, { target: 'draft-7' }) } }
   app.get('/v1/decision', { schema }, (_request, reply) => reply.send({ ...answer }))
@@ -61,63 +53,24 @@ async function bareFastify(): Promise<number> {
 }
 
 async function naive(): Promise<number> {
-  const { env } = process
-  const origin = env.INTUNE_AUTO_DISCOVERY_URL ?? ''
-  const agent = new Agent({ connect: { ca: readFileSync(env.INTUNE_CA_FILE ?? '', 'utf8') } })
-  setGlobalDispatcher(agent)
-  const loaded = loadClientCertificate({
-    certificateFile: env.INTUNE_CERTIFICATE_FILE ?? '',
-    privateKeyFile: env.INTUNE_PRIVATE_KEY_FILE ?? '',
-  })
-  if (!loaded.ok) throw new Error(loaded.fault.message)
-  const send = async (
-    url: string,
-    init: { method?: string; headers?: Record<string, string>; body?: string },
-  ) => {
-    const reply = await fetch(url, init)
-    const headers = Object.fromEntries(reply.headers)
-    return { status: reply.status, headers, body: JSON.parse(await reply.text()) }
-  }
-  const token = async (resource: string) => {
-    const msal = new ConfidentialClientApplication({
-      auth: {
-        clientId: env.INTUNE_CLIENT_ID ?? '',
-        authority: env.INTUNE_TOKEN_ISSUING_URL ?? '',
-        knownAuthorities: [new URL(origin).host],
-        clientCertificate: {
-          thumbprintSha256: loaded.value.thumbprintSha256,
-          privateKey: loaded.value.privateKeyPem,
-        },
-      },
-      system: {
-        networkClient: {
-          sendGetRequestAsync: (url, options) => send(url, { headers: options?.headers ?? {} }),
-          sendPostRequestAsync: (url, options) =>
-            send(url, { method: 'POST', headers: options?.headers ?? {}, body: options?.body ?? '' }),
-        },
-      },
-    })
-    const result = await msal.acquireTokenByClientCredential({ scopes: [`${resource}/.default`] })
-    return { authorization: `Bearer ${result?.accessToken ?? ''}` }
-  }
+  const intune = createNaiveIntune(process.env)
   const server = createServer(async (request, response) => {
     try {
-      const mac =
-        new URL(request.url ?? '/', origin).searchParams.get('mac')?.replaceAll(/[^0-9a-f]/gi, '') ?? ''
-      const path = '/v1.0/servicePrincipals/appId=0000000a-0000-0000-c000-000000000000/endpoints'
-      const { body } = await send(`${origin}${path}`, { headers: await token(origin) })
-      const row = body.value.find(
-        ({ providerName }: { providerName: string }) => providerName === 'ComplianceRetrievalService',
-      )
-      const query = `/cisco/devices/?paging=0&querycriteria=macaddress&value=${mac.toUpperCase()}&filter=all`
-      const headers = { ...(await token('https://api.manage.microsoft.com/')), accept: 'application/xml' }
-      const xml = await (await fetch(`${row.uri}${query}`, { headers })).text()
+      const mac = /mac=([^&]+)/.exec(request.url ?? '')?.[1]?.replaceAll(/[^0-9a-f]/gi, '') ?? ''
+      const uri = await intune.fetchServiceUri()
+      const headers = { ...(await intune.fetchToken(intuneResource)), accept: 'application/xml' }
+      const reply = await fetch(uri + macQuery(mac.toUpperCase()), { headers, dispatcher: intune.agent })
+      const isCompliant = /<status>true/i.test(await reply.text())
       response.writeHead(200, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ decision: /<status>true/.test(xml) ? 'allow' : 'remediate' }))
+      response.end(JSON.stringify({ decision: isCompliant ? 'allow' : 'remediate' }))
     } catch (error) {
       response.writeHead(500).end(String(error))
     }
   })
+  return listen(server)
+}
+
+async function listen(server: ReturnType<typeof createServer>): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return (server.address() as AddressInfo).port
 }

@@ -1,0 +1,36 @@
+/** Every figure that is measured, how a table calls it, and its digits. The unit is in the name. */
+export const figures = {
+  requestsPerSecond: { heading: 'requests/s', digits: 0 },
+  p50Ms: { heading: 'p50 ms', digits: 2 },
+  p99Ms: { heading: 'p99 ms', digits: 2 },
+  p999Ms: { heading: 'p99.9 ms', digits: 2 },
+  cpuMicrosPerRequest: { heading: 'CPU µs/request', digits: 1 },
+  loopDelayP99Ms: { heading: 'loop delay p99 ms', digits: 1 },
+  loopDelayMaxMs: { heading: 'longest pause ms', digits: 1 },
+  gcPauses: { heading: 'GC pauses', digits: 0 },
+  gcPauseMaxMs: { heading: 'longest GC ms', digits: 1 },
+  gcPauseTotalMs: { heading: 'GC total ms', digits: 0 },
+  rssMiB: { heading: 'RSS MiB', digits: 0 },
+  peakRssMiB: { heading: 'peak RSS MiB', digits: 0 },
+  startMs: { heading: 'start to ready ms', digits: 0 },
+  loadedMs: { heading: 'start to all loaded ms', digits: 0 },
+  pausedWhileLoadingMs: { heading: 'longest pause while loading ms', digits: 1 },
+  writtenRecords: { heading: 'records written', digits: 0 },
+  directP50Ms: { heading: 'upstream alone p50 ms', digits: 2 },
+  directP99Ms: { heading: 'upstream alone p99 ms', digits: 2 },
+  addedP50Ms: { heading: 'added at p50 ms', digits: 2 },
+  addedP99Ms: { heading: 'added at p99 ms', digits: 2 },
+  overSetP50Ms: { heading: 'over the set latency p50 ms', digits: 2 },
+  overSetP99Ms: { heading: 'over the set latency p99 ms', digits: 2 },
+  ratePerSecond: { heading: 'rate/s', digits: 0 },
+  callers: { heading: 'callers', digits: 0 },
+  devices: { heading: 'devices', digits: 0 },
+  queries: { heading: 'upstream queries', digits: 0 },
+  tokens: { heading: 'tokens', digits: 0 },
+  discoveries: { heading: 'discoveries', digits: 0 },
+  seconds: { heading: 'seconds', digits: 1 },
+  failed: { heading: 'failed', digits: 0 },
+} as const satisfies Record<string, { heading: string; digits: number }>
+
+export type Figure = keyof typeof figures
+export type Sample = Partial<Record<Figure, number>>

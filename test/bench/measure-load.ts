@@ -1,0 +1,15 @@
+import type { Sample } from './figures.ts'
+import type { LoadResult } from './load-target.ts'
+import type { MeasuredProcess } from './measured-process.ts'
+import type { ProbeFigures } from './probe.ts'
+
+/** Does the work that sends load, and gives what it saw together with what happened inside the server. */
+export async function measureLoad(server: MeasuredProcess, work: () => Promise<LoadResult>): Promise<Sample> {
+  const { result, figures } = await server.during(work)
+  return sampleOf(result, figures)
+}
+
+export function sampleOf({ requests, ...seen }: LoadResult, figures: ProbeFigures): Sample {
+  const { cpuMicroseconds, ...inside } = figures
+  return { ...seen, ...inside, cpuMicrosPerRequest: cpuMicroseconds / Math.max(1, requests) }
+}

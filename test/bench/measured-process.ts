@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import { type BenchProcess, startNode } from './child-process.ts'
+import { serverCore } from './cores.ts'
+import type { ProbeFigures, ProbeRequest, ProfileKind } from './probe.ts'
+
+/** A server with the probe in it. */
+export interface MeasuredProcess extends BenchProcess {
+  /** Does the work and gives, besides its result, what happened in the process meanwhile. */
+  during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly figures: ProbeFigures }>
+  /** What has happened since the process was started, or since the last window began. */
+  figures(): Promise<ProbeFigures>
+  profile(kind: ProfileKind, file: string, work: () => Promise<unknown>): Promise<void>
+}
+
+const probe = join(import.meta.dirname, 'probe.ts')
+
+/** Starts `node <args>` with the probe, on the core of its own unless others are given. */
+export function startMeasured(
+  args: readonly string[],
+  {
+    cores = serverCore,
+    ...options
+  }: {
+    readonly environment?: Readonly<Record<string, string>>
+    readonly outputFile: string
+    readonly cores?: number | readonly number[]
+  },
+): MeasuredProcess {
+  const started = startNode(cores, ['--import', probe, ...args], options)
+  const ask = (request: ProbeRequest) => started.ask(request)
+  const figures = () => ask({ ask: 'end' }) as Promise<ProbeFigures>
+  return {
+    ...started,
+    figures,
+    async during(work) {
+      await ask({ ask: 'begin' })
+      const result = await work()
+      return { result, figures: await figures() }
+    },
+    async profile(kind, file, work) {
+      await ask({ ask: 'begin_profile', of: kind })
+      await work()
+      await ask({ ask: 'end_profile', of: kind, file })
+    },
+  }
+}
