@@ -2,7 +2,7 @@
  * Loaded with `--import` into every measured process, service and yardstick alike: measures the process from inside and
  * tells the benchmark on request. Nothing runs between two windows.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { isMainThread } from 'node:worker_threads'
@@ -28,8 +28,9 @@ export interface ProbeFigures {
   readonly gcPauses: number
   readonly gcPauseMaxMs: number
   readonly gcPauseTotalMs: number
-  readonly rssMiB: number
   readonly peakRssMiB: number
+  /** How long the main thread was ready to run but did not get its core: others on it, the hypervisor. */
+  readonly waitedForCoreMs: number
 }
 
 const resolutionMs = 1
@@ -44,6 +45,7 @@ const keep = (entries: readonly { readonly duration: number }[]) => {
 }
 const collections = new PerformanceObserver((list) => keep(list.getEntries()))
 let cpuAtBegin = process.cpuUsage()
+let waitedAtBegin = waitedForCoreMs()
 let session: Session | undefined
 
 function begin(): void {
@@ -52,10 +54,12 @@ function begin(): void {
   delay.enable()
   collections.observe({ entryTypes: ['gc'] })
   cpuAtBegin = process.cpuUsage()
+  waitedAtBegin = waitedForCoreMs()
 }
 
 async function end(): Promise<ProbeFigures> {
   const { user, system } = process.cpuUsage(cpuAtBegin)
+  const waitedMs = waitedForCoreMs() - waitedAtBegin
   delay.disable()
   // Entries are queued by a timer of their own.
   await new Promise((resolve) => setTimeout(resolve, 20))
@@ -70,8 +74,17 @@ async function end(): Promise<ProbeFigures> {
     gcPauses: pauses.length,
     gcPauseMaxMs: Math.max(0, ...pauses),
     gcPauseTotalMs: pauses.reduce((sum, pause) => sum + pause, 0),
-    rssMiB: mebibytes(process.memoryUsage.rss()),
     peakRssMiB: mebibytes(process.resourceUsage().maxRSS * 1024),
+    waitedForCoreMs: waitedMs,
+  }
+}
+
+/** Linux counts it in nanoseconds, second of the three numbers (kernel.org, sched-stats.rst); 0 where it is not told. */
+function waitedForCoreMs(): number {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1] ?? 0) / 1e6
+  } catch {
+    return 0
   }
 }
 

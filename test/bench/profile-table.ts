@@ -10,7 +10,11 @@ interface CallFrame {
 
 /** What Profiler.stop gives (Chrome DevTools Protocol). */
 export interface CpuProfile {
-  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[]
+  readonly nodes: readonly {
+    readonly id: number
+    readonly callFrame: CallFrame
+    readonly children?: readonly number[]
+  }[]
   readonly samples: readonly number[]
   /** Microseconds from each sample to the one before. */
   readonly timeDeltas: readonly number[]
@@ -37,30 +41,41 @@ export interface Share {
 
 export interface Shares {
   readonly functions: readonly Share[]
-  /** By folder of src, by package, by module of Node, and what V8 itself does. */
+  /**
+   * By folder of src, by package, by module of Node. What native code does counts for whoever called it; the rest is
+   * V8's own: garbage collection and the like.
+   */
   readonly parts: readonly Share[]
 }
 
 /** Self time in microseconds, largest first. The time in which the process had nothing to do is left out. */
 export function sharesOfCpu({ nodes, samples, timeDeltas }: CpuProfile): Shares {
-  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
-  const spent: [CallFrame, number][] = []
+  const byId = new Map(nodes.map((node) => [node.id, node]))
+  const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])))
+  const callerOf = (id: number): CallFrame | undefined => {
+    const frame = byId.get(id)?.callFrame
+    const parent = parents.get(id)
+    return frame?.url === '' && parent !== undefined ? callerOf(parent) : frame
+  }
+  const spent: Amount[] = []
   samples.forEach((id, index) => {
-    const frame = frames.get(id)
+    const frame = byId.get(id)?.callFrame
+    if (frame === undefined || frame.functionName === '(idle)') return
     // A delta is the time since the sample before: what that one was in the middle of goes on until the next.
-    if (frame && frame.functionName !== '(idle)') spent.push([frame, timeDeltas[index + 1] ?? 0])
+    spent.push({ frame, caller: callerOf(id) ?? frame, amount: timeDeltas[index + 1] ?? 0 })
   })
   return sharesOf(spent)
 }
 
 /** Allocated bytes, largest first. */
 export function sharesOfHeap({ head }: HeapProfile): Shares {
-  const allocated: [CallFrame, number][] = []
-  const visit = ({ callFrame, selfSize, children }: HeapNode) => {
-    allocated.push([callFrame, selfSize])
-    children.forEach(visit)
+  const allocated: Amount[] = []
+  const visit = ({ callFrame: frame, selfSize: amount, children }: HeapNode, above: CallFrame) => {
+    const caller = frame.url === '' ? above : frame
+    allocated.push({ frame, caller, amount })
+    for (const child of children) visit(child, caller)
   }
-  visit(head)
+  visit(head, head.callFrame)
   return sharesOf(allocated)
 }
 
@@ -81,10 +96,17 @@ export function formatShares(
   ].join('\n')
 }
 
-function sharesOf(amounts: readonly (readonly [CallFrame, number])[]): Shares {
+interface Amount {
+  readonly frame: CallFrame
+  /** The frame itself, or for native code the nearest one above that has a file. */
+  readonly caller: CallFrame
+  readonly amount: number
+}
+
+function sharesOf(amounts: readonly Amount[]): Shares {
   return {
-    functions: summed(amounts.map(([frame, amount]) => [nameOf(frame), amount])),
-    parts: summed(amounts.map(([frame, amount]) => [partOf(frame), amount])),
+    functions: summed(amounts.map(({ frame, amount }) => [nameOf(frame), amount])),
+    parts: summed(amounts.map(({ frame, caller, amount }) => [partOf(frame, caller), amount])),
   }
 }
 
@@ -103,17 +125,19 @@ function nameOf({ functionName, url, lineNumber }: CallFrame): string {
   return url === '' ? name : `${name} ${shortPath(url)}:${lineNumber + 1}`
 }
 
-function partOf({ functionName, url }: CallFrame): string {
-  if (url === '') return functionName.startsWith('(') ? functionName : 'V8 and native code'
-  const path = shortPath(url)
+function partOf({ functionName }: CallFrame, caller: CallFrame): string {
+  if (/^\((garbage collector|program)\)$/.test(functionName)) return functionName
+  if (caller.url === '') return '(outside of any file)'
+  const path = shortPath(caller.url)
   const inPackage = /^((?:@[^/]+\/)?[^/]+) › /.exec(path)?.[1]
-  return inPackage ?? (/^src\/[^/]+/.exec(path)?.[0] || /^node:[^/]+/.exec(path)?.[0] || path)
+  return inPackage ?? /^src\/[^/]+/.exec(path)?.[0] ?? path
 }
 
 /** Relative to the project; of a file of a package, `package › file`. */
 function shortPath(url: string): string {
-  if (!url.startsWith('file:')) return url
-  const path = relative(process.cwd(), fileURLToPath(url))
+  // CommonJS modules have a path, others a URL.
+  if (!/^(file:|\/)/.test(url)) return url
+  const path = relative(process.cwd(), url.startsWith('/') ? url : fileURLToPath(url))
   const inPackage = /^node_modules\/((?:@[^/]+\/)?[^/]+)\/(.*)$/.exec(path)
   return inPackage ? `${inPackage[1]} › ${inPackage[2]}` : path
 }

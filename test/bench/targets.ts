@@ -90,6 +90,7 @@ export function judgeTargets(sections: Sections): readonly Target[] {
     50,
   )
   for (const row of Object.keys(sections[writingSection] ?? {})) {
+    aim(`writing, ${row}: peak RSS MiB`, figure(sections, [writingSection, row, 'peakRssMiB']), '≤', 512)
     const place = [writingSection, row, 'loopDelayMaxMs'] as const
     aim(`writing, ${row}: longest pause ms`, figure(sections, place), '≤', 50)
   }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Bench } from '../bench.ts'
+import type { Bench, Yardstick } from '../bench.ts'
 import { sendLoad } from '../http-load.ts'
 import type { LoadTarget } from '../load-target.ts'
 import { measureLoad } from '../measure-load.ts'
@@ -39,6 +39,7 @@ export async function measureCached(bench: Bench, names: ReadonlySet<string>): P
   const { options, results, access } = bench
   const requests = cachedRequests(access.authorization)
   const service = await bench.startService('cached')
+  const yardsticks = new Map<string, Yardstick>()
   const runs: { row: string; server: MeasuredProcess; target: LoadTarget }[] = []
   for (const name of cachedNames) {
     const request = requests[name]
@@ -46,11 +47,14 @@ export async function measureCached(bench: Bench, names: ReadonlySet<string>): P
     const answerFile = join(bench.directory, `${name}.json`)
     await recordAnswer(request.at(service.url), answerFile)
     const rows = cachedRows[name]
-    const nodeHttp = await bench.startYardstick('node-http', { answerFile })
-    runs.push({ row: rows.nodeHttp, server: nodeHttp, target: request.at(nodeHttp.url) })
-    if ('fastify' in rows) {
-      const fastify = await bench.startYardstick('fastify', { answerFile })
-      runs.push({ row: rows.fastify, server: fastify, target: request.at(fastify.url) })
+    const kinds = 'fastify' in rows ? (['node-http', 'fastify'] as const) : (['node-http'] as const)
+    for (const kind of kinds) {
+      // GET and POST of the same question have the same answer, and share their yardsticks.
+      const sharedName = `${kind} ${'fastify' in rows ? 'json' : name}`
+      const yardstick = yardsticks.get(sharedName) ?? (await bench.startYardstick(kind, { answerFile }))
+      yardsticks.set(sharedName, yardstick)
+      const row = kind === 'fastify' && 'fastify' in rows ? rows.fastify : rows.nodeHttp
+      runs.push({ row, server: yardstick, target: request.at(yardstick.url) })
     }
     runs.push({ row: rows.service, server: service, target: request.at(service.url) })
   }

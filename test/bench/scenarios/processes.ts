@@ -40,7 +40,7 @@ export async function measureProcesses(bench: Bench): Promise<void> {
   for (const { target } of warmUps) await sendLoad(target, { connections: 32, seconds: 1 })
   for (let round = 1; round <= options.rounds; round += 1) {
     bench.say(`several processes: round ${round} of ${options.rounds}`)
-    for (const count of counts) {
+    for (const count of options.quick ? ([2] as const) : counts) {
       results.add(processesSection, processesRow('node:http', count), await loadAll(yardsticks, count, bench))
       results.add(processesSection, processesRow('service', count), await loadAll(services, count, bench))
     }

@@ -80,7 +80,7 @@ async function startWith(bench: Bench, devices: number): Promise<Kept> {
     startMs: service.startMs,
     loadedMs,
     pausedWhileLoadingMs: figures.loopDelayMaxMs,
-    rssMiB: figures.rssMiB,
+    peakRssMiB: figures.peakRssMiB,
   })
   const headers = { authorization: access.authorization }
   return { devices, service, target: { url: randomDeviceUrl(service.url), headers, macs: devices } }
