@@ -1,6 +1,8 @@
 import { type Figure, figures } from './figures.ts'
 import type { BenchReport } from './report.ts'
 import type { Check, Rows, Spread } from './results.ts'
+import { noncompliantShare, peakSeconds, questionsPerDeviceAndHour, sizingOf } from './sizing.ts'
+import type { Sections } from './targets.ts'
 
 /** The whole report as Markdown: targets, ratios, and a table for each section. */
 export function formatReport(report: BenchReport): string {
@@ -26,8 +28,38 @@ export function formatReport(report: BenchReport): string {
           ratios.map(({ what, value, min, max }) => [what, short(value), `${short(min)} – ${short(max)}`]),
         )),
     ...Object.entries(sections).flatMap(([title, rows]) => ['', `### ${title}`, ...sectionTable(rows)]),
+    ...sizingTable(sections),
     ...wrong.map((check) => `\n${wrongCount(check)}`),
   ].join('\n')
+}
+
+/** Figures for planning, from those that were measured. */
+function sizingTable(sections: Sections): readonly string[] {
+  const sizes = sizingOf(sections)
+  if (sizes.length === 0) return []
+  const assumed = [
+    `every device within ${peakSeconds / 60} minutes at the peak`,
+    `${questionsPerDeviceAndHour} questions per device and hour over the day`,
+    `${noncompliantShare * 100} % not compliant`,
+    'RADIUS with certificates',
+    'one replica',
+  ]
+  return [
+    '',
+    '### What an installation needs, by these figures',
+    '',
+    `Assumed: ${assumed.join(', ')}.`,
+    ...table(
+      ['devices', 'questions/s at the peak', 'cores at the peak', 'memory MiB', 'upstream queries an hour'],
+      sizes.map(({ devices, peakPerSecond, cores, memoryMiB, upstreamQueriesPerHour }) => [
+        devices.toLocaleString('en'),
+        peakPerSecond.toFixed(0),
+        cores.toFixed(3),
+        memoryMiB.toFixed(0),
+        upstreamQueriesPerHour.toLocaleString('en'),
+      ]),
+    ),
+  ]
 }
 
 /** What a run shows whose times mean nothing. */
@@ -55,9 +87,9 @@ function sectionTable(rows: Rows): readonly string[] {
 
 function cell(name: Figure, spread: Spread | undefined): string {
   if (spread === undefined) return ''
-  const { digits } = figures[name]
+  const { digits, ...more } = figures[name]
   const [median, min, max] = [spread.median, spread.min, spread.max].map((value) => value.toFixed(digits))
-  return min === max ? `${median}` : `${median} (${min}–${max})`
+  return min === max || !('range' in more) ? `${median}` : `${median} (${min}–${max})`
 }
 
 function table(headings: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {

@@ -6,6 +6,8 @@ import type { BenchReport } from './report.ts'
 import { Results, spreadOf } from './results.ts'
 import { cachedSection } from './scenarios/cached.ts'
 import { coldSection, stormRow } from './scenarios/cold-devices.ts'
+import { rememberedSection } from './scenarios/remembered.ts'
+import { sizingOf } from './sizing.ts'
 import { judgeTargets, otherRatios } from './targets.ts'
 
 function reportOf(results: Results): BenchReport {
@@ -88,6 +90,18 @@ t.test('the report shows targets, ratios, every figure, and every wrong count', 
     formatCounts(reportOf(results)),
     /^1 sections with 2 rows.*\n3 counts were checked, 2 are wrong\nWRONG/,
   )
+})
+
+t.test('sizing goes by what a request and a device cost', async (t) => {
+  const results = new Results()
+  results.add(cachedSection, 'RADIUS, certificate', { cpuMicrosPerRequest: 90 })
+  t.strictSame(sizingOf(results.sections()), [], 'not without the memory of devices')
+  results.add(rememberedSection, '1,000 devices', { peakRssMiB: 200 })
+  results.add(rememberedSection, '1,000,000 devices', { peakRssMiB: 500 })
+  const [smallest, , , largest] = sizingOf(results.sections())
+  t.match(smallest, { devices: 1000, memoryMiB: 200, upstreamQueriesPerHour: 2000 })
+  t.match(largest, { devices: 1_000_000, memoryMiB: 500, cores: 0.1 })
+  t.match(formatReport(reportOf(results)), '| 1,000,000 | 1111 | 0.100 | 500 | 2,000,000 |')
 })
 
 t.test('the block of a page is replaced, and the rest left alone', async (t) => {

@@ -31,7 +31,10 @@ export async function measureLatency(bench: Bench): Promise<void> {
       const target = requests[name]?.at(service.url)
       if (target === undefined) continue
       if (round === 1 && !options.quick) await sendLoad(target, { connections, seconds: 1 })
-      const highest = await sendLoad(target, { connections, seconds: Math.ceil(seconds / 2) })
+      const highest = await sendLoad(target, {
+        connections,
+        seconds: seconds < 1 ? seconds : Math.ceil(seconds / 2),
+      })
       const ratePerSecond = Math.floor(highest.requestsPerSecond * share)
       const sample = await measureLoad(service, () =>
         sendAtRate(target, ratePerSecond, { connections, seconds }),

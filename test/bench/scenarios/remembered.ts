@@ -112,7 +112,7 @@ async function measureWriting(bench: Bench, { service, target }: Kept, row: stri
     while (asking) {
       await (await fetch(`${service.managementUrl}/metrics`)).text()
       await (await fetch(list, { headers })).text()
-      await sleep(1000)
+      await sleep(Math.min(1000, seconds * 1000))
     }
   }
   const sample = await measureLoad(service, async () => {
