@@ -12,6 +12,7 @@ import { formatCounts, formatReport } from './markdown.ts'
 import { type BenchOptions, parseOptions, usage } from './options.ts'
 import { profileCached } from './profile.ts'
 import { type BenchReport, createReport, describeMachine } from './report.ts'
+import { cachedNames } from './scenarios/cached.ts'
 import { runScenarios, scenarioNames } from './scenarios/scenarios.ts'
 
 const page = join(import.meta.dirname, '../../docs/performance.md')
@@ -55,9 +56,15 @@ async function run(options: BenchOptions): Promise<boolean> {
 function readOptions(args: readonly string[]): BenchOptions | undefined {
   try {
     const options = parseOptions(args)
-    const unknown = options.only.find((name) => !scenarioNames.includes(name))
+    const unknown =
+      options.only.find((name) => !scenarioNames.includes(name)) ??
+      [options.profile].find(
+        (name) => name !== undefined && !(cachedNames as readonly string[]).includes(name),
+      )
     if (unknown === undefined) return options
-    process.stderr.write(`there is no scenario ${unknown}; there are ${scenarioNames.join(', ')}\n`)
+    process.stderr.write(
+      `there is no scenario ${unknown}, or it cannot be profiled: only ${cachedNames.join(', ')} can\n`,
+    )
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
   }
