@@ -27,6 +27,7 @@ export function explainTrace(trace: DecisionTrace): string {
   return [
     `${coloured(colour, `${trace.decision}: ${trace.reason}`)}  ${trace.decidedAt}  in ${trace.totalMs} ms`,
     `decision ${trace.decisionId}`,
+    ...(trace.traceId === null ? [] : [`trace ${trace.traceId}`]),
     '',
     ...section('Why', [meanings[trace.reason] ?? trace.reason, ...reasonText]),
     ...section('Asked', askedLines(trace)),
@@ -53,6 +54,9 @@ function askedLines({ request }: DecisionTrace): string[] {
   return [
     from.length > 0 ? `${line}, from ${from.join(', ')}` : line,
     ...(request.refresh ? ['with the wish to ask Intune again'] : []),
+    ...(request.certificateExpiresAt === null
+      ? []
+      : [`with a certificate that expires at ${request.certificateExpiresAt}`]),
   ]
 }
 

@@ -4,6 +4,7 @@ import type { FreshnessSettings } from '../config/settings.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure, type Outcome } from '../errors/fault.ts'
 import { type DeviceIdentifier, identifierKey } from '../identity/device-identity.ts'
+import { type TraceContext, withinTrace } from '../trace-context.ts'
 import type { ComplianceLookup, ComplianceRecord, Observation, UpstreamTrace } from './compliance-record.ts'
 import type { MassFlipGuard } from './mass-flip-guard.ts'
 import type { HoldCause, RememberedRecord } from './packed-record.ts'
@@ -92,12 +93,13 @@ export class ComplianceCache {
   }
 
   /**
-   * The answer for one identifier within `waitMs`. `refresh` asks Intune even if the record is fresh.
+   * The answer for one identifier within `waitMs`. `refresh` asks Intune even if the record is fresh. A question to Intune
+   * belongs to the trace of the caller that it was begun for; a refresh behind belongs to none.
    * Never rejects; failures of the look-up come back as `known: false` or as a last-known record with its fault.
    */
   async ask(
     identifier: DeviceIdentifier,
-    options: { refresh: boolean; waitMs: number },
+    options: { refresh: boolean; waitMs: number; traceContext?: TraceContext | undefined },
   ): Promise<CacheAnswer> {
     const key = identifierKey(identifier)
     const startedMs = this.#parts.clock.nowMs()
@@ -117,7 +119,7 @@ export class ComplianceCache {
     const outcome = await this.#within(
       Math.max(1, options.waitMs - (nowMs - startedMs)),
       options.waitMs,
-      this.#question(key, identifier),
+      this.#question(key, identifier, options.traceContext),
     )
     if (outcome.ok) {
       const { record, trace } = outcome.value
@@ -168,10 +170,15 @@ export class ComplianceCache {
     })
   }
 
-  #question(key: string, identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
+  #question(
+    key: string,
+    identifier: DeviceIdentifier,
+    traceContext?: TraceContext,
+  ): Promise<Outcome<Observation>> {
     const underWay = this.#inFlight.get(key)
     if (underWay) return underWay
-    const question = this.#parts.lookup(identifier).then((outcome) => {
+    const asked = withinTrace(traceContext, () => this.#parts.lookup(identifier))
+    const question = asked.then((outcome) => {
       this.#inFlight.delete(key)
       if (outcome.ok) this.#learn(key, outcome.value.record)
       else this.#coolDown(key, outcome.fault)

@@ -1,5 +1,6 @@
 import type { Outcome } from '../errors/fault.ts'
 import type { DeviceIdentity } from '../identity/device-identity.ts'
+import type { TraceContext } from '../trace-context.ts'
 import type { Decision } from './decision.ts'
 
 /** The dialects in which the service can be asked; each is one folder under src/frontends. */
@@ -15,6 +16,10 @@ export interface DecisionRequest {
   readonly client: string
   /** What else the front end knows about the request; policy rules may look at it. */
   readonly context?: RequestContext
+  /** The trace that the caller's request belongs to; absent where it sent none. */
+  readonly traceContext?: TraceContext | undefined
+  /** When the certificate that the device has authenticated with expires, milliseconds since the epoch. */
+  readonly certificateExpiresAtMs?: number | undefined
 }
 
 /** Where a supplicant is asking from, as far as the front end was told. Untrusted text, trimmed and bounded. */

@@ -71,7 +71,8 @@ async function askBestRank(
   const skippedKinds: string[] = []
   for (const by of request.identity.identifiers) {
     const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.nowMs())
-    const answer = await parts.cache.ask(by, { refresh: request.refresh, waitMs })
+    const { refresh, traceContext } = request
+    const answer = await parts.cache.ask(by, { refresh, waitMs, traceContext })
     if (answer.known || answer.fault.code !== 'identifier_not_supported') {
       return success(concludeFrom(parts, request, startedMs, { answer, by, skippedKinds }))
     }

@@ -1,6 +1,7 @@
 import { type Dispatcher, request as undiciRequest } from 'undici'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Fault, failure, type Hop, type Outcome, success } from '../errors/fault.ts'
+import { childTraceparent, currentTrace } from '../trace-context.ts'
 import { describeNetworkError, type Exchange } from './network-fault.ts'
 import { createDispatcher, describePresentedIssuer, type Route, readPresentedIssuer } from './outbound-tls.ts'
 import { loadTrust } from './trust-roots.ts'
@@ -91,7 +92,7 @@ async function exchangeOnce(
     const response = await undiciRequest(request.url, {
       dispatcher,
       method: request.method,
-      headers: { ...request.headers, 'accept-encoding': 'identity' },
+      headers: { ...request.headers, ...traceHeaders(), 'accept-encoding': 'identity' },
       body: request.body ?? null,
       signal: limit.signal,
       headersTimeout: request.timeoutMs,
@@ -104,6 +105,17 @@ async function exchangeOnce(
   } finally {
     cancelLimit()
   }
+}
+
+/**
+ * OpenTelemetry's API, where somebody has loaded it into the process, is kept under this name; its instrumentation of
+ * undici writes the field itself, and two of them are as good as none.
+ */
+const openTelemetry = Symbol.for('opentelemetry.js.api.1')
+
+function traceHeaders(): { readonly traceparent?: string } {
+  const trace = currentTrace()
+  return trace === undefined || openTelemetry in globalThis ? {} : { traceparent: childTraceparent(trace) }
 }
 
 /** The reason that a request over its time is aborted with; it maps like undici's own time limits. */

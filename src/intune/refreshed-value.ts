@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
+import { outsideTrace } from '../trace-context.ts'
 
 /** A value with the moments at which to fetch the next one and at which this one is worth nothing any more. */
 export interface Lease<T> {
@@ -67,8 +68,10 @@ export class RefreshedValue<T> {
   #refreshBehind(nowMs: number): void {
     if (this.#underWay !== undefined) return
     if (this.#coolDown !== undefined && nowMs < this.#coolDown.untilMs) return
-    void this.renew().then((outcome) => {
-      if (!outcome.ok) this.#options.onBackgroundFailure(outcome.fault)
+    outsideTrace(() => {
+      void this.renew().then((outcome) => {
+        if (!outcome.ok) this.#options.onBackgroundFailure(outcome.fault)
+      })
     })
   }
 

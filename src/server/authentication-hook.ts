@@ -4,6 +4,7 @@ import { type Fault, failure, type Outcome } from '../errors/fault.ts'
 import type { AuthenticatedClient } from './authentication.ts'
 import type { FrontendOptions } from './frontend.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
+import { traceFields } from './request-trace.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -37,7 +38,8 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
       done()
       return
     }
-    logger.warn({ frontend, remoteAddress: request.ip, code: outcome.fault.code }, 'caller refused')
+    const { code } = outcome.fault
+    logger.warn({ frontend, remoteAddress: request.ip, code, ...traceFields(request) }, 'caller refused')
     onRefused?.(frontend, outcome.fault.code)
     refuse(reply, outcome.fault)
   }

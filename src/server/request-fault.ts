@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { type Fault, failure } from '../errors/fault.ts'
 import { sendProblem } from './problem.ts'
+import { traceFields } from './request-trace.ts'
 
 /** Turns whatever Fastify or a handler threw into a fault; what is not known to be the caller's is `internal`. */
 export function requestFault(error: unknown): Fault {
@@ -33,7 +34,8 @@ export function createProblemErrorHandler(logger: FastifyBaseLogger) {
     const fault = requestFault(error)
     if (fault.code === 'internal') {
       const { method, routeOptions } = request
-      logger.error({ err: error, requestId: request.id, method, route: routeOptions.url }, 'request failed')
+      const about = { requestId: request.id, method, route: routeOptions.url, ...traceFields(request) }
+      logger.error({ err: error, ...about }, 'request failed')
     }
     sendProblem(reply, fault)
   }

@@ -80,6 +80,9 @@ export class DecisionLog {
       skippedKinds,
       rankConflict,
       totalMs: Math.round(totalMs),
+      // Keys without a value are left out.
+      traceId: request.traceContext?.traceId,
+      certificateExpiresAt: isoTime(request.certificateExpiresAtMs),
       msg: 'decision',
     })
     this.#put(line)
@@ -129,4 +132,8 @@ export class DecisionLog {
     }
     return this.#time
   }
+}
+
+function isoTime(atMs: number | undefined): string | undefined {
+  return atMs === undefined ? undefined : new Date(atMs).toISOString()
 }

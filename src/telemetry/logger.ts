@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, pino, stdSerializers, symbols } from 'pino'
 import type { LogSettings } from '../config/settings.ts'
 import { LineBatch } from './line-batch.ts'
+import { currentTrace } from '../trace-context.ts'
 
 /**
  * The one logger; components get a child with their name. Secrets are never handed to it in the first place; the
@@ -11,6 +12,7 @@ export function createLogger(settings: Pick<LogSettings, 'level'>, destination?:
     level: settings.level,
     base: { service: 'intune-nac' },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    mixin: traceOfLookup,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
       paths: [
@@ -25,6 +27,12 @@ export function createLogger(settings: Pick<LogSettings, 'level'>, destination?:
     serializers: { err: bareError },
   }
   return destination ? pino(options, destination) : pino(options)
+}
+
+/** What a look-up for a traced request logs carries the id of the trace. */
+function traceOfLookup(): { traceId?: string } {
+  const trace = currentTrace()
+  return trace ? { traceId: trace.traceId } : {}
 }
 
 /**

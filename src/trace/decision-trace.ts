@@ -8,6 +8,9 @@ export const DecisionTrace = z
     decisionId: z.string().meta({ description: 'As in the answer, its header field and the log.' }),
     decidedAt: z.string().meta({ format: 'date-time', description: 'When it was decided (UTC).' }),
     totalMs: z.int().min(0).meta({ description: 'How long it took.' }),
+    traceId: textOrNull.meta({
+      description: "The trace of the request's traceparent (W3C Trace Context), or null.",
+    }),
     decision: z.enum(['allow', 'deny', 'remediate', 'fail']).meta({
       description: 'What the network was told; fail is an answer 503.',
     }),
@@ -21,6 +24,7 @@ export const DecisionTrace = z
         nasIpAddress: textOrNull,
         nasIdentifier: textOrNull,
         ssid: textOrNull,
+        certificateExpiresAt: textOrNull,
       })
       .meta({ description: 'Who asked, through which front end, and from where.' }),
     identifiers: z

@@ -91,6 +91,23 @@ t.test('a decision is one line with exactly the documented fields', async (t) =>
   for (const key of Object.keys({ ...line, ...started })) t.match(page, `\`${key}\``, `${key} is documented`)
 })
 
+t.test('the trace and the expiry of a certificate are there where the request had them', async (t) => {
+  const { logger, parsed } = lines()
+  const traceContext = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', sampled: true }
+  const certificateExpiresAtMs = Date.UTC(2026, 11, 12, 23, 37, 19)
+  openLog(logger).write({
+    ...record,
+    request: { ...record.request, traceContext, certificateExpiresAtMs },
+  })
+  const added = {
+    traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    certificateExpiresAt: '2026-12-12T23:37:19.000Z',
+  }
+  t.match(parsed()[1], added)
+  const page = readFileSync(new URL('../../docs/decision-log.md', import.meta.url), 'utf8')
+  for (const key of Object.keys(added)) t.match(page, `\`${key}\``, `${key} is documented`)
+})
+
 t.test('the chain is what sha256sum says of the line before and the line', async (t) => {
   const { logger, written } = lines()
   const log = openLog(logger)

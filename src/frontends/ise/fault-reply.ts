@@ -3,6 +3,7 @@ import { type Fault, failure } from '../../errors/fault.ts'
 import { authenticationChallenges } from '../../server/authorization-header.ts'
 import { httpStatusOf } from '../../server/problem.ts'
 import { requestFault } from '../../server/request-fault.ts'
+import { traceFields } from '../../server/request-trace.ts'
 import { presentFault } from './present.ts'
 
 /** Sends a document of this dialect. */
@@ -37,7 +38,8 @@ export function createXmlErrorHandler(logger: FastifyBaseLogger) {
     const fault = requestFault(error)
     if (fault.code === 'internal') {
       const { method, routeOptions } = request
-      logger.error({ err: error, requestId: request.id, method, route: routeOptions.url }, 'request failed')
+      const about = { requestId: request.id, method, route: routeOptions.url, ...traceFields(request) }
+      logger.error({ err: error, ...about }, 'request failed')
     }
     sendXmlFault(reply, fault)
   }

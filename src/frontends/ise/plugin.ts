@@ -12,6 +12,7 @@ import { parseIdentity } from '../../identity/parse-identity.ts'
 import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { httpStatusOf } from '../../server/problem.ts'
+import { traceContextOf, traceFields } from '../../server/request-trace.ts'
 import { createXmlErrorHandler, sendXml, sendXmlFault, sendXmlNotFound } from './fault-reply.ts'
 import { createPages } from './noncompliant-pages.ts'
 import { parseActionIdentifier, parseBatchValues } from './parse-body.ts'
@@ -139,7 +140,9 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     const identity = parseIdentity({ [field]: asked.value })
     if (!identity.ok) {
       // Not an identifier that Intune could know, so no such device: ISE then goes on to the next identifier.
-      logger.info({ event: 'ise_value_unknown', criterion: asked.criterion, code: identity.fault.code })
+      const { criterion } = asked
+      const { code } = identity.fault
+      logger.info({ event: 'ise_value_unknown', criterion, code, ...traceFields(request) })
       return success([])
     }
     const decided = decide({
@@ -147,6 +150,7 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
       refresh: false,
       frontend: 'ise',
       client: request.clientName,
+      traceContext: traceContextOf(request),
     })
     if (!(decided instanceof Promise)) return presentDecided(decided, asked, reply)
     return decided.then((outcome) => presentDecided(outcome, asked, reply))
@@ -182,7 +186,7 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     const identifier = parseActionIdentifier(request.body)
     if (!identifier.ok) return sendXmlFault(reply, identifier.fault)
     logger.warn(
-      { event: 'ise_request_refused', request: what, client: request.clientName },
+      { event: 'ise_request_refused', request: what, client: request.clientName, ...traceFields(request) },
       'not carried out',
     )
     return sendXml(reply, presentRefusal(version, what, identifier.value))

@@ -6,6 +6,7 @@ import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { sendProblem } from '../../server/problem.ts'
 import { createProblemErrorHandler, sendRouteNotFound } from '../../server/request-fault.ts'
+import { traceContextOf } from '../../server/request-trace.ts'
 import { registerDecisionRoute } from './decision-route.ts'
 import { type DecisionQuestion, parseDecisionBody, parseDecisionQuery } from './parse-question.ts'
 import { isAnswerable, presentDecision } from './present.ts'
@@ -60,6 +61,7 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
       refresh: question.value.refresh,
       frontend: 'json',
       client: request.clientName,
+      traceContext: traceContextOf(request),
     })
     if (!(decided instanceof Promise)) return sendDecision(reply, decided)
     return decided.then((outcome) => sendDecision(reply, outcome))

@@ -16,6 +16,7 @@ const names = [
   'TLS-Client-Cert-X509v3-Subject-Alternative-Name',
   'TLS-Client-Cert-Subject-Alt-Name-Uri',
   'TLS-Client-Cert-Common-Name',
+  'TLS-Client-Cert-Expiration',
 ] as const
 
 /** The dictionary name of an attribute that is read. */

@@ -4,6 +4,8 @@ import { failure, type Outcome } from '../../errors/fault.ts'
 import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { requestFault } from '../../server/request-fault.ts'
+import { traceContextOf, traceFields } from '../../server/request-trace.ts'
+import { parseCertificateExpiry } from './certificate-expiry.ts'
 import { monitorProbeOf } from './monitor-probe.ts'
 import { parseRadiusRequest } from './parse-request.ts'
 import { presentDecision, presentFault, presentProbe, type RadiusAnswer, type ReplyForm } from './present.ts'
@@ -51,6 +53,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       route: routeOptions.url,
       code: fault.code,
       ...err,
+      ...traceFields(request),
     })
     if (routeOptions.config.radiusSection === 'accounting' && fault.code !== 'internal') {
       return sendNothing(reply)
@@ -81,7 +84,11 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     const form = replyFormOf(section, new URLSearchParams(query), isMacAuthentication(radius.value))
     const probe = monitorProbeOf(radius.value)
     if (probe !== undefined) {
-      logger.info({ event: 'probe', frontend: 'radius', client: request.clientName, probe }, 'monitor probe')
+      const { clientName: client } = request
+      logger.info(
+        { event: 'probe', frontend: 'radius', client, probe, ...traceFields(request) },
+        'monitor probe',
+      )
       return send(reply, presentProbe(form))
     }
     const identity = parseRequestIdentity(radius.value)
@@ -92,6 +99,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       frontend: 'radius',
       client: request.clientName,
       context: parseRequestContext(radius.value),
+      traceContext: traceContextOf(request),
+      certificateExpiresAtMs: parseCertificateExpiry(radius.value),
     })
     if (!(decided instanceof Promise)) return sendDecision(decided, form, request, reply)
     return decided.then((outcome) => sendDecision(outcome, form, request, reply))
@@ -108,7 +117,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     const { decisionId } = decided.value
     if (presented.fault) {
       const { code, message } = presented.fault
-      logger.error({ event: 'profile_refused', frontend: 'radius', decisionId, code }, message)
+      const about = { frontend: 'radius', decisionId, code, ...traceFields(request) }
+      logger.error({ event: 'profile_refused', ...about }, message)
     }
     reply.header('x-decision-id', decisionId)
     send(reply, presented.answer)
@@ -116,7 +126,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
 
   function refuse(code: string, presented: RadiusAnswer, request: FastifyRequest, reply: FastifyReply): void {
     const { method, routeOptions, clientName: client } = request
-    logger.warn({ event: 'radius_request_refused', client, method, route: routeOptions.url, code })
+    const about = { client, method, route: routeOptions.url, code, ...traceFields(request) }
+    logger.warn({ event: 'radius_request_refused', ...about })
     send(reply, presented)
   }
 }
