@@ -12,6 +12,7 @@ peers=(
   eapoltest:/usr/bin/eapol_test
   curl:/usr/bin/curl
   libxml2-utils:/usr/bin/xmllint
+  prometheus:/usr/bin/promtool
   python3-requests:/usr/lib/python3/dist-packages/requests/__init__.py
   python3-jwt:/usr/lib/python3/dist-packages/jwt/__init__.py
   python3-cryptography:/usr/lib/python3/dist-packages/cryptography/__init__.py

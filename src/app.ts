@@ -120,6 +120,7 @@ export function buildApp(
     },
   })
   let state: ComplianceState | undefined
+  const served = { notAfterMs: tls?.value.notAfterMs, isRefused: false }
   const metrics = createMetrics({
     cacheEntries: () => compliance.counts(),
     upstream: () => compliance.upstream(),
@@ -129,6 +130,18 @@ export function buildApp(
     state: () => state?.status(),
     isOverloaded: overload.isOverloaded,
     certificateExpiresAtMs: () => rotation.status().inUse.notAfterMs,
+    tokenExpiresAtMs: () => intune.tokenExpiries(),
+    serviceCertificateExpiresAtMs: () => served.notAfterMs,
+    refusedFiles: () => ({
+      clients: clients?.problem() !== undefined,
+      policy: policy.value.status().state === 'refused',
+      service_tls: served.isRefused,
+      client_certificate: isRefused(rotation.status()),
+    }),
+    decisionLogFile: () => decisionLog.fileStatus(),
+    isReady: () => readiness().ready,
+    version: productVersion(),
+    nowMs: () => clock.nowMs(),
   })
   const departure = createDeparture(clock)
   const health = createHealth(
@@ -248,7 +261,9 @@ export function buildApp(
           setSecureContext: (context) => https.setSecureContext(context),
           onReload(reload) {
             health.noteTls(reload)
-            logTlsReload(logger)(reload)
+            served.isRefused = !reload.reloaded
+            if (reload.reloaded) served.notAfterMs = reload.notAfterMs
+            logTlsReload(reload, logger)
           },
         })
       : () => {}
@@ -407,16 +422,19 @@ function logPolicyChange(logger: Logger): (change: PolicyChange) => void {
   }
 }
 
-function logTlsReload(logger: Logger): (reload: TlsReload) => void {
-  return (reload) => {
-    if (reload.reloaded) {
-      const notAfter = new Date(reload.notAfterMs).toISOString()
-      logger.info({ event: 'tls_loaded', notAfter }, 'serving with a new certificate')
-      return
-    }
-    const text = 'SERVICE_TLS_* files were changed but are refused; the certificate in use stays'
-    logger.error({ event: 'tls_refused', problem: reload.fault.message }, text)
+function logTlsReload(reload: TlsReload, logger: Logger): void {
+  if (reload.reloaded) {
+    const notAfter = new Date(reload.notAfterMs).toISOString()
+    logger.info({ event: 'tls_loaded', notAfter }, 'serving with a new certificate')
+    return
   }
+  const text = 'SERVICE_TLS_* files were changed but are refused; the certificate in use stays'
+  logger.error({ event: 'tls_refused', problem: reload.fault.message }, text)
+}
+
+/** Whether the certificate on disk is another one than the one in use. */
+function isRefused({ filesFault, trialFault }: CertificateStatus): boolean {
+  return filesFault !== undefined || trialFault !== undefined
 }
 
 /** From package.json, which lies one above both src and dist. */

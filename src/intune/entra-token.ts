@@ -37,6 +37,8 @@ export interface TokenSource {
   get(): Promise<Outcome<string>>
   /** Says that the peer refused this token; the next `get` fetches another, if the last such renewal is a minute ago. */
   invalidate(token: string): void
+  /** When the token that is there expires or did, milliseconds since the epoch; undefined where there is none. */
+  expiresAtMs(): number | undefined
 }
 
 /**
@@ -54,6 +56,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   let invalidatedAtMs = Number.NEGATIVE_INFINITY
   return {
     get: () => tokens.get(),
+    expiresAtMs: () => tokens.expiresAtMs,
     invalidate(token) {
       if (tokens.peek() !== token || clock.nowMs() - invalidatedAtMs < INVALIDATION_INTERVAL_MS) return
       invalidatedAtMs = clock.nowMs()

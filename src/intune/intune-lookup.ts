@@ -23,6 +23,8 @@ export interface IntuneLookup {
   readonly fetchNoncompliantList: FetchNoncompliantList
   /** Whether the service that has the list is known and a token for it is there; spends nothing of the four hours. */
   canFetchNoncompliantList(): Promise<boolean>
+  /** When the token of each resource expires or did, milliseconds since the epoch; undefined where there is none. */
+  tokenExpiries(): { readonly intune: number | undefined; readonly graph: number | undefined }
   /** What was new about Microsoft's replies since the start. */
   driftCounts(): readonly DriftCount[]
   /** Nothing is held open here; connections belong to the outbound that was given. */
@@ -105,6 +107,10 @@ export function createIntuneLookup(
       const endpoint = await retrieval.endpoint()
       return endpoint.ok && (await intuneTokens.get()).ok
     },
+    tokenExpiries: () => ({
+      intune: intuneTokens.expiresAtMs(),
+      graph: upstream.graphTokens.expiresAtMs(),
+    }),
     driftCounts: () => upstream.drift.counts(),
     async close() {},
   }

@@ -60,6 +60,11 @@ export class RefreshedValue<T> {
     return lease !== undefined && this.#options.clock.nowMs() < lease.expiresAtMs ? lease.value : undefined
   }
 
+  /** When the value that is there is, or was, worth nothing any more; undefined where there is none. */
+  get expiresAtMs(): number | undefined {
+    return this.#lease?.expiresAtMs
+  }
+
   /** Throws the value away: the peer does not accept it any more. */
   drop(): void {
     this.#lease = undefined

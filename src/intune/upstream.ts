@@ -37,6 +37,7 @@ export interface UpstreamOptions {
 /** Everything of Microsoft's that a look-up needs. */
 export interface Upstream {
   readonly intuneTokens: TokenSource
+  readonly graphTokens: TokenSource
   readonly directory: ServiceDirectory
   readonly ask: Readonly<Record<Way, AskDevice>>
   readonly details: DeviceDetailsSource
@@ -111,5 +112,5 @@ export function createUpstream(
       api === 'nac' || identifier.kind === 'mac' ? askNac(identifier) : askNacIfThere(identifier),
     graph: details.ask,
   }
-  return { intuneTokens, directory, ask, details, drift }
+  return { intuneTokens, graphTokens, directory, ask, details, drift }
 }

@@ -10,6 +10,16 @@ export type DecisionLogFileNotice =
   | { readonly failed: true; readonly code: string }
   | { readonly failed: false; readonly lostLines: number }
 
+/** How the file is doing. */
+export interface DecisionLogFileStatus {
+  /** True while it cannot be written. */
+  readonly failing: boolean
+  /** What waits in memory to be written. */
+  readonly pendingBytes: number
+  /** Lines that were dropped because too many waited, since the start. */
+  readonly lostLines: number
+}
+
 /** Lines are written together: one write call per decision would cost more than the decision. */
 const flushBytes = 262_144
 const flushAfterMs = 100
@@ -46,6 +56,7 @@ export class DecisionLogFile {
   #pendingBytes = 0
   #fileBytes: number
   #lostLines = 0
+  #lostLinesInAll = 0
   #failed = false
   #draining: Promise<void> | undefined
   #cancel: (() => void) | undefined
@@ -70,6 +81,10 @@ export class DecisionLogFile {
     return this.#fileBytes >= this.#settings.maxBytes
   }
 
+  status(): DecisionLogFileStatus {
+    return { failing: this.#failed, pendingBytes: this.#pendingBytes, lostLines: this.#lostLinesInAll }
+  }
+
   /** What is written from now on goes into a new file. */
   rotate(): void {
     this.#queue.push({ rotateFirst: true, lines: this.#emptyLines(), writtenBytes: 0 })
@@ -81,6 +96,7 @@ export class DecisionLogFile {
     const bytes = line.length
     if (this.#pendingBytes + bytes > maxPendingBytes) {
       this.#lostLines += 1
+      this.#lostLinesInAll += 1
       return
     }
     this.#pendingBytes += bytes

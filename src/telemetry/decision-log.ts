@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { DecisionRecord } from '../decision/decision-service.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
-import type { DecisionLogFile } from './decision-log-file.ts'
+import type { DecisionLogFile, DecisionLogFileStatus } from './decision-log-file.ts'
 import { type ChainHead, LineSealer } from './log-chain.ts'
 
 /** Version of the line's schema (docs/decision-log.md). Keys may be added to it; another meaning is another version. */
@@ -91,6 +91,11 @@ export class DecisionLog {
   /** The last line written: whoever keeps it elsewhere can prove later that no line after it was cut off. */
   head(): ChainHead {
     return { segment: this.#segment, seq: this.#seq, chain: this.#sealer.chain }
+  }
+
+  /** How the file is doing; undefined where there is none. */
+  fileStatus(): DecisionLogFileStatus | undefined {
+    return this.#file?.status()
   }
 
   /** Ends the segment and waits until the file has everything. */

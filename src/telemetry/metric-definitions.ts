@@ -21,6 +21,11 @@ const defined = {
     labels: ['frontend'],
     buckets: requestBuckets,
   },
+  nac_responses_total: {
+    type: 'counter',
+    help: 'Answers of the front ends by the class of their HTTP status. A RADIUS denial in authorize is 401 and an answer that could not be decided is 503, both on purpose.',
+    labels: ['frontend', 'status'],
+  },
   nac_refused_requests_total: {
     type: 'counter',
     help: 'Requests that were refused before they were read, by the error code: unauthenticated, client_forbidden, too_many_attempts, rate_limited, service_overloaded, internal.',
@@ -176,6 +181,56 @@ const defined = {
     type: 'gauge',
     help: 'When the certificate that authenticates the service to Entra ID expires.',
     labels: [],
+  },
+  nac_access_token_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the access token in use expires, by the resource that it is for; 0 where there is none. It is renewed only for a question, so after a quiet night it lies in the past.',
+    labels: ['resource'],
+  },
+  nac_service_tls_certificate_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the certificate that the service shows its callers (SERVICE_TLS_*) expires; 0 where it speaks HTTP.',
+    labels: [],
+  },
+  nac_device_certificate_soonest_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the first of the device certificates expires that RADIUS decisions of the last 24 hours were made for; 0 where FreeRADIUS has told of none.',
+    labels: [],
+  },
+  nac_device_certificates_seen_total: {
+    type: 'counter',
+    help: 'RADIUS decisions for a device with a certificate, by how long that still runs; a device counts each time it logs in.',
+    labels: ['remaining'],
+  },
+  nac_refused_files: {
+    type: 'gauge',
+    help: '1 while a file that was changed is refused, and what was in force before stays: CLIENTS_FILE, POLICY_FILE, SERVICE_TLS_*, or the certificate for Entra ID (also while Entra ID does not accept it yet).',
+    labels: ['file'],
+  },
+  nac_decision_log_failing: {
+    type: 'gauge',
+    help: '1 while DECISION_LOG_FILE cannot be written; lines wait in memory.',
+    labels: [],
+  },
+  nac_decision_log_pending_bytes: {
+    type: 'gauge',
+    help: 'What waits to be written to DECISION_LOG_FILE; lines above 64 MiB are lost.',
+    labels: [],
+  },
+  nac_decision_log_lost_lines_total: {
+    type: 'counter',
+    help: 'Lines that DECISION_LOG_FILE will never have, because too many waited.',
+    labels: [],
+  },
+  nac_ready: {
+    type: 'gauge',
+    help: '1 while /readyz answers 200.',
+    labels: [],
+  },
+  nac_build_info: {
+    type: 'gauge',
+    help: 'Always 1; the labels say which version of the service runs on which Node.',
+    labels: ['version', 'node'],
   },
 } as const satisfies Record<string, MetricDefinition>
 

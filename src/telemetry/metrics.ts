@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionRecord } from '../decision/decision-service.ts'
+import { remainingValidity, SoonestExpiry } from './device-certificates.ts'
+import { labelValuesOf, oneValue } from './label-values.ts'
 import { type MetricName, metricDefinitions } from './metric-definitions.ts'
 
 /** Where the gauges read from, at the moment of a scrape. Times are milliseconds since the epoch. */
@@ -39,8 +41,25 @@ export interface MetricSources {
       }
     | undefined
   readonly certificateExpiresAtMs: () => number
+  /** Undefined: there is no token, or the service speaks HTTP. */
+  readonly tokenExpiresAtMs: () => {
+    readonly intune: number | undefined
+    readonly graph: number | undefined
+  }
+  readonly serviceCertificateExpiresAtMs: () => number | undefined
+  readonly refusedFiles: () => Readonly<Record<FollowedFileName, boolean>>
+  /** Undefined: DECISION_LOG_FILE is not set. */
+  readonly decisionLogFile: () =>
+    | { readonly failing: boolean; readonly pendingBytes: number; readonly lostLines: number }
+    | undefined
+  readonly isReady: () => boolean
+  readonly version: string
+  readonly nowMs: () => number
   readonly isOverloaded: () => boolean
 }
+
+/** The files that are followed while the service runs. */
+export type FollowedFileName = 'clients' | 'policy' | 'service_tls' | 'client_certificate'
 
 /** How an exchange with Microsoft ended, in a closed list. */
 export type UpstreamResult =
@@ -57,7 +76,7 @@ export type UpstreamOperation = 'token' | 'discovery' | 'query' | 'details' | 'b
 /** Everything that is counted, and the text that Prometheus reads. */
 export interface Metrics {
   decision(record: DecisionRecord): void
-  request(frontend: FrontendName, seconds: number): void
+  request(frontend: FrontendName, seconds: number, status: number): void
   /** `management` is the listener of that name. */
   refused(frontend: FrontendName | 'management', code: string): void
   connectionDropped(): void
@@ -74,6 +93,7 @@ export interface Metrics {
 
 const entryStates = { c: 'compliant', n: 'noncompliant', u: 'unknown', x: 'not_enrolled' } as const
 const breakerStates = ['closed', 'half_open', 'open'] as const
+const statusClasses = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
 const stateModes = ['opening', 'read_write', 'read_only', 'memory_only', 'not_configured'] as const
 
 /** Builds the metrics on a registry of their own; `process` and `nodejs` metrics of prom-client are among them. */
@@ -92,8 +112,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     }
   }
   /** For what is counted with every request: prom-client would sort and join the labels every time. */
-  const tally = (name: MetricName) => {
-    const counts = new Map<string, { count: number }>()
+  const tally = (name: MetricName, counts = new Map<string, { count: number }>()) => {
     new Counter({
       ...definition(name),
       collect() {
@@ -107,7 +126,16 @@ export function createMetrics(sources: MetricSources): Metrics {
       else known.count += 1
     }
   }
-  const counter = (name: MetricName) => withCachedLabels(new Counter(definition(name)))
+  const tallyFromZero = (name: MetricName) => {
+    const combinations = labelCombinations(name).map((labels) => Object.values(labels).join(' '))
+    return tally(name, new Map(combinations.map((labels) => [labels, { count: 0 }])))
+  }
+  /** Prometheus takes a series that appears with 1 for one that has not risen, so these are there from the start. */
+  const counterFromZero = (name: MetricName) => {
+    const metric = new Counter(definition(name))
+    for (const labels of labelCombinations(name)) metric.inc(labels, 0)
+    return withCachedLabels(metric)
+  }
   const histogram = (name: MetricName) => withCachedLabels(new Histogram(definition(name)))
   const gauge = (name: MetricName, set: (gauge: Gauge) => void) => {
     new Gauge({
@@ -129,15 +157,18 @@ export function createMetrics(sources: MetricSources): Metrics {
   }
 
   const decisions = tally('nac_decisions_total')
-  const lookups = tally('nac_cache_lookups_total')
+  const lookups = tallyFromZero('nac_cache_lookups_total')
   const conflicts = new Counter(definition('nac_rank_conflicts_total'))
   const opened = new Counter(definition('nac_breaker_opened_total'))
-  const anomalies = counter('nac_anomalies_total')
-  const trips = counter('nac_guard_trips_total')
+  const anomalies = counterFromZero('nac_anomalies_total')
+  const trips = counterFromZero('nac_guard_trips_total')
   const listFailures = new Counter(definition('nac_bulk_list_failures_total'))
-  const drifts = counter('nac_wire_drift_total')
+  const drifts = counterFromZero('nac_wire_drift_total')
   const detailsFailures = new Counter(definition('nac_graph_details_failures_total'))
-  const refusals = counter('nac_refused_requests_total')
+  const responses = tallyFromZero('nac_responses_total')
+  const certificatesSeen = counterFromZero('nac_device_certificates_seen_total')
+  const soonestExpiry = new SoonestExpiry()
+  const refusals = counterFromZero('nac_refused_requests_total')
   const dropped = new Counter(definition('nac_connections_dropped_total'))
   const requests = histogram('nac_request_duration_seconds')
   const upstreamRequests = histogram('nac_upstream_request_duration_seconds')
@@ -184,14 +215,46 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge('nac_client_certificate_expiry_timestamp_seconds', (metric) =>
     metric.set(sources.certificateExpiresAtMs() / 1000),
   )
+  const seconds = (ms: number | undefined) => (ms ?? 0) / 1000
+  gauge('nac_access_token_expiry_timestamp_seconds', (metric) => {
+    const { intune, graph } = sources.tokenExpiresAtMs()
+    metric.set({ resource: 'intune' }, seconds(intune))
+    metric.set({ resource: 'graph' }, seconds(graph))
+  })
+  gauge('nac_service_tls_certificate_expiry_timestamp_seconds', (metric) =>
+    metric.set(seconds(sources.serviceCertificateExpiresAtMs())),
+  )
+  gauge('nac_device_certificate_soonest_expiry_timestamp_seconds', (metric) =>
+    metric.set(seconds(soonestExpiry.soonest(sources.nowMs()))),
+  )
+  gauge('nac_refused_files', (metric) => {
+    for (const [file, isRefused] of Object.entries(sources.refusedFiles())) {
+      metric.set({ file }, isRefused ? 1 : 0)
+    }
+  })
+  gauge('nac_decision_log_failing', (metric) => metric.set(sources.decisionLogFile()?.failing ? 1 : 0))
+  gauge('nac_decision_log_pending_bytes', (metric) =>
+    metric.set(sources.decisionLogFile()?.pendingBytes ?? 0),
+  )
+  total('nac_decision_log_lost_lines_total', () => sources.decisionLogFile()?.lostLines ?? 0)
+  gauge('nac_ready', (metric) => metric.set(sources.isReady() ? 1 : 0))
+  gauge('nac_build_info', (metric) => metric.set({ version: sources.version, node: process.version }, 1))
 
   return {
     decision({ decision, request, answer, rankConflict }) {
       decisions(`${request.frontend} ${decision.outcome} ${decision.reason} ${decision.source}`)
       lookups(answer?.verdict ?? 'none')
       if (rankConflict) conflicts.inc()
+      const { certificateExpiresAtMs } = request
+      if (certificateExpiresAtMs === undefined) return
+      const nowMs = sources.nowMs()
+      soonestExpiry.note(certificateExpiresAtMs, nowMs)
+      certificatesSeen(remainingValidity(certificateExpiresAtMs, nowMs)).inc()
     },
-    request: (frontend, seconds) => requests(frontend).observe(seconds),
+    request(frontend, seconds, status) {
+      requests(frontend).observe(seconds)
+      responses(`${frontend} ${statusClasses[Math.floor(status / 100) - 1] ?? '5xx'}`)
+    },
     refused: (frontend, code) => refusals(frontend, code).inc(),
     connectionDropped: () => dropped.inc(),
     upstreamRequest: (operation, result, seconds) => upstreamRequests(operation, result).observe(seconds),
@@ -203,6 +266,17 @@ export function createMetrics(sources: MetricSources): Metrics {
     detailsFailed: () => detailsFailures.inc(),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }
+}
+
+/** Every combination of values that the labels of a metric can have. */
+function labelCombinations(name: MetricName): readonly Readonly<Record<string, string>>[] {
+  let combinations: readonly Readonly<Record<string, string>>[] = [{}]
+  for (const label of metricDefinitions[name].labels) {
+    const values = labelValuesOf(name, label)
+    if (values === undefined || values === oneValue) return []
+    combinations = combinations.flatMap((rest) => values.map((value) => ({ ...rest, [label]: value })))
+  }
+  return combinations
 }
 
 /**

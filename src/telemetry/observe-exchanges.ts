@@ -52,7 +52,7 @@ export function observeRequests(
       if (!byRoute.has(route))
         byRoute.set(route, longestFirst.find(({ prefix }) => isBelow(route, prefix))?.name)
       const frontend = byRoute.get(route)
-      if (frontend !== undefined) metrics.request(frontend, reply.elapsedTime / 1000)
+      if (frontend !== undefined) metrics.request(frontend, reply.elapsedTime / 1000, reply.statusCode)
     }
     done()
   })

@@ -4,6 +4,9 @@ import { type MetricName, metricDefinitions } from '../../src/telemetry/metric-d
 import { createMetrics, type MetricSources } from '../../src/telemetry/metrics.ts'
 import { observeUpstream } from '../../src/telemetry/observe-exchanges.ts'
 
+const nowMs = Date.UTC(2026, 10, 23, 8)
+const dayMs = 86_400_000
+
 const sources: MetricSources = {
   cacheEntries: () => ({ c: 5, n: 4, u: 3, x: 2 }),
   upstream: () => ({ breaker: { state: 'half_open' }, running: 7, waiting: 8, shed: 9 }),
@@ -19,17 +22,28 @@ const sources: MetricSources = {
   }),
   certificateExpiresAtMs: () => 1_800_000_000_000,
   isOverloaded: () => true,
+  tokenExpiresAtMs: () => ({ intune: 1_700_003_600_000, graph: undefined }),
+  serviceCertificateExpiresAtMs: () => 1_790_000_000_000,
+  refusedFiles: () => ({ clients: false, policy: true, service_tls: false, client_certificate: false }),
+  decisionLogFile: () => ({ failing: true, pendingBytes: 4096, lostLines: 3 }),
+  isReady: () => true,
+  version: '1.2.3',
+  nowMs: () => nowMs,
 }
 const nothing: MetricSources = {
   ...sources,
   list: () => undefined,
   state: () => undefined,
   guard: () => ({ recentFlips: 0, threshold: 20 }),
+  tokenExpiresAtMs: () => ({ intune: undefined, graph: undefined }),
+  serviceCertificateExpiresAtMs: () => undefined,
+  decisionLogFile: () => undefined,
+  isReady: () => false,
 }
 
 const decided = {
   decision: { outcome: 'allow', reason: 'compliant', source: 'last_known' },
-  request: { frontend: 'radius' },
+  request: { frontend: 'radius', certificateExpiresAtMs: nowMs + 13 * dayMs },
   answer: { verdict: 'last_known' },
   rankConflict: true,
 } as unknown as DecisionRecord
@@ -39,7 +53,7 @@ function count(metrics: ReturnType<typeof createMetrics>): void {
   metrics.decision(decided)
   metrics.decision({ ...decided, answer: undefined, rankConflict: false } as unknown as DecisionRecord)
   metrics.refused('json', 'unauthenticated')
-  metrics.request('radius', 0.002)
+  metrics.request('radius', 0.002, 401)
   metrics.upstreamRequest('bulk', 'throttled', 1)
   metrics.breakerOpened()
   metrics.anomaly('regressed')
@@ -100,6 +114,19 @@ t.test('the figures are those of the moment', async (t) => {
     'nac_state_write_lag_seconds 1.5',
     'nac_state_failed_writes_total 2',
     'nac_client_certificate_expiry_timestamp_seconds 1800000000',
+    'nac_access_token_expiry_timestamp_seconds{resource="intune"} 1700003600',
+    'nac_service_tls_certificate_expiry_timestamp_seconds 1790000000',
+    `nac_device_certificate_soonest_expiry_timestamp_seconds ${(nowMs + 13 * dayMs) / 1000}`,
+    'nac_device_certificates_seen_total{remaining="under_14_days"} 2',
+    'nac_device_certificates_seen_total{remaining="expired"} 0',
+    'nac_responses_total{frontend="radius",status="4xx"} 1',
+    'nac_refused_files{file="policy"} 1',
+    'nac_refused_files{file="clients"} 0',
+    'nac_decision_log_failing 1',
+    'nac_decision_log_pending_bytes 4096',
+    'nac_decision_log_lost_lines_total 3',
+    'nac_ready 1',
+    `nac_build_info{version="1.2.3",node="${process.version}"} 1`,
   ]) {
     t.ok(text.includes(`${line}\n`), line)
   }
@@ -115,6 +142,14 @@ t.test('what there is not is zero and not absent', async (t) => {
     'nac_state_mode{mode="not_configured"} 1',
     'nac_state_write_lag_seconds 0',
     'nac_rank_conflicts_total 0',
+    'nac_access_token_expiry_timestamp_seconds{resource="graph"} 0',
+    'nac_service_tls_certificate_expiry_timestamp_seconds 0',
+    'nac_device_certificate_soonest_expiry_timestamp_seconds 0',
+    'nac_decision_log_failing 0',
+    'nac_ready 0',
+    'nac_refused_requests_total{frontend="json",code="unauthenticated"} 0',
+    'nac_wire_drift_total{dialect="nac",kind="field"} 0',
+    'nac_guard_trips_total{cause="mass_flip"} 0',
   ]) {
     t.ok(text.includes(`${line}\n`), line)
   }
