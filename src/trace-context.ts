@@ -9,23 +9,21 @@ export interface TraceContext {
   readonly sampled: boolean
 }
 
-// W3C Trace Context Recommendation, section 3.2.2: version, trace-id, parent-id, trace-flags, all in lower case.
-const version00 = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/
-const version00Length = 55
+// W3C Trace Context Recommendation, section 3.2.2: version, trace-id, parent-id, trace-flags, all in lower case; ff is no
+// version, and neither id is all zeros. A later version may have more behind another dash.
+const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/
+const lengthOfVersion00 = 55
 
 /**
- * Reads a `traceparent` field. Undefined where there is none or it is invalid, which is then as good as none: all
- * zeros, version ff, upper case, two fields (which Node joins with a comma), or anything behind a field of version 00. A
- * later version is read by what it has in common with version 00 (section "Versioning of traceparent").
+ * Reads a `traceparent` field. Undefined where there is none or it is invalid, which is then as good as none; two
+ * fields, which Node joins with a comma, are invalid too. A later version is read by what it has in common with version
+ * 00 (section "Versioning of traceparent").
  */
 export function parseTraceparent(field: string | readonly string[] | undefined): TraceContext | undefined {
-  if (typeof field !== 'string') return undefined
-  const [, version, traceId = '', parentId = '', flags = ''] = version00.exec(field) ?? []
-  if (version === undefined || version === 'ff') return undefined
-  const rest = field.slice(version00Length)
-  if (version === '00' ? rest !== '' : rest !== '' && !rest.startsWith('-')) return undefined
-  if (/^0+$/.test(traceId) || /^0+$/.test(parentId)) return undefined
-  return { traceId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+  if (typeof field !== 'string' || !traceparent.test(field)) return undefined
+  if (field.startsWith('00') && field.length !== lengthOfVersion00) return undefined
+  const flags = Number.parseInt(field.slice(53, 55), 16)
+  return { traceId: field.slice(3, 35), sampled: (flags & 1) === 1 }
 }
 
 /**

@@ -98,7 +98,7 @@ function createBareServer(
     // One decision is one log line, written by the decision service; a child logger per request would cost more.
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (parent) => parent,
-    // A caller's header never becomes an id in our log.
+    // A caller's header never becomes an id in our log, but for the hex digits of a valid traceparent (request-trace.ts).
     requestIdHeader: false,
     // With proxies: the rightmost address that is not one of them, which is the one that the outermost of them wrote.
     trustProxy: trustedProxies ? (address) => trustedProxies.contains(address) : false,

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { RadiusReply } from '../../src/cli/lab-peers.ts'
@@ -81,11 +82,17 @@ t.test('a resumed TLS session is decided anew, by the same device id', { skip: p
     .serviceLog()
     .split('\n')
     .filter((line) => line.includes('"event":"decision"'))
-    .map((line) => JSON.parse(line) as { matchedBy: string; device: string })
+    .map((line) => JSON.parse(line) as { matchedBy: string; device: string; certificateExpiresAt: string })
   t.same(
     decisions.map(({ matchedBy, device }) => `${matchedBy} ${device}`),
     [`deviceId ${ids.compliant}`, `deviceId ${ids.compliant}`],
     'both times by the certificate, not by the MAC',
+  )
+  const expiresAt = new X509Certificate(certificate.certificatePem).validToDate.toISOString()
+  t.same(
+    decisions.map(({ certificateExpiresAt }) => certificateExpiresAt),
+    [expiresAt, expiresAt],
+    'and with its expiry, as FreeRADIUS tells it',
   )
 })
 
