@@ -54,8 +54,11 @@ function textOf(
   if (direct !== undefined)
     return { variable: name, problem: `is set, and so is ${fileVariable}; set one of them` }
   const text = readText(path)
-  if (text === undefined)
-    return { variable: fileVariable, problem: `names a file that cannot be read: ${path}` }
+  if (text === undefined) {
+    // Whoever mistakes the one variable for the other has written the secret here.
+    const which = 'secret' in variables[name] ? '' : `: ${path}`
+    return { variable: fileVariable, problem: `names a file that cannot be read${which}` }
+  }
   return { value: text.replace(/\r?\n$/, '') }
 }
 

@@ -19,7 +19,11 @@ const integer = (minimum: number, maximum: number) =>
     .transform(Number)
     .refine((value) => value >= minimum && value <= maximum, `must be from ${minimum} to ${maximum}`)
 
-const filePath = z.string().min(1, 'must be the path of a file')
+/** A file's content in place of its path would be repeated by every message that names the file. */
+const filePath = z
+  .string()
+  .min(1, 'must be the path of a file')
+  .refine((text) => !/-----BEGIN |\n/.test(text), 'must be the path of a file, not what is in it')
 
 const guid = z
   .string()

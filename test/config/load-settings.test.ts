@@ -93,6 +93,15 @@ t.test('a value can come from NAME_FILE, and the secret lands in the secrets alo
   t.notMatch(JSON.stringify(settings), /correct horse/)
 })
 
+t.test('what was mistaken for the path of a file is not repeated where it can be a secret', async (t) => {
+  t.match(problemsOf({ INTUNE_PRIVATE_KEY_PASSPHRASE_FILE: 'correct horse' }), {
+    INTUNE_PRIVATE_KEY_PASSPHRASE_FILE: /^names a file that cannot be read$/,
+  })
+  const key = '-----BEGIN PRIVATE KEY-----\nMII'
+  for (const name of ['INTUNE_PRIVATE_KEY_FILE', 'SERVICE_TLS_PRIVATE_KEY_FILE', 'CLIENTS_FILE'])
+    t.equal(problemsOf({ [name]: key })[name], 'must be the path of a file, not what is in it')
+})
+
 t.test('a NAME_FILE that cannot be read, or stands beside NAME, is a problem of its own', async (t) => {
   t.match(problemsOf({ LOG_LEVEL_FILE: '/nowhere' }), { LOG_LEVEL_FILE: /cannot be read: \/nowhere/ })
   t.match(problemsOf({ LOG_LEVEL: 'info', LOG_LEVEL_FILE: '/level' }), {
