@@ -1,7 +1,8 @@
 import { type DestinationStream, type Logger, pino, stdSerializers, symbols } from 'pino'
 import type { LogSettings } from '../config/settings.ts'
-import { LineBatch } from './line-batch.ts'
 import { currentTrace } from '../trace-context.ts'
+import { hideSecrets } from './hide-secrets.ts'
+import { LineBatch } from './line-batch.ts'
 
 /**
  * The one logger; components get a child with their name. Secrets are never handed to it in the first place; the
@@ -52,12 +53,20 @@ function isStream(value: unknown): value is DestinationStream {
   return typeof value === 'object' && value !== null && 'write' in value && typeof value.write === 'function'
 }
 
-/** Type, message, code and stack alone: errors of HTTP libraries drag requests, headers and bodies behind them. */
+/**
+ * Type, message, code and stack alone, those of its causes in them: errors of HTTP libraries drag requests, headers and
+ * bodies behind them, and some quote in their messages what they were sent.
+ */
 function bareError(error: unknown): unknown {
   if (!(error instanceof Error)) return { type: typeof error }
   const { type, message, stack } = stdSerializers.err(error)
   const code = (error as NodeJS.ErrnoException).code
-  return { type, message, ...(code !== undefined && { code }), stack }
+  return {
+    type,
+    message: hideSecrets(message),
+    ...(code !== undefined && { code }),
+    stack: hideSecrets(stack),
+  }
 }
 
 /**
