@@ -3,16 +3,20 @@
  * Each step runs even if an earlier one failed, so that one run shows everything.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { checkCoverage } from './coverage.ts'
+import { checkForSecrets } from './secret-scan.ts'
 
 const results = '.tap/results.tap'
+/** Everything that the suite and the services in it wrote: searched for secrets at the end. */
+const output = '.tap/output'
 /** The terse reporter redraws its lines, which only a terminal can show. */
 const reporter = process.stdout.isTTY ? 'terse' : 'silent'
 
-function run(title: string, command: string, args: readonly string[]): boolean {
+function run(title: string, command: string, args: readonly string[], stderr?: number): boolean {
   process.stdout.write(`\n== ${title}\n`)
-  const { status } = spawnSync(command, args, { stdio: 'inherit' })
+  const { status } = spawnSync(command, args, { stdio: ['inherit', 'inherit', stderr ?? 'inherit'] })
   if (status !== 0) process.stdout.write(`== ${title}: FAILED\n`)
   return status === 0
 }
@@ -31,13 +35,21 @@ const checks = [
 ]
 // A fresh clone has tap's default plugins built in; the configured set has to be built before the first run.
 const built = run('test runner', 'tap', ['build'])
-const tested = run('tests', 'tap', [
-  `--reporter=${reporter}`,
-  `--output-file=${results}`,
-  ...process.argv.slice(2),
-])
+rmSync(output, { recursive: true, force: true })
+mkdirSync(output, { recursive: true })
+process.env.KEPT_OUTPUT_DIR = resolve(output)
+const stderr = openSync(`${output}/stderr`, 'w')
+const tested = run(
+  'tests',
+  'tap',
+  [`--reporter=${reporter}`, `--output-file=${results}`, ...process.argv.slice(2)],
+  stderr,
+)
+closeSync(stderr)
+process.stderr.write(readFileSync(`${output}/stderr`))
 if (reporter === 'silent') process.stdout.write(plainReport(readFileSync(results, 'utf8')))
 checks.push(process.argv.length > 2 ? true : checkCoverage(95))
+checks.push(checkForSecrets([results, output]))
 
 const totals = /^# \{ (.*) \}$/gm
 const last = [...readFileSync(results, 'utf8').matchAll(totals)].at(-1)?.[1] ?? ''

@@ -7,6 +7,7 @@ import { createSelfSignedCertificate } from '../../src/certificates/certificate-
 import { loadSettings } from '../../src/config/load-settings.ts'
 import { type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import { keepFilesOf, keepOutput, keepReplies } from '../fakes/kept-output.ts'
 
 export const clientId = '6f1c7a52-3c1e-4f0a-9f0d-2a6f5a1b9c01'
 export const laptop = { deviceId: 'ee9d3792-6859-4b71-93aa-56aba42581c5', mac: '005056A4895A' }
@@ -58,11 +59,20 @@ export async function simulatedService(t: Test, difference: Difference = {}) {
   const loaded = loadSettings(environment, (path) => readFileSync(path, 'utf8'))
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   const lines: string[] = []
-  const logger = createLogger({ level: 'trace' }, { write: (line: string) => void lines.push(line) })
+  const keep = keepOutput('log')
+  const write = (line: string) => {
+    lines.push(line)
+    keep(line)
+  }
+  const logger = createLogger({ level: 'trace' }, { write })
   const built = buildApp(loaded, logger, difference.overrides)
   const app: App | undefined = built.ok ? built.value : undefined
+  if (app) keepReplies(app.server, app.management)
   t.teardown(async () => {
+    // For the scan of what was kept; a test that closes the service itself has had its metrics.
+    await app?.management.inject('/metrics').catch(() => {})
     await app?.close()
+    keepFilesOf(loaded.settings)
     await simulator.close()
   })
   const ask = async (query: Record<string, string>) => {

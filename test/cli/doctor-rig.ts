@@ -6,6 +6,7 @@ import type { CertificateAndKey } from '../../src/certificates/certificate.ts'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { runCommand } from '../../src/cli/run-command.ts'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts'
+import { keepOutput } from '../fakes/kept-output.ts'
 
 export const clientId = '6f1c7a52-3c1e-4f0a-9f0d-2a6f5a1b9c01'
 export const laptopId = 'ee9d3792-6859-4b71-93aa-56aba42581c5'
@@ -35,6 +36,7 @@ export async function runCaptured(args: readonly string[], environment: Record<s
     out: (text) => void out.push(text),
     err: (text) => void err.push(text),
   })
+  keepOutput(args[0] ?? 'command')([...out, ...err].join('\n'))
   return { exitCode, out: out.join('\n'), err: err.join('\n') }
 }
 

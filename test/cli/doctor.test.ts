@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { canaryMarker } from '../../scripts/secret-scan.ts'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { type FaultCode, faultCatalogue } from '../../src/errors/catalogue.ts'
 import {
@@ -16,7 +17,7 @@ import {
 
 type Setup = Awaited<ReturnType<typeof workingSetup>>
 
-const secrets = /eyJ[\w-]{20,}|BEGIN [A-Z ]*PRIVATE KEY|hunter2/
+const secrets = new RegExp(`eyJ[\\w-]{20,}|BEGIN [A-Z ]*PRIVATE KEY|${canaryMarker}`)
 
 async function doctor(environment: Record<string, string>, ...args: string[]) {
   const run = await runCaptured(['doctor', '--json', ...args], environment)
@@ -230,14 +231,14 @@ const misconfigurations: readonly Misconfiguration[] = [
   },
   {
     case: 'a proxy that refuses',
-    set: async (_setup, t) => ({ HTTPS_PROXY: `http://nac:hunter2@${await startProxy(t, 407)}` }),
+    set: async (_setup, t) => ({ HTTPS_PROXY: `http://nac:${canaryMarker}@${await startProxy(t, 407)}` }),
     step: 'login_host',
     code: 'proxy_refused',
     remedy: /HTTPS_PROXY/,
   },
   {
     case: 'a proxy that is not a URL',
-    set: () => ({ HTTPS_PROXY: 'socks5://nac:hunter2@proxy' }),
+    set: () => ({ HTTPS_PROXY: `socks5://nac:${canaryMarker}@proxy` }),
     step: 'configuration',
     code: 'configuration_invalid',
     remedy: /Correct every variable/,

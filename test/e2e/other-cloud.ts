@@ -1,12 +1,15 @@
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
+import { canaryMarker } from '../../scripts/secret-scan.ts'
 import {
   createCertificateAuthority,
   issueServerCertificate,
 } from '../../src/certificates/certificate-authority.ts'
 
 const tenant = '11111111-1111-4111-8111-111111111111'
+/** Opaque, as clients have to take it; a scan of what the service wrote finds it all the same. */
+const accessToken = `${canaryMarker}-access-token`
 const deviceId = 'ee9d3792-6859-4b71-93aa-56aba42581c5'
 
 /**
@@ -39,10 +42,10 @@ export async function startOtherCloud(t: Test) {
       return send(
         200,
         'application/json',
-        '{"token_type":"Bearer","expires_in":3599,"access_token":"opaque-token"}',
+        JSON.stringify({ token_type: 'Bearer', expires_in: 3599, access_token: accessToken }),
       )
     }
-    if (request.headers.authorization !== 'Bearer opaque-token') return send(401, 'text/plain', '')
+    if (request.headers.authorization !== `Bearer ${accessToken}`) return send(401, 'text/plain', '')
     if (pathname.endsWith('/endpoints')) {
       const rows = [
         { providerName: 'Region', uri: 'OC' },

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { keepOutput } from '../fakes/kept-output.ts'
 
 const main = join(import.meta.dirname, '../../src/main.ts')
 
@@ -25,10 +26,12 @@ export function startCommand(
     env: { PATH, HOME, ...(NODE_OPTIONS !== undefined && { NODE_OPTIONS }), ...tap, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const keep = keepOutput(args[0] ?? 'command')
   let text = ''
   let watchers: (() => void)[] = []
   const notice = (chunk: Buffer) => {
     text += chunk.toString()
+    keep(chunk)
     for (const watch of watchers) watch()
   }
   child.stdout.on('data', notice)

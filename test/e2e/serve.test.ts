@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { canaryMarker } from '../../scripts/secret-scan.ts'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { startOtherCloud } from './other-cloud.ts'
 import { runToEnd, startCommand } from './run-process.ts'
 
+const passphrase = `${canaryMarker} staple`
 const pair = await createSelfSignedCertificate({ commonName: 'intune-nac test' })
 
 t.test('serve works the same against another server that speaks the same wire', async (t) => {
@@ -67,7 +69,11 @@ t.test('serve works the same against another server that speaks the same wire', 
     .split('\n')
     .filter((line) => line.includes('"event":"decision"'))
   t.equal(decisions.length, 3, 'one decision line per decision')
-  t.notMatch(service.output(), new RegExp(`opaque-token|${password}|PRIVATE KEY`), 'nothing secret is logged')
+  t.notMatch(
+    service.output(),
+    new RegExp(`${canaryMarker}|${password}|PRIVATE KEY`),
+    'nothing secret is logged',
+  )
 
   const check = await runToEnd(['check', '00:50:56:A4:89:5A', '--json'], environment)
   t.equal(check.exitCode, 0, check.output)
@@ -128,12 +134,12 @@ t.test('config prints the settings and hides the secrets', async (t) => {
     INTUNE_CLIENT_ID: '0d1f6e1a-0b3c-4d5e-8f70-112233445566',
     INTUNE_CERTIFICATE_FILE: '/app.pem',
     INTUNE_PRIVATE_KEY_FILE: '/app.key',
-    INTUNE_PRIVATE_KEY_PASSPHRASE: 'correct horse',
+    INTUNE_PRIVATE_KEY_PASSPHRASE: passphrase,
   })
   t.equal(exitCode, 0)
   t.match(output, /"authorityUrl": "https:\/\/login\.microsoftonline\.com\/contoso\.example"/)
   t.match(output, /"privateKeyPassphrase": "\(set\)"/)
-  t.notMatch(output, /correct horse/)
+  t.notMatch(output, new RegExp(passphrase))
 })
 
 t.test('wrong use is exit code 2 with a word about the right one', async (t) => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { canaryMarker } from '../../scripts/secret-scan.ts'
 import {
   createCertificateAuthority,
   issueServerCertificate,
@@ -10,7 +11,7 @@ import { createIseClient, type IseClientOptions } from '../../src/ise-client/ise
 import { hashSecret } from '../../src/server/secret-hash.ts'
 import { simulatedService } from '../app/simulated-service.ts'
 
-export const user = { username: 'ise-psn-1', password: 'correct horse: battery' }
+export const user = { username: 'ise-psn-1', password: `${canaryMarker}: horse battery` }
 
 /** The whole service over real TLS with Basic credentials, in front of a simulator, and a client that does what ISE does. */
 export async function iseService(t: Test, environment: Record<string, string> = {}) {

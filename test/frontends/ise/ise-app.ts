@@ -1,5 +1,5 @@
 import type { InjectOptions } from 'fastify'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import type { Test } from 'tap'
 import type { DecisionRequest } from '../../../src/decision/decide.ts'
 import type { Decision } from '../../../src/decision/decision.ts'
@@ -8,6 +8,7 @@ import { type Outcome, success } from '../../../src/errors/fault.ts'
 import { frontends } from '../../../src/frontends/frontends.ts'
 import { type Authenticate, createAuthenticator } from '../../../src/server/authentication.ts'
 import { createServer } from '../../../src/server/server.ts'
+import { keepReplies, keptLogger } from '../../fakes/kept-output.ts'
 import { collectXml } from './judge-xml.ts'
 import { parseStrictly } from './strict-xml.ts'
 
@@ -101,7 +102,7 @@ export function createIseApp(t: Test, difference: Difference = {}) {
   let devices: readonly NoncompliantDevice[] = []
   let outcome: Outcome<Decision> = success(knownDevice)
   const app = createServer({
-    logger: difference.logger ?? pino({ level: 'silent' }),
+    logger: difference.logger ?? keptLogger(),
     decide: async (request) => {
       requests.push(request)
       return difference.decide?.(request) ?? outcome
@@ -119,6 +120,7 @@ export function createIseApp(t: Test, difference: Difference = {}) {
       },
     },
   })
+  keepReplies(app)
   t.teardown(() => app.close())
 
   return {

@@ -1,5 +1,5 @@
 import type { InjectOptions } from 'fastify'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import type { Test } from 'tap'
 import type { Decide, DecisionRequest } from '../../../src/decision/decide.ts'
 import type { Decision } from '../../../src/decision/decision.ts'
@@ -8,6 +8,7 @@ import { frontends } from '../../../src/frontends/frontends.ts'
 import { type Authenticate, createAuthenticator } from '../../../src/server/authentication.ts'
 import type { Readiness } from '../../../src/server/health.ts'
 import { createServer } from '../../../src/server/server.ts'
+import { keepReplies, keptLogger } from '../../fakes/kept-output.ts'
 import { expectDocumented } from '../../openapi/validate-reply.ts'
 
 /** A compliant device, remembered. */
@@ -34,7 +35,7 @@ export function createJsonApp(
   const requests: DecisionRequest[] = []
   let outcome: Outcome<Decision> = success(allowed)
   const app = createServer({
-    logger: options.logger ?? pino({ level: 'silent' }),
+    logger: options.logger ?? keptLogger(),
     decide: async (request) => {
       requests.push(request)
       return options.decide?.(request) ?? outcome
@@ -43,6 +44,7 @@ export function createJsonApp(
     frontends,
     readiness: () => options.readiness ?? { ready: true, checks: { token: { status: 'ok' } } },
   })
+  keepReplies(app)
   t.teardown(() => app.close())
 
   return {

@@ -1,12 +1,14 @@
 import type { InjectOptions } from 'fastify'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import type { Test } from 'tap'
+import { canaryMarker } from '../../../scripts/secret-scan.ts'
 import type { Decide, DecisionRequest } from '../../../src/decision/decide.ts'
 import type { Decision } from '../../../src/decision/decision.ts'
 import { type Outcome, success } from '../../../src/errors/fault.ts'
 import { frontends } from '../../../src/frontends/frontends.ts'
 import { type Authenticate, createAuthenticator } from '../../../src/server/authentication.ts'
 import { createServer } from '../../../src/server/server.ts'
+import { keepReplies, keptLogger } from '../../fakes/kept-output.ts'
 
 /** A compliant device with a VLAN. */
 export const allowed: Decision = {
@@ -33,6 +35,9 @@ export const allowed: Decision = {
   },
 }
 
+/** What a user typed: nothing may ever repeat it. */
+export const userPassword = `${canaryMarker}-of-a-user`
+
 /** An attribute as FreeRADIUS must be told it. */
 export function attribute(op: ':=' | '+=', ...value: (string | number)[]) {
   return { op, do_xlat: false, value }
@@ -43,7 +48,7 @@ export function mabBody(mac = '00-50-56-A4-89-5A', more: Record<string, unknown>
   const bare = mac.replaceAll('-', '').toLowerCase()
   return {
     'User-Name': { type: 'string', value: [bare] },
-    'User-Password': { type: 'string', value: ['s3cret-of-the-user'] },
+    'User-Password': { type: 'string', value: [userPassword] },
     'NAS-IP-Address': { type: 'ipaddr', value: ['10.0.0.1'] },
     'Service-Type': { type: 'integer', value: ['Call-Check'] },
     'Calling-Station-Id': { type: 'string', value: [mac] },
@@ -78,7 +83,7 @@ export function createRadiusApp(
   const requests: DecisionRequest[] = []
   let outcome: Outcome<Decision> = success(allowed)
   const app = createServer({
-    logger: options.logger ?? pino({ level: 'silent' }),
+    logger: options.logger ?? keptLogger(),
     decide: async (request) => {
       requests.push(request)
       return options.decide?.(request) ?? outcome
@@ -87,6 +92,7 @@ export function createRadiusApp(
     frontends: frontends.filter(({ name }) => name !== 'ise'),
     readiness: () => ({ ready: true, checks: {} }),
   })
+  keepReplies(app)
   t.teardown(() => app.close())
   const inject = async (given: InjectOptions | string) => {
     const reply = await app.inject(given)
