@@ -1,8 +1,6 @@
-import { chmodSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { pathToFileURL } from 'node:url'
-import { describeStateError, StateFileError } from './state-file.ts'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type DatabaseForm, inTransaction, openOwnedDatabase } from './owned-database.ts'
+import { describeStateError } from './state-file.ts'
 
 /** One record as it is stored; the value is opaque here. */
 export interface StateRow {
@@ -14,18 +12,20 @@ export interface StateRow {
 /** A record to store, or the key of one to remove. */
 export type StateChange = StateRow | { readonly key: string; readonly value?: undefined }
 
-/** `inac`: tells our file from any other database. */
-const applicationId = 0x696e6163
-const schemaVersion = 1
-/** Two processes on one directory wait for each other this long. */
-const busyTimeoutMs = 5000
+const form: DatabaseForm = {
+  /** `inac` */
+  applicationId: 0x696e6163,
+  schemaVersion: 1,
+  schema: `
+    CREATE TABLE IF NOT EXISTS records (
+      key TEXT PRIMARY KEY, value TEXT NOT NULL, observed_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS documents (
+      name TEXT PRIMARY KEY, value TEXT NOT NULL, written_at INTEGER NOT NULL
+    ) WITHOUT ROWID`,
+}
 
-/**
- * The state file: records and a few named documents in SQLite, in WAL mode with synchronous=NORMAL. A killed process
- * loses nothing that was committed, and a power cut loses the last commits at most; neither leaves a file that cannot
- * be read (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous). Every function may throw; the errors are
- * read by describeStateError.
- */
+/** The state file: records and a few named documents. Every function may throw; describeStateError reads the errors. */
 export class StateDatabase {
   readonly #database: DatabaseSync
   readonly #put: StatementSync
@@ -34,18 +34,8 @@ export class StateDatabase {
 
   /** Opens the file and makes it if there is none. `readOnly` needs a file that is there and ours. */
   constructor(file: string, { readOnly = false }: { readonly readOnly?: boolean } = {}) {
-    if (!readOnly) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    this.#database = new DatabaseSync(readOnly ? unchangingFile(file) : file, {
-      readOnly,
-      timeout: busyTimeoutMs,
-    })
+    this.#database = openOwnedDatabase(file, form, { readOnly })
     try {
-      this.#checkOwner(readOnly)
-      if (!readOnly) {
-        // The records name devices and their users.
-        chmodSync(file, 0o600)
-        this.#prepareFile()
-      }
       this.#put = this.#database.prepare(
         `INSERT INTO records (key, value, observed_at) VALUES (?, ?, ?)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value, observed_at = excluded.observed_at
@@ -61,7 +51,7 @@ export class StateDatabase {
 
   /** Stores and removes in one transaction. Of two processes that store one key, the later observation stays. */
   write(changes: readonly StateChange[]): void {
-    this.#transaction(() => {
+    inTransaction(this.#database, () => {
       for (const change of changes) {
         if (change.value === undefined) this.#remove.run(change.key)
         else this.#put.run(change.key, change.value, change.observedAtMs)
@@ -93,7 +83,7 @@ export class StateDatabase {
    * was made by a clock that was wrong, and does not count.
    */
   claim(name: string, nowMs: number, intervalMs: number): boolean {
-    return this.#transaction(() => {
+    return inTransaction(this.#database, () => {
       const claimedAtMs = this.#writtenAt(name)
       if (claimedAtMs !== undefined && claimedAtMs <= nowMs && nowMs - claimedAtMs < intervalMs) return false
       this.putDocument(name, '', nowMs)
@@ -119,76 +109,10 @@ export class StateDatabase {
     this.#database.close()
   }
 
-  /** A new file is empty and has no owner yet. In one transaction, because another process may be making it. */
-  #checkOwner(mustBeOurs: boolean): void {
-    const { owner, version, tables } = this.#transaction(
-      () => ({
-        owner: this.#pragma('application_id'),
-        version: this.#pragma('user_version'),
-        tables: this.#database.prepare('SELECT count(*) AS n FROM sqlite_master').get()?.n,
-      }),
-      'DEFERRED',
-    )
-    const isNew = owner === 0 && version === 0 && tables === 0
-    if (isNew && !mustBeOurs) return
-    if (owner !== applicationId) throw new StateFileError('foreign')
-    if (version > schemaVersion) throw new StateFileError('newer')
-  }
-
-  #prepareFile(): void {
-    this.#database.exec('PRAGMA journal_mode = WAL')
-    this.#database.exec('PRAGMA synchronous = NORMAL')
-    // A burst of writes must not leave a huge log behind.
-    this.#database.exec('PRAGMA journal_size_limit = 16777216')
-    this.#transaction(() => {
-      this.#database.exec(
-        `CREATE TABLE IF NOT EXISTS records (
-           key TEXT PRIMARY KEY, value TEXT NOT NULL, observed_at INTEGER NOT NULL
-         ) WITHOUT ROWID;
-         CREATE TABLE IF NOT EXISTS documents (
-           name TEXT PRIMARY KEY, value TEXT NOT NULL, written_at INTEGER NOT NULL
-         ) WITHOUT ROWID;
-         PRAGMA application_id = ${applicationId};
-         PRAGMA user_version = ${schemaVersion};`,
-      )
-    })
-  }
-
-  #pragma(name: 'application_id' | 'user_version'): number {
-    return Number(this.#database.prepare(`PRAGMA ${name}`).get()?.[name])
-  }
-
   #writtenAt(name: string): number | undefined {
     const row = this.#database.prepare('SELECT written_at FROM documents WHERE name = ?').get(name)
     return row === undefined ? undefined : Number(row.written_at)
   }
-
-  #transaction<T>(run: () => T, kind: 'IMMEDIATE' | 'DEFERRED' = 'IMMEDIATE'): T {
-    this.#database.exec(`BEGIN ${kind}`)
-    try {
-      const result = run()
-      this.#database.exec('COMMIT')
-      return result
-    } catch (error) {
-      try {
-        this.#database.exec('ROLLBACK')
-      } catch {
-        // SQLite has rolled back by itself, or the file is beyond it: the first error tells what happened.
-      }
-      throw error
-    }
-  }
-}
-
-/**
- * A database in WAL mode on a medium that cannot be written has no place for its index of the log: SQLite reads it
- * only if it is told that nobody changes it, and then as of the last checkpoint (sqlite.org/wal.html, read-only
- * databases).
- */
-function unchangingFile(file: string): URL {
-  const url = pathToFileURL(file)
-  url.searchParams.set('immutable', '1')
-  return url
 }
 
 /** What became of a file that was to be opened. */
