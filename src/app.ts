@@ -31,13 +31,15 @@ import { watchOverload } from './server/overload.ts'
 import { createManagementServer, createServer } from './server/server.ts'
 import { loadTls, type TlsReload, watchTls } from './server/tls.ts'
 import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
+import { openTraceFile } from './state/trace-file.ts'
 import { DecisionLog } from './telemetry/decision-log.ts'
 import { DecisionLogFile, type DecisionLogFileNotice } from './telemetry/decision-log-file.ts'
 import { lineOutput } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { observeRequests, observeUpstream } from './telemetry/observe-exchanges.ts'
-import { presentStatus, watchCompliance, watchState } from './telemetry/watch-compliance.ts'
-import { DecisionTraces } from './trace/decision-traces.ts'
+import { presentStatus, watchCompliance, watchState, watchTraces } from './telemetry/watch-compliance.ts'
+import { DecisionTraces, traceAgeMs } from './trace/decision-traces.ts'
+import { TraceStore } from './trace/trace-store.ts'
 
 /** What the composition root may be given instead of the real thing. */
 export interface AppOverrides {
@@ -121,6 +123,7 @@ export function buildApp(
   })
   let state: ComplianceState | undefined
   const served = { notAfterMs: tls?.value.notAfterMs, isRefused: false }
+  let traceStore: TraceStore | undefined
   const metrics = createMetrics({
     cacheEntries: () => compliance.counts(),
     upstream: () => compliance.upstream(),
@@ -128,6 +131,7 @@ export function buildApp(
     list: () => compliance.currentList(),
     runway: () => compliance.runway(),
     state: () => state?.status(),
+    traces: () => traceStore?.status(),
     isOverloaded: overload.isOverloaded,
     certificateExpiresAtMs: () => rotation.status().inUse.notAfterMs,
     tokenExpiresAtMs: () => intune.tokenExpiries(),
@@ -271,7 +275,11 @@ export function buildApp(
   departure.follow(management)
   registerManagementRoutes(management, {
     exposeMetrics: () => metrics.expose(),
-    status: () => ({ ...presentStatus(compliance, state), decisionLog: decisionLog.head() }),
+    status: () => ({
+      ...presentStatus(compliance, state),
+      traces: traceStore?.status() ?? null,
+      decisionLog: decisionLog.head(),
+    }),
     traces,
     acceptHeld: async () => ({ ...(await compliance.acceptHeld()) }),
     rejectHeld: () => ({ ...compliance.rejectHeld() }),
@@ -283,12 +291,16 @@ export function buildApp(
   const running: (() => void)[] = []
   /** Opens the state file, and gives it a second at most to bring back what is known. */
   async function restoreState(directory: string): Promise<void> {
-    const opened = openComplianceState({
-      directory,
-      tenant: new URL(settings.intune.authorityUrl).pathname.slice(1),
-      clock,
-      onNotice: watchState(logger.child({ component: 'state' })),
-    })
+    const tenant = new URL(settings.intune.authorityUrl).pathname.slice(1)
+    const stateLogger = logger.child({ component: 'state' })
+    if (settings.traceStore) {
+      const { maxDecisions: maxTraces } = settings.traceStore
+      const onNotice = watchTraces(stateLogger)
+      const texts = openTraceFile({ directory, tenant, clock, maxTraces, maxAgeMs: traceAgeMs, onNotice })
+      traceStore = new TraceStore({ texts, clock, mask })
+      traces.attachStore(traceStore)
+    }
+    const opened = openComplianceState({ directory, tenant, clock, onNotice: watchState(stateLogger) })
     opened.attach(compliance.records)
     state = opened
     const usefulMs = Math.max(settings.freshness.outageHoldMs, 24 * 60 * 60 * 1000)
@@ -346,7 +358,7 @@ export function buildApp(
         logger.warn({ event: 'connections_cut', connections: connectionsCut }, 'requests took too long')
       }
       // Side by side: a disk that hangs under one of them must not cost the other.
-      await Promise.all([decisionLog.close(), state?.close()])
+      await Promise.all([decisionLog.close(), state?.close(), traceStore?.close()])
       claims.release()
       overload.close()
       policy.value.close()

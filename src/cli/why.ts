@@ -26,7 +26,7 @@ export const why: Command = async (args, context) => {
     const [newest, ...older] = traces
     if (newest === undefined) {
       context.err(
-        `No decision is known for ${asked}. The service remembers the last 20,000 decisions of 24 hours since its start; the decision log has the older ones.`,
+        `No decision is known for ${asked}. The service remembers the last 20,000 decisions since its start, with TRACE_STORE=on those of 24 hours; the decision log has the older ones.`,
       )
       return exitCodes.no
     }

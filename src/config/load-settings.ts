@@ -26,6 +26,9 @@ export function loadSettings(
   const intune = intuneSettings(values, problems, notices)
   const serviceHost = listenHost(values, problems, notices)
   const serviceTls = serviceTlsSettings(values, problems)
+  if (values.TRACE_STORE === 'on' && values.STATE_DIR === undefined) {
+    problems.push({ variable: 'TRACE_STORE', problem: 'is on, and has no place without STATE_DIR' })
+  }
   if (problems.length > 0 || !intune) return { ok: false, problems }
   // No problem was found, so every value is there.
   const all = values as VariableValues
@@ -51,6 +54,7 @@ export function loadSettings(
     ...(all.CLIENTS_FILE !== undefined && { clientsFile: all.CLIENTS_FILE }),
     ...(all.POLICY_FILE !== undefined && { policyFile: all.POLICY_FILE }),
     ...(all.STATE_DIR !== undefined && { stateDir: all.STATE_DIR }),
+    ...(all.TRACE_STORE === 'on' && { traceStore: { maxDecisions: all.TRACE_STORE_MAX_DECISIONS } }),
     log: { level: all.LOG_LEVEL, deviceIds: all.LOG_DEVICE_IDS },
     ...(all.DECISION_LOG_FILE !== undefined && {
       decisionLog: {

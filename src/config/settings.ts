@@ -21,6 +21,8 @@ export interface Settings {
   readonly policyFile?: string
   /** Directory of what outlives a restart; without it everything is in memory alone. */
   readonly stateDir?: string
+  /** How many decisions keep their story in the state directory; without it they are in memory alone. */
+  readonly traceStore?: { readonly maxDecisions: number }
   readonly log: LogSettings
   /** File of the decision lines; without it they go to standard output alone. */
   readonly decisionLog?: DecisionLogSettings

@@ -205,6 +205,17 @@ export const variables = {
     description:
       'Directory in which the last known records and the time of the last bulk query outlive a restart; made if it is not there. Replicas on one machine may share it. Without it they are kept in memory alone, and the list of noncompliant devices is not asked for.',
   },
+  TRACE_STORE: {
+    type: z.enum(['off', 'on']),
+    description:
+      'on: how each decision came about is kept in STATE_DIR for 24 hours, so that `why` knows it after a restart and beyond the last 20,000 (docs/decision-log.md). Costs 1 to 3 KB of disk per decision.',
+    default: 'off',
+  },
+  TRACE_STORE_MAX_DECISIONS: {
+    type: integer(1000, 100_000_000),
+    description: 'How many decisions are kept there at most; the oldest make room.',
+    default: '1000000',
+  },
   DECISION_LOG_FILE: {
     type: filePath.optional(),
     description:
@@ -279,6 +290,7 @@ export const ownPrefixes = [
   'CLIENTS_',
   'POLICY_',
   'STATE_',
+  'TRACE_',
   'DECISION_',
   'COMPLIANT_',
   'NONCOMPLIANT_',

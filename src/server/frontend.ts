@@ -6,7 +6,7 @@ import type { DecisionTrace } from '../trace/decision-trace.ts'
 import type { Authenticate } from './authentication.ts'
 
 /** How a decision came about, where it was made for this client and is still remembered. */
-export type FindDecision = (client: string, decisionId: string) => DecisionTrace | undefined
+export type FindDecision = (client: string, decisionId: string) => Promise<DecisionTrace | undefined>
 
 /** What every front end is given. */
 export interface FrontendOptions {

@@ -28,10 +28,10 @@ export interface ManagementParts {
   readonly authenticate?: Pick<Authenticator, 'hasOperators'> & Authenticate
   readonly onRefused?: (door: 'management', code: FaultCode) => void
   readonly traces: {
-    readonly find: (decisionId: string) => DecisionTrace | undefined
+    readonly find: (decisionId: string) => Promise<DecisionTrace | undefined>
     /** Newest first; undefined where the text can be no identifier. */
-    readonly about: (device: string, limit: number) => readonly DecisionTrace[] | undefined
-    readonly latest: (limit: number) => readonly DecisionTrace[]
+    readonly about: (device: string, limit: number) => Promise<readonly DecisionTrace[] | undefined>
+    readonly latest: (limit: number) => Promise<readonly DecisionTrace[]>
   }
 }
 
@@ -82,19 +82,19 @@ function registerChanges(app: FastifyInstance, parts: ManagementParts): void {
 
 /** One decision by its id, those about a device, or the newest: at most 50, or `limit` up to 1000. */
 function registerDecisionRoutes(app: FastifyInstance, traces: ManagementParts['traces']): void {
-  app.get<{ Params: { decisionId: string } }>('/decisions/:decisionId', ({ params }, reply) => {
-    const trace = traces.find(params.decisionId)
+  app.get<{ Params: { decisionId: string } }>('/decisions/:decisionId', async ({ params }, reply) => {
+    const trace = await traces.find(params.decisionId)
     if (trace) return sendJson(reply, trace)
     return sendProblem(reply, failure('decision_not_found', 'No decision with that id is remembered.').fault)
   })
-  app.get<{ Querystring: Record<string, unknown> }>('/decisions', ({ query }, reply) => {
+  app.get<{ Querystring: Record<string, unknown> }>('/decisions', async ({ query }, reply) => {
     const { device, limit = '50' } = query
     const count = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0
     if (count < 1 || count > 1000 || (device !== undefined && typeof device !== 'string')) {
       const message = 'The query takes device, once, and limit from 1 to 1000.'
       return sendProblem(reply, failure('request_malformed', message).fault)
     }
-    const decisions = device === undefined ? traces.latest(count) : traces.about(device, count)
+    const decisions = await (device === undefined ? traces.latest(count) : traces.about(device, count))
     if (decisions) return sendJson(reply, { decisions })
     const message = 'device is no identifier of any kind.'
     return sendProblem(reply, failure('identifier_malformed', message, { field: 'device' }).fault)

@@ -17,7 +17,8 @@ export type StateRequest =
 export type StateValue = string | boolean | readonly string[]
 
 /** A request with the number that its answer carries. */
-export type NumberedRequest = StateRequest & { readonly id: number }
+export type Numbered<Request> = Request & { readonly id: number }
+export type NumberedRequest = Numbered<StateRequest>
 
 /** What the thread says. `opened` comes first, and again when a damaged file was replaced while in use. */
 export type StateMessage =

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { StateFileProblem } from './state-file.ts'
-import type { NumberedRequest, StateMessage, StateRequest, StateValue } from './state-messages.ts'
+import type { Numbered, StateMessage, StateRequest, StateValue } from './state-messages.ts'
 
 /** What the thread answers to one request. */
 export type StateAnswer =
@@ -9,23 +9,30 @@ export type StateAnswer =
 
 export interface StateThreadParts {
   readonly file: string
+  /** Which kind of file; the thread's own module in this folder. */
+  readonly worker?: 'state-worker' | 'trace-worker'
   readonly onOpened: (opened: Extract<StateMessage, { say: 'opened' }>) => void
   /** The thread has ended without being asked to: nothing is stored any more. */
   readonly onLost: () => void
 }
 
-/** The other end of the thread that has the state file. */
-export interface StateThread {
+/** The other end of a thread that has a file. */
+export interface StateThread<Request = StateRequest> {
   /** Never rejects; `failed` where the thread is gone. */
-  ask(request: StateRequest): Promise<StateAnswer>
+  ask(request: Request): Promise<StateAnswer>
   /** Ends the thread at once, whatever it is doing. */
   terminate(): Promise<void>
 }
 
 /** Starts the thread. It never keeps the process alive. */
-export function startStateThread({ file, onOpened, onLost }: StateThreadParts): StateThread {
+export function startStateThread<Request = StateRequest>({
+  file,
+  worker: name = 'state-worker',
+  onOpened,
+  onLost,
+}: StateThreadParts): StateThread<Request> {
   const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const worker = new Worker(new URL(`./state-worker.${suffix}`, import.meta.url), {
+  const worker = new Worker(new URL(`./${name}.${suffix}`, import.meta.url), {
     workerData: { file },
     // It passes small batches on; a young generation of the usual size would double the memory of a small service.
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
@@ -69,7 +76,7 @@ export function startStateThread({ file, onOpened, onLost }: StateThreadParts): 
       const id = lastId
       return new Promise((resolve) => {
         waiting.set(id, resolve)
-        worker.postMessage({ ...request, id } satisfies NumberedRequest)
+        worker.postMessage({ ...request, id } satisfies Numbered<Request>)
       })
     },
     async terminate() {

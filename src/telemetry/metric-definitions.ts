@@ -177,6 +177,16 @@ const defined = {
     help: 'Batches that the state file did not take; they are tried again.',
     labels: [],
   },
+  nac_traces_written_total: {
+    type: 'counter',
+    help: 'Decisions whose story was written to the state directory (TRACE_STORE).',
+    labels: [],
+  },
+  nac_traces_dropped_total: {
+    type: 'counter',
+    help: 'Decisions whose story was not written, because more came than are written or the file cannot be used.',
+    labels: [],
+  },
   nac_client_certificate_expiry_timestamp_seconds: {
     type: 'gauge',
     help: 'When the certificate that authenticates the service to Entra ID expires.',

@@ -40,6 +40,8 @@ export interface MetricSources {
         readonly failedWrites: number
       }
     | undefined
+  /** Undefined: TRACE_STORE is off. */
+  readonly traces: () => { readonly written: number; readonly dropped: number } | undefined
   readonly certificateExpiresAtMs: () => number
   /** Undefined: there is no token, or the service speaks HTTP. */
   readonly tokenExpiresAtMs: () => {
@@ -212,6 +214,8 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge('nac_state_pending_changes', (metric) => metric.set(sources.state()?.pendingChanges ?? 0))
   total('nac_state_written_records_total', () => sources.state()?.writtenRecords ?? 0)
   total('nac_state_failed_writes_total', () => sources.state()?.failedWrites ?? 0)
+  total('nac_traces_written_total', () => sources.traces()?.written ?? 0)
+  total('nac_traces_dropped_total', () => sources.traces()?.dropped ?? 0)
   gauge('nac_client_certificate_expiry_timestamp_seconds', (metric) =>
     metric.set(sources.certificateExpiresAtMs() / 1000),
   )

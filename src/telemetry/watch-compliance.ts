@@ -56,6 +56,20 @@ export function watchState(logger: Logger): (notice: StateNotice) => void {
   }
 }
 
+const traceConsequences: Readonly<Record<StateNotice['consequence'], string>> = {
+  memory_only: 'STATE_DIR cannot be used: only the last decisions can be explained, until the next restart',
+  new_file: 'the file of decisions could not be used; it was moved aside and a new one was begun',
+  read_only: 'the file of decisions can only be read',
+  not_written_for_now: 'the file of decisions does not take any; they wait in memory and are tried again',
+}
+
+/** The same for the file of how decisions came about. */
+export function watchTraces(logger: Logger): (notice: StateNotice) => void {
+  return ({ problem, file, movedTo, consequence }) => {
+    logger.error({ event: 'trace_file', problem, file, movedTo }, traceConsequences[consequence])
+  }
+}
+
 /** The service at this moment, as GET /status of the management listener shows it. Times are ISO 8601. */
 export function presentStatus(
   compliance: Compliance,

@@ -5,7 +5,8 @@ import type { IdentityAttributes } from '../identity/device-identity.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import type { DecisionTrace } from './decision-trace.ts'
-import { type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
+import { asForClient, type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
+import type { TraceStore } from './trace-store.ts'
 
 /** What the traces work with. */
 export interface DecisionTracesParts {
@@ -17,7 +18,8 @@ export interface DecisionTracesParts {
   readonly maxAgeMs?: number
 }
 
-const dayMs = 24 * 60 * 60 * 1000
+/** How long a decision can be asked about. */
+export const traceAgeMs = 24 * 60 * 60 * 1000
 
 /** As a person types it: whatever kind it can be read as. */
 const kinds = [
@@ -31,8 +33,8 @@ const kinds = [
 ] as const satisfies readonly (keyof IdentityAttributes)[]
 
 /**
- * The last 20,000 decisions, none older than 24 hours, in memory alone. Keeping one is two assignments; everything that
- * costs is done for who asks. There is no index: 20,000 comparisons take less than the answer over HTTP.
+ * The last 20,000 decisions in memory, and with a store those of 24 hours. Keeping one is two assignments; everything
+ * that costs is done later or for who asks. There is no index: 20,000 comparisons take less than the answer over HTTP.
  */
 export class DecisionTraces {
   readonly #parts: DecisionTracesParts
@@ -40,38 +42,71 @@ export class DecisionTraces {
   readonly #ring: KeptDecision[] = []
   /** Where the oldest stands, as soon as the ring is full. */
   #next = 0
+  #store: TraceStore | undefined
 
   constructor(parts: DecisionTracesParts) {
     this.#parts = parts
     this.#maxDecisions = parts.maxDecisions ?? 20_000
   }
 
+  /** From now on decisions are kept in the store as well, and looked for in it. */
+  attachStore(store: TraceStore): void {
+    this.#store = store
+  }
+
   keep(record: DecisionRecord): void {
     const decidedAtMs = record.facts?.nowMs ?? this.#parts.clock.nowMs()
-    this.#ring[this.#next] = { record, policy: this.#parts.policyInForce(), decidedAtMs }
+    const kept = { record, policy: this.#parts.policyInForce(), decidedAtMs }
+    this.#ring[this.#next] = kept
     this.#next = (this.#next + 1) % this.#maxDecisions
+    this.#store?.offer(kept)
   }
 
   /** Any decision, for the operator. */
-  find(decisionId: string): DecisionTrace | undefined {
-    return this.#find(decisionId, () => true, 'operator')
+  async find(decisionId: string): Promise<DecisionTrace | undefined> {
+    const kept = this.#kept(decisionId)
+    return kept ? presentTrace(kept, this.#parts.mask, 'operator') : this.#store?.find(decisionId)
   }
 
   /** A decision that was made for this client, whichever front end it asked through. */
-  findFor(client: string, decisionId: string): DecisionTrace | undefined {
-    return this.#find(decisionId, ({ record }) => record.request.client === client, 'client')
+  async findFor(client: string, decisionId: string): Promise<DecisionTrace | undefined> {
+    const kept = this.#kept(decisionId)
+    const trace = kept
+      ? presentTrace(kept, this.#parts.mask, 'client')
+      : await this.#store?.find(decisionId).then((stored) => stored && asForClient(stored))
+    return trace?.request.client === client ? trace : undefined
   }
 
   /** Decisions about a device, newest first, at most `limit`; undefined where the text can be no identifier. */
-  about(device: string, limit: number): readonly DecisionTrace[] | undefined {
+  async about(device: string, limit: number): Promise<readonly DecisionTrace[] | undefined> {
     const wanted = canonicalValues(device)
     if (wanted.size === 0) return undefined
-    return this.#present(limit, ({ record }) => valuesOf(record).some((value) => wanted.has(value)))
+    const inMemory = this.#present(limit, ({ record }) => valuesOf(record).some((value) => wanted.has(value)))
+    return this.#withStored(inMemory, [...wanted], limit)
   }
 
   /** The newest decisions, at most `limit`. */
-  latest(limit: number): readonly DecisionTrace[] {
-    return this.#present(limit, () => true)
+  async latest(limit: number): Promise<readonly DecisionTrace[]> {
+    return this.#withStored(
+      this.#present(limit, () => true),
+      undefined,
+      limit,
+    )
+  }
+
+  /** Other processes write into the same store, so that it can have newer ones than the memory. */
+  async #withStored(
+    inMemory: readonly DecisionTrace[],
+    devices: readonly string[] | undefined,
+    limit: number,
+  ): Promise<readonly DecisionTrace[]> {
+    const stored = (await this.#store?.latest(devices, limit)) ?? []
+    const known = new Set(inMemory.map(({ decisionId }) => decisionId))
+    const more = stored.filter(({ decisionId }) => !known.has(decisionId))
+    if (more.length === 0) return inMemory
+    return [...inMemory, ...more]
+      .sort((one, other) => other.decidedAt.localeCompare(one.decidedAt))
+      .slice(0, limit)
   }
 
   #present(limit: number, fits: (kept: KeptDecision) => boolean): DecisionTrace[] {
@@ -83,20 +118,13 @@ export class DecisionTraces {
     return traces
   }
 
-  #find(
-    decisionId: string,
-    fits: (kept: KeptDecision) => boolean,
-    reader: 'client' | 'operator',
-  ): DecisionTrace | undefined {
-    for (const kept of this.#newestFirst()) {
-      if (kept.record.decision.decisionId !== decisionId) continue
-      return fits(kept) ? presentTrace(kept, this.#parts.mask, reader) : undefined
-    }
+  #kept(decisionId: string): KeptDecision | undefined {
+    for (const kept of this.#newestFirst()) if (kept.record.decision.decisionId === decisionId) return kept
     return undefined
   }
 
   *#newestFirst(): Generator<KeptDecision, void, undefined> {
-    const oldestMs = this.#parts.clock.nowMs() - (this.#parts.maxAgeMs ?? dayMs)
+    const oldestMs = this.#parts.clock.nowMs() - (this.#parts.maxAgeMs ?? traceAgeMs)
     const size = this.#ring.length
     for (let back = 1; back <= size; back += 1) {
       const kept = this.#ring[(this.#next - back + size) % size]

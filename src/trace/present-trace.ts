@@ -1,6 +1,6 @@
 import type { DecisionRecord } from '../decision/decision-service.ts'
 import type { Policy } from '../decision/policy.ts'
-import { faultCatalogue } from '../errors/catalogue.ts'
+import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
 import type { Fault } from '../errors/fault.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import type { DecisionTrace } from './decision-trace.ts'
@@ -73,6 +73,13 @@ export function presentTrace(kept: KeptDecision, mask: MaskDevice, reader: Trace
       ? { ...decision.remediation, message: hide(decision.remediation.message) }
       : null,
   }
+}
+
+/** What a client is told of a story that was told for the operator. */
+export function asForClient(trace: DecisionTrace): DecisionTrace {
+  if (trace.fault === null) return trace
+  const { meaning } = faultCatalogue[trace.fault.code as FaultCode] ?? faultCatalogue.internal
+  return { ...trace, fault: { ...trace.fault, message: meaning, host: null } }
 }
 
 /** Every identifier by which the decision can be found, in canonical form. */

@@ -93,6 +93,13 @@ t.test('a value can come from NAME_FILE, and the secret lands in the secrets alo
   t.notMatch(JSON.stringify(settings), /correct horse/)
 })
 
+t.test('stories of decisions are stored where STATE_DIR says, and nowhere without it', async (t) => {
+  t.match(problemsOf({ TRACE_STORE: 'on' }), { TRACE_STORE: /no place without STATE_DIR/ })
+  t.equal(settingsOf({ STATE_DIR: '/s' }).settings.traceStore, undefined)
+  t.same(settingsOf({ STATE_DIR: '/s', TRACE_STORE: 'on' }).settings.traceStore, { maxDecisions: 1_000_000 })
+  t.match(problemsOf({ TRACE_STOER: 'on' }), { TRACE_STOER: /did you mean TRACE_STORE/ })
+})
+
 t.test('what was mistaken for the path of a file is not repeated where it can be a secret', async (t) => {
   t.match(problemsOf({ INTUNE_PRIVATE_KEY_PASSPHRASE_FILE: 'correct horse' }), {
     INTUNE_PRIVATE_KEY_PASSPHRASE_FILE: /^names a file that cannot be read$/,

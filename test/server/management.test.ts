@@ -11,7 +11,7 @@ const parts: ManagementParts = {
   rejectHeld: () => ({ rejected: done.push('reject') }),
   purge: () => done.push('purge') > 0,
   purgeAll: async () => done.push('purge all'),
-  traces: { find: () => undefined, about: () => [], latest: () => [] },
+  traces: { find: async () => undefined, about: async () => [], latest: async () => [] },
 }
 
 const app = createManagementServer({

@@ -8,8 +8,8 @@ import { sendProblem } from '../../server/problem.ts'
  * another client is answered as what never was.
  */
 export function registerDecisionRoute(app: FastifyInstance, findDecision: FindDecision): void {
-  app.get<{ Params: { decisionId: string } }>('/decisions/:decisionId', (request, reply) => {
-    const trace = findDecision(request.clientName, request.params.decisionId)
+  app.get<{ Params: { decisionId: string } }>('/decisions/:decisionId', async (request, reply) => {
+    const trace = await findDecision(request.clientName, request.params.decisionId)
     if (trace === undefined) {
       const message = 'No decision of this client with that id is remembered.'
       return sendProblem(reply, failure('decision_not_found', message).fault)

@@ -47,7 +47,7 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
     onRequest: refuseMethod,
     handler: refuseMethod,
   })
-  const { admitRecheck = () => 0, findDecision = () => undefined } = options
+  const { admitRecheck = () => 0, findDecision = async () => undefined } = options
   registerRecheckRoute(app, { admitRecheck, answer }, { schema })
   registerDecisionRoute(app, findDecision)
   done()

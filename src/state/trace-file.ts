@@ -1,0 +1,108 @@
+import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
+import type { StateNotice } from './state-store.ts'
+import { startStateThread } from './state-thread.ts'
+import type { StoredTrace } from './trace-database.ts'
+import type { TraceRequest } from './trace-messages.ts'
+
+export interface TraceFileParts {
+  /** STATE_DIR. */
+  readonly directory: string
+  /** Tenant id or domain. */
+  readonly tenant: string
+  readonly clock: Clock
+  /** The oldest make room for the newest above this. */
+  readonly maxTraces: number
+  readonly maxAgeMs: number
+  readonly onNotice: (notice: StateNotice) => void
+}
+
+/** The stories of decisions on disk, written and read by a thread of its own. Nothing rejects. */
+export interface TraceFile {
+  /** False where they were not written. */
+  append(traces: readonly StoredTrace[]): Promise<boolean>
+  /** The text of one decision. */
+  find(decisionId: string): Promise<string | undefined>
+  /** The texts about any of the devices, newest first; of all decisions where no device is given. */
+  latest(devices: readonly string[] | undefined, limit: number): Promise<readonly string[]>
+  /** memory_only: nothing can be written, for good. */
+  mode(): 'opening' | 'read_write' | 'memory_only'
+  /** Closes the file, within three seconds. */
+  close(): Promise<void>
+}
+
+/** What is too old goes at the start and then every ten minutes, what is too much sooner. */
+const pruneIntervalMs = 10 * 60_000
+const tracesPerPrune = 10_000
+const closeLimitMs = 3000
+
+/** Opens `traces-<tenant>.sqlite` in STATE_DIR. Returns at once, and never fails. */
+export function openTraceFile(parts: TraceFileParts): TraceFile {
+  const { directory, tenant, clock, maxTraces, maxAgeMs, onNotice } = parts
+  const file = join(directory, `traces-${tenant.replaceAll(/[^A-Za-z0-9.-]/g, '_')}.sqlite`)
+  let mode: ReturnType<TraceFile['mode']> = 'opening'
+  let isClosed = false
+  let isFailing = false
+  let sincePrune = 0
+  let cancelPrune = () => {}
+  const thread = startStateThread<TraceRequest>({
+    file,
+    worker: 'trace-worker',
+    onOpened(opened) {
+      mode = opened.mode === 'read_write' ? 'read_write' : 'memory_only'
+      const { problem, movedTo } = opened
+      if (problem === undefined) return
+      const consequence = mode === 'read_write' ? 'new_file' : mode
+      onNotice({ problem, file, consequence, ...(movedTo !== undefined && { movedTo }) })
+    },
+    onLost() {
+      if (isClosed) return
+      mode = 'memory_only'
+      onNotice({ problem: 'failed', file, consequence: 'memory_only' })
+    },
+  })
+  const oldestMs = () => clock.nowMs() - maxAgeMs
+  prune()
+
+  function prune(): void {
+    sincePrune = 0
+    cancelPrune()
+    if (isClosed) return
+    cancelPrune = clock.after(pruneIntervalMs, prune)
+    void thread.ask({ ask: 'prune', beforeMs: oldestMs(), maxTraces })
+  }
+
+  return {
+    mode: () => mode,
+    async append(traces) {
+      const answer = await thread.ask({ ask: 'append', traces })
+      // Once per trouble, not once a second.
+      if (!answer.ok && !isFailing && mode === 'read_write')
+        onNotice({ problem: answer.problem, file, consequence: 'not_written_for_now' })
+      isFailing = !answer.ok
+      sincePrune += traces.length
+      if (sincePrune >= tracesPerPrune) prune()
+      return answer.ok
+    },
+    async find(decisionId) {
+      const answer = await thread.ask({ ask: 'find', decisionId, sinceMs: oldestMs() })
+      return answer.ok && typeof answer.value === 'string' ? answer.value : undefined
+    },
+    async latest(devices, limit) {
+      const answer = await thread.ask({ ask: 'latest', devices, sinceMs: oldestMs(), limit })
+      return answer.ok && Array.isArray(answer.value) ? answer.value : []
+    },
+    async close() {
+      isClosed = true
+      cancelPrune()
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(closeLimitMs, resolve)
+        void thread.ask({ ask: 'close' }).then(() => {
+          cancel()
+          resolve()
+        })
+      })
+      await thread.terminate()
+    },
+  }
+}

@@ -1,0 +1,14 @@
+import type { StoredTrace } from './trace-database.ts'
+
+/** What is asked of the thread that has the file of traces; it answers as that of the state does. */
+export type TraceRequest =
+  | { readonly ask: 'append'; readonly traces: readonly StoredTrace[] }
+  | { readonly ask: 'find'; readonly decisionId: string; readonly sinceMs: number }
+  | {
+      readonly ask: 'latest'
+      readonly devices: readonly string[] | undefined
+      readonly sinceMs: number
+      readonly limit: number
+    }
+  | { readonly ask: 'prune'; readonly beforeMs: number; readonly maxTraces: number }
+  | { readonly ask: 'close' }

@@ -1,0 +1,165 @@
+import type { Clock } from '../clock.ts'
+import type { MaskDevice } from '../identity/mask-device.ts'
+import { DecisionTrace } from './decision-trace.ts'
+import { type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
+
+/** Where the texts of traces are kept. Nothing rejects; src/state has it. */
+export interface TraceTexts {
+  append(
+    traces: readonly {
+      readonly decisionId: string
+      readonly decidedAtMs: number
+      readonly devices: readonly string[]
+      readonly text: string
+    }[],
+  ): Promise<boolean>
+  find(decisionId: string): Promise<string | undefined>
+  latest(devices: readonly string[] | undefined, limit: number): Promise<readonly string[]>
+  mode(): 'opening' | 'read_write' | 'memory_only'
+  close(): Promise<void>
+}
+
+export interface TraceStoreParts {
+  readonly texts: TraceTexts
+  readonly clock: Clock
+  readonly mask: MaskDevice
+  readonly maxWaiting?: number
+}
+
+/** The store at one moment, for `GET /status` and the metrics. */
+export interface TraceStoreStatus {
+  readonly mode: 'opening' | 'read_write' | 'memory_only'
+  /** Traces that are not on disk yet. */
+  readonly waiting: number
+  readonly written: number
+  /** Decisions of which no trace will be on disk: more came than are written. */
+  readonly dropped: number
+}
+
+const firstTurnAfterMs = 200
+/** Telling 50 decisions takes about 2 ms of the thread that decides: the price of 1,000 traces a second is 4 % of it. */
+const tracesPerTurn = 50
+const pauseMs = 50
+const retryAfterMs = 1000
+/** A shutdown does not wait longer for the disk. */
+const closeLimitMs = 3000
+
+/**
+ * Decisions beyond the memory: taken as references, told and written later, a few at a time. A burst waits in a bounded
+ * queue; what does not fit is dropped and counted.
+ */
+export class TraceStore {
+  readonly #parts: TraceStoreParts
+  readonly #maxWaiting: number
+  #waiting: KeptDecision[] = []
+  /** How many at the beginning of #waiting are told and written, or being so. */
+  #taken = 0
+  #written = 0
+  #dropped = 0
+  #turn: Promise<unknown> = Promise.resolve()
+  #isScheduled = false
+  #cancel = () => {}
+  #isClosed = false
+
+  constructor(parts: TraceStoreParts) {
+    this.#parts = parts
+    this.#maxWaiting = parts.maxWaiting ?? 20_000
+  }
+
+  offer(kept: KeptDecision): void {
+    if (
+      this.#waiting.length - this.#taken >= this.#maxWaiting ||
+      this.#parts.texts.mode() === 'memory_only'
+    ) {
+      this.#dropped += 1
+      return
+    }
+    this.#waiting.push(kept)
+    if (!this.#isScheduled) this.#schedule(firstTurnAfterMs)
+  }
+
+  async find(decisionId: string): Promise<DecisionTrace | undefined> {
+    const text = await this.#parts.texts.find(decisionId)
+    return text === undefined ? undefined : parseTrace(text)
+  }
+
+  /** Traces about any of these identifiers, newest first; of all where none is given. */
+  async latest(devices: readonly string[] | undefined, limit: number): Promise<readonly DecisionTrace[]> {
+    const shown = devices?.map(this.#parts.mask).filter((device) => device !== '')
+    const texts = await this.#parts.texts.latest(shown, limit)
+    return texts.map(parseTrace).filter((trace) => trace !== undefined)
+  }
+
+  status(): TraceStoreStatus {
+    const waiting = this.#waiting.length - this.#taken
+    return { mode: this.#parts.texts.mode(), waiting, written: this.#written, dropped: this.#dropped }
+  }
+
+  /** Writes what waits, as far as the disk takes it in three seconds. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancel()
+    const limit = Promise.withResolvers<void>()
+    let isLate = false
+    const cancel = this.#parts.clock.after(closeLimitMs, () => {
+      isLate = true
+      limit.resolve()
+    })
+    await Promise.race([this.#writeRest(() => isLate), limit.promise])
+    cancel()
+    await this.#parts.texts.close()
+  }
+
+  async #writeRest(isLate: () => boolean): Promise<void> {
+    await this.#turn
+    while (!isLate() && this.#waiting.length > this.#taken && (await this.#writeSome()));
+  }
+
+  #schedule(afterMs: number): void {
+    if (this.#isClosed) return
+    this.#isScheduled = true
+    this.#cancel = this.#parts.clock.after(afterMs, () => {
+      const turn = this.#writeSome()
+      this.#turn = turn
+      void turn.then((isWritten) => {
+        this.#isScheduled = false
+        if (this.#waiting.length > this.#taken) this.#schedule(isWritten ? pauseMs : retryAfterMs)
+      })
+    })
+  }
+
+  async #writeSome(): Promise<boolean> {
+    const from = this.#taken
+    const some = this.#waiting.slice(from, from + tracesPerTurn)
+    this.#taken += some.length
+    const told = some.map((kept) => {
+      const trace = presentTrace(kept, this.#parts.mask, 'operator')
+      const { decisionId } = trace
+      const devices = valuesOf(kept.record).map(this.#parts.mask)
+      return {
+        decisionId,
+        decidedAtMs: kept.decidedAtMs,
+        devices: devices.filter((device) => device !== ''),
+        text: JSON.stringify(trace),
+      }
+    })
+    const isWritten = await this.#parts.texts.append(told)
+    if (isWritten) this.#written += some.length
+    else this.#taken = from
+    // Not at every turn: what is left would be moved to the front each time.
+    if (this.#taken > 5000 || this.#taken === this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#taken)
+      this.#taken = 0
+    }
+    return isWritten
+  }
+}
+
+/** Written by a version of this service whose traces may have looked otherwise; one that is damaged is none. */
+function parseTrace(text: string): DecisionTrace | undefined {
+  try {
+    return DecisionTrace.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,151 @@
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { systemClock } from '../../src/clock.ts'
+import { StateDatabase } from '../../src/state/state-database.ts'
+import type { StateNotice } from '../../src/state/state-store.ts'
+import { type StoredTrace, TraceDatabase } from '../../src/state/trace-database.ts'
+import { openTraceFile } from '../../src/state/trace-file.ts'
+
+const name = 'traces-contoso.example.sqlite'
+const trace = (decisionId: string, decidedAtMs: number, ...devices: string[]): StoredTrace => ({
+  decisionId,
+  decidedAtMs,
+  devices,
+  text: `text of ${decisionId}`,
+})
+
+function open(t: Test, directory: string, difference: { maxTraces?: number; maxAgeMs?: number } = {}) {
+  const notices: StateNotice[] = []
+  const file = openTraceFile({
+    directory,
+    tenant: 'contoso.example',
+    clock: systemClock,
+    maxTraces: 1000,
+    maxAgeMs: 60_000,
+    onNotice: (notice) => notices.push(notice),
+    ...difference,
+  })
+  t.teardown(() => file.close())
+  return { file, notices }
+}
+
+t.test('what was written is found again by its id and by its devices, newest first', async (t) => {
+  const directory = join(t.testdir({}), 'made', 'on', 'demand')
+  const nowMs = Date.now()
+  const first = open(t, directory)
+  t.ok(await first.file.append([trace('a', nowMs, 'mac', 'id'), trace('b', nowMs, 'mac'), trace('c', nowMs)]))
+  await first.file.close()
+  const { file, notices } = open(t, directory)
+  t.equal(await file.find('b'), 'text of b')
+  t.equal(await file.find('x'), undefined)
+  t.same(await file.latest(['mac'], 10), ['text of b', 'text of a'])
+  t.same(await file.latest(['id', 'mac'], 1), ['text of b'])
+  t.same(await file.latest(['nobody'], 10), [])
+  t.same(await file.latest([], 10), [], 'an identifier that is not shown finds nothing')
+  t.same(await file.latest(undefined, 2), ['text of c', 'text of b'])
+  t.same(notices, [])
+})
+
+t.test('two processes write into one file', async (t) => {
+  const directory = t.testdir({})
+  const nowMs = Date.now()
+  const [one, other] = [open(t, directory), open(t, directory)]
+  await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      (index % 2 ? one : other).file.append([trace(`d${index}`, nowMs, 'mac')]),
+    ),
+  )
+  t.equal((await one.file.latest(['mac'], 100)).length, 20)
+  t.equal((await other.file.latest(undefined, 100)).length, 20)
+})
+
+t.test('what is too old is neither shown nor kept', async (t) => {
+  const directory = t.testdir({})
+  const nowMs = Date.now()
+  const first = open(t, directory)
+  await first.file.append([trace('old', nowMs - 61_000, 'mac'), trace('new', nowMs, 'mac')])
+  t.equal(await first.file.find('old'), undefined)
+  t.same(await first.file.latest(['mac'], 10), ['text of new'])
+  await first.file.close()
+  const second = open(t, directory)
+  await second.file.close()
+  const database = new TraceDatabase(join(directory, name))
+  t.same(database.latest(undefined, 0, 10), ['text of new'], 'gone from the disk at the next start')
+  database.close()
+})
+
+t.test('the oldest make room for the newest', async (t) => {
+  const database = new TraceDatabase(join(t.testdir({}), name))
+  for (let index = 0; index < 10; index += 1) database.append([trace(`d${index}`, index, `m${index % 2}`)])
+  database.prune(0, 100)
+  t.equal(database.latest(undefined, 0, 100).length, 10)
+  database.prune(0, 4)
+  t.same(database.latest(undefined, 0, 100), ['text of d9', 'text of d8', 'text of d7', 'text of d6'])
+  t.same(database.latest(['m0'], 0, 100), ['text of d8', 'text of d6'])
+  database.prune(8, 100)
+  t.same(database.latest(undefined, 0, 100), ['text of d9', 'text of d8'])
+  database.prune(100, 100)
+  t.same(database.latest(undefined, 0, 100), [])
+  database.prune(100, 100)
+  database.append([trace('later', 200)])
+  t.equal(database.find('later', 0), 'text of later')
+  database.close()
+})
+
+t.test('a file that is no database or not of this service is moved aside', async (t) => {
+  for (const [problem, make] of [
+    [
+      'corrupt',
+      (file: string) => writeFileSync(file, 'not a database, and longer than the header of one'.repeat(9)),
+    ],
+    ['foreign', (file: string) => new StateDatabase(file).close()],
+  ] as const) {
+    const directory = t.testdir({})
+    make(join(directory, name))
+    const { file, notices } = open(t, directory)
+    t.ok(await file.append([trace('a', Date.now())]), problem)
+    t.equal(await file.find('a'), 'text of a')
+    t.match(notices, [{ problem, consequence: 'new_file', movedTo: /set-aside/ }])
+    t.equal(readdirSync(directory).filter((entry) => /set-aside-\w+$/.test(entry)).length, 1)
+    await file.close()
+  }
+})
+
+t.test('damage that is found while the file is in use begins a new one', async (t) => {
+  const directory = t.testdir({})
+  const first = open(t, directory)
+  const many = Array.from({ length: 300 }, (_, index) => ({
+    ...trace(`d${index}`, Date.now()),
+    text: 'x'.repeat(900),
+  }))
+  await first.file.append(many)
+  await first.file.close()
+  const bytes = readFileSync(join(directory, name))
+  bytes.fill(0xff, 4096 * 4)
+  writeFileSync(join(directory, name), bytes)
+  const { file, notices } = open(t, directory)
+  for (let attempt = 0; attempt < 5 && notices.length === 0; attempt += 1) await file.latest(undefined, 1000)
+  t.match(notices, [{ problem: 'corrupt', consequence: 'new_file' }])
+  t.ok(await file.append([trace('a', Date.now())]))
+  t.equal(await file.find('a'), 'text of a')
+})
+
+t.test('a directory that cannot be used costs the file and nothing else', async (t) => {
+  const directory = t.testdir({ file: 'x' })
+  const { file, notices } = open(t, join(directory, 'file', 'below'))
+  t.equal(await file.append([trace('a', 1)]), false)
+  t.equal(await file.find('a'), undefined)
+  t.same(await file.latest(undefined, 1), [])
+  t.equal(file.mode(), 'memory_only')
+  t.match(notices, [{ problem: 'unusable', consequence: 'memory_only' }])
+})
+
+t.test('only its owner can read the file', async (t) => {
+  const directory = t.testdir({})
+  chmodSync(directory, 0o755)
+  const { file } = open(t, directory)
+  await file.append([trace('a', Date.now())])
+  const { mode } = statSync(join(directory, name))
+  t.equal(mode & 0o777, 0o600)
+})
