@@ -85,6 +85,7 @@ const environment = {
   CLIENTS_FILE: file('clients.yaml', JSON.stringify({ clients })),
   POLICY_FILE: file('policy.yaml', policy),
   STATE_DIR: join(directory, 'state'),
+  TRACE_STORE: 'on',
   DECISION_LOG_FILE: join(directory, 'decisions.log'),
   DECISION_DEADLINE_MS: '3000',
   LOG_LEVEL: 'trace',
