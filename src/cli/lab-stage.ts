@@ -34,6 +34,8 @@ export interface LabStage {
   readonly simulator: Simulator
   readonly radius: Freeradius
   readonly serviceUrl: string
+  /** Where the service that runs now is managed; another one after each start. */
+  readonly managementUrl: () => string
   /** Basic credentials of the RADIUS server, `freeradius:...`. */
   readonly credentials: string
   /** PEM of the root that the service's certificate comes from. */
@@ -109,6 +111,7 @@ async function buildStage(
   const lines: string[] = []
   let app: App | undefined
   let port = '0'
+  let managementUrl = ''
   const startService = async () => {
     const loaded = loadSettings({ ...environment, SERVICE_PORT: port }, () => undefined)
     if (!loaded.ok) throw new Error(`the lab's own settings are wrong: ${JSON.stringify(loaded.problems)}`)
@@ -116,8 +119,9 @@ async function buildStage(
     const built = buildApp(loaded, logger, options)
     if (!built.ok) throw new Error(`the lab's own files are wrong: ${built.fault.message}`)
     app = built.value
-    const { serviceUrl } = await app.listen()
-    port = new URL(serviceUrl).port
+    const urls = await app.listen()
+    managementUrl = urls.managementUrl
+    port = new URL(urls.serviceUrl).port
   }
   const stopService = async () => {
     await app?.close()
@@ -144,6 +148,7 @@ async function buildStage(
     simulator,
     radius,
     serviceUrl,
+    managementUrl: () => managementUrl,
     credentials: `freeradius:${password}`,
     serviceCaPem: services.certificatePem,
     serviceLog: () => lines.join(''),

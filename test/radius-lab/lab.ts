@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type LabOptions, type LabStage, startLab } from '../../src/cli/lab-stage.ts'
+import { keepOutput } from '../fakes/kept-output.ts'
 
 const installer = join(import.meta.dirname, '../../scripts/install-test-peers.sh')
 const { status, stderr } = spawnSync('bash', [installer, '--check'], { encoding: 'utf8' })
@@ -18,7 +19,10 @@ if (peersMissing !== false) process.stderr.write(`\n!! ${peersMissing}\n\n`)
 /** A lab that is taken down with the test. */
 export async function lab(t: Test, options: LabOptions = {}): Promise<LabStage> {
   const stage = await startLab(options)
-  t.teardown(() => stage.close())
+  t.teardown(async () => {
+    keepOutput('log')(stage.serviceLog())
+    await stage.close()
+  })
   return stage
 }
 
