@@ -25,7 +25,7 @@ const flushBytes = 262_144
 const flushAfterMs = 100
 const retryAfterMs = 1000
 /** What a slow or full disk may make the service remember. Beyond it lines are lost, and `log verify` says so. */
-const maxPendingBytes = 64 * 1024 * 1024
+const defaultMaxPendingBytes = 64 * 1024 * 1024
 /** More than the longest line can get. */
 const tailBytes = 65_536
 const mode = 0o640
@@ -50,6 +50,7 @@ export class DecisionLogFile {
   readonly #settings: DecisionLogSettings
   readonly #clock: Clock
   readonly #onNotice: (notice: DecisionLogFileNotice) => void
+  readonly #maxPendingBytes: number
   #handle: FileHandle | undefined
   #queue: Batch[] = []
   #spare: LineBatch | undefined
@@ -64,11 +65,16 @@ export class DecisionLogFile {
   /** Reads the end of what is there. Throws the error of the file system where the file cannot be written. */
   constructor(
     settings: DecisionLogSettings,
-    parts: { readonly clock: Clock; readonly onNotice: (notice: DecisionLogFileNotice) => void },
+    parts: {
+      readonly clock: Clock
+      readonly onNotice: (notice: DecisionLogFileNotice) => void
+      readonly maxPendingBytes?: number
+    },
   ) {
     this.#settings = settings
     this.#clock = parts.clock
     this.#onNotice = parts.onNotice
+    this.#maxPendingBytes = parts.maxPendingBytes ?? defaultMaxPendingBytes
     const current = readTail(settings.file, 'a+')
     this.#fileBytes = current.size
     this.cutBytes = current.cutBytes
@@ -94,7 +100,7 @@ export class DecisionLogFile {
   /** Takes one line with its line end. */
   write(line: Buffer): void {
     const bytes = line.length
-    if (this.#pendingBytes + bytes > maxPendingBytes) {
+    if (this.#pendingBytes + bytes > this.#maxPendingBytes) {
       this.#lostLines += 1
       this.#lostLinesInAll += 1
       return
