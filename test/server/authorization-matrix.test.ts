@@ -273,7 +273,7 @@ t.test('every route of the management listener answers every kind of caller as i
     rejectHeld: () => ({}),
     purge: () => true,
     purgeAll: async () => 0,
-    traces: { find: () => undefined, about: () => [], latest: () => [] },
+    traces: { find: async () => undefined, about: async () => [], latest: async () => [] },
     authenticate,
     onRefused: (door, code) => void refused.push(`${door} ${code}`),
   })
