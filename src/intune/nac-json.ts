@@ -11,6 +11,7 @@ import {
   parseGuid,
   parseText,
   parseWireDate,
+  plainText,
 } from './wire-values.ts'
 
 /**
@@ -139,12 +140,12 @@ function readFacts(device: Device, note: NoteDrift): ComplianceFacts | undefined
   const managed = agreedFlag(device.isManaged ?? [])
   if (managed === undefined) return undefined
   const facts = judgeFlags(managed, agreedFlag(device.complianceState ?? []))
-  const mac = normaliseMac(String(device.macAddress?.[0] ?? ''))
+  const mac = normaliseMac(plainText(device.macAddress?.[0] ?? ''))
   const macs = /^[0-9A-F]{12}$/.test(mac) ? { macs: [mac] } : {}
   if (!facts.enrolled) return { ...facts, ...macs }
   const details = readDetails(device, note)
   const entraId = device.azureDeviceId?.[0]
-  const enrolling = entraId !== undefined && isNilGuid(String(entraId).trim())
+  const enrolling = entraId !== undefined && isNilGuid(plainText(entraId).trim())
   return {
     ...facts,
     // Enrolling, not joined yet, so not evaluated: its flag says nothing, whichever way it stands.
@@ -158,8 +159,10 @@ function readDetails(device: Device, note: NoteDrift): DeviceDetails {
   const text = (field: Field) => parseText(device[field]?.[0])
   const entraDeviceId = parseGuid(device.azureDeviceId?.[0])
   const owner = text('deviceOwner')?.toLowerCase()
-  const ownership = owner === undefined ? undefined : OWNERSHIP[owner]
-  if (owner !== undefined && !Object.hasOwn(OWNERSHIP, owner)) note('value', 'deviceOwner', owner)
+  // A bare look-up would find `constructor` in every object.
+  const isKnownOwner = owner !== undefined && Object.hasOwn(OWNERSHIP, owner)
+  const ownership = isKnownOwner ? OWNERSHIP[owner] : undefined
+  if (owner !== undefined && !isKnownOwner) note('value', 'deviceOwner', owner)
   const details = {
     manufacturer: text('manufacturer'),
     model: text('model'),
@@ -194,5 +197,5 @@ function echo(device: Device, asked: Pick<DeviceIdentifier, 'kind' | 'value'>): 
   const [field, normalise] = ECHOES[asked.kind] ?? []
   const echoed = field && device[field]
   if (!echoed || !normalise) return 'none'
-  return echoed.every((value) => normalise(String(value)) === normalise(asked.value)) ? 'same' : 'other'
+  return echoed.every((value) => normalise(plainText(value)) === normalise(asked.value)) ? 'same' : 'other'
 }

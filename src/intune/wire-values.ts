@@ -7,6 +7,14 @@ const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const MAX_TEXT = 200
 
 /**
+ * A value of JSON as text; empty for objects and arrays. `String` would call a `toString` that the peer may have put
+ * there as data, and throw.
+ */
+export function plainText(value: unknown): string {
+  return typeof value === 'object' ? '' : String(value)
+}
+
+/**
  * Reads a flag as Intune's dialects write it: a JSON boolean, or `true`, `false`, `1`, `0` as text or number, in any
  * case. Nothing else says anything: `yes`, `compliant`, null and an empty text give undefined.
  */
@@ -33,7 +41,7 @@ export function agreedFlag(values: readonly unknown[]): boolean | undefined {
 
 /** A GUID in lower case without braces, or nothing for any other text. The all-zero GUID is a GUID. */
 export function parseGuid(value: unknown): string | undefined {
-  const guid = normaliseGuid(String(value).trim())
+  const guid = normaliseGuid(plainText(value).trim())
   return GUID.test(guid) ? guid : undefined
 }
 
@@ -77,7 +85,7 @@ const SENTINEL_YEARS = new Set([1, 9999])
  * text, a day that does not exist, and the sentinels of .NET: an unreadable date is an absent one, never an error.
  */
 export function parseWireDate(value: unknown): WireDate | undefined {
-  const text = String(value).trim()
+  const text = plainText(value).trim()
   const us = US_DATE.exec(text)
   const [, year, month, day, hour, minute, second, offset] = us
     ? [us[0], us[3], us[1], us[2], ...us.slice(4)]

@@ -210,6 +210,17 @@ t.test('owners are known in both words, new ones are counted', async (t) => {
   })
   t.same(read(device({ deviceOwner: 'Unknown' })).drift, [])
   t.same(read(device({ deviceOwner: 'Kiosk' })).drift, ['value deviceOwner'])
+  const inherited = read(device({ deviceOwner: 'constructor' }))
+  t.same(inherited.drift, ['value deviceOwner'], 'a property that every object has is no owner')
+  t.notOk(inherited.outcome.ok && 'ownership' in (inherited.outcome.value.details ?? {}))
+})
+
+t.test('an object with a toString of its own is no text, wherever one is expected', async (t) => {
+  const object = { toString: 1, valueOf: null }
+  for (const field of ['azureDeviceId', 'lastContactTimeUtc', 'deviceOwner', 'imei', 'model']) {
+    t.match(read(device({ [field]: object })).outcome, { ok: true }, field)
+  }
+  t.match(read(device({ macAddress: object })).outcome, { fault: { code: 'intune_reply_mismatch' } })
 })
 
 t.test('no reply is compliant unless it says so about the asked device', async (t) => {

@@ -69,6 +69,7 @@ t.test('rule 3: a date that cannot be read is absent, not an error', async (t) =
     undefined,
     1608027765,
     {},
+    { toString: 1 },
   ]
   for (const text of texts) t.equal(parseWireDate(text), undefined, JSON.stringify(text))
 })
@@ -78,6 +79,7 @@ t.test('ids and texts come out in one form', async (t) => {
   t.equal(parseGuid(`{${guid.toUpperCase()}}`), guid)
   t.equal(parseGuid('none'), undefined)
   t.equal(parseGuid(undefined), undefined)
+  t.equal(parseGuid({ toString: 1 }), undefined, 'a toString that is data is not called')
   t.ok(isNilGuid('00000000-0000-0000-0000-000000000000'))
   t.ok(isNilGuid('{00000000-0000-0000-0000-000000000000}'))
   t.notOk(isNilGuid(guid))
