@@ -90,12 +90,47 @@ function letterOf({ enrolled, complianceState }: ComplianceRecord): StateLetter 
   return ({ compliant: 'c', noncompliant: 'n', unknown: 'u' } as const)[complianceState]
 }
 
+/** What a later version of this service may have added is kept; what is known has to be of its type. */
+const detailTypes: Readonly<Record<string, string | undefined>> = {
+  deviceName: 'string',
+  manufacturer: 'string',
+  model: 'string',
+  operatingSystem: 'string',
+  osVersion: 'string',
+  serialNumber: 'string',
+  imei: 'string',
+  meid: 'string',
+  udid: 'string',
+  entraDeviceId: 'string',
+  userPrincipalName: 'string',
+  ownership: 'string',
+  phoneNumber: 'string',
+  diskEncrypted: 'boolean',
+  jailBroken: 'boolean',
+  pinLocked: 'boolean',
+  lastSyncMs: 'number',
+  graphComplianceState: 'string',
+} satisfies Record<keyof DeviceDetails, string>
+
+/** Takes two keys and no other: a damaged row must not put its own words over the state that its first letter says. */
 function parseRest(text: string): { gracePeriodEndsMs?: number; details?: DeviceDetails } | undefined {
   if (text === '') return {}
+  let rest: { readonly gracePeriodEndsMs?: unknown; readonly details?: unknown }
   try {
-    // Written by packRecord: the state file is this service's own, and it is checked to be so when it is opened.
-    return JSON.parse(text)
+    rest = JSON.parse(text)
   } catch {
     return undefined
   }
+  const { gracePeriodEndsMs, details } = rest
+  if (gracePeriodEndsMs !== undefined && typeof gracePeriodEndsMs !== 'number') return undefined
+  if (details !== undefined && !isDetails(details)) return undefined
+  return { ...(gracePeriodEndsMs !== undefined && { gracePeriodEndsMs }), ...(details && { details }) }
+}
+
+function isDetails(value: unknown): value is DeviceDetails {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.entries(value).every(([key, detail]) => {
+    const expected = Object.hasOwn(detailTypes, key) ? detailTypes[key] : undefined
+    return expected === undefined || typeof detail === expected
+  })
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { NoncompliantList } from '../compliance/noncompliant-list.ts'
+import type { ListedDevice, NoncompliantList } from '../compliance/noncompliant-list.ts'
 import type { NoncompliantListStore } from '../compliance/noncompliant-poller.ts'
 import { packedObservedAtOf } from '../compliance/packed-record.ts'
 import type { RememberedRecords } from '../compliance/remembered-records.ts'
@@ -75,8 +75,18 @@ export function openComplianceState({
 function parseList(text: string | undefined): NoncompliantList | undefined {
   try {
     const list = JSON.parse(text ?? 'null') as NoncompliantList | null
-    return Array.isArray(list?.devices) && typeof list.listedAtMs === 'number' ? list : undefined
+    if (typeof list?.listedAtMs !== 'number' || !Array.isArray(list.devices)) return undefined
+    return list.devices.every(isListedDevice) ? list : undefined
   } catch {
     return undefined
   }
+}
+
+function isListedDevice(value: Partial<ListedDevice> | null): boolean {
+  if (value === null || !Array.isArray(value.macs) || !value.macs.every(isText)) return false
+  return value.deviceId === undefined ? value.macs.length > 0 : isText(value.deviceId)
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
 }

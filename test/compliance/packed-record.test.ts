@@ -91,6 +91,29 @@ t.test('any other text is no record, and nothing throws', async (t) => {
   }
 })
 
+t.test('a damaged rest never speaks over the state, and no detail is of a wrong type', async (t) => {
+  const own = '"complianceState":"compliant","enrolled":true,"observedAtMs":"x","macs":7'
+  t.same(unpackRecord('mac/1', `n-1.1|||{${own}}`), {
+    record: { enrolled: true, complianceState: 'noncompliant', observedAtMs: 1 },
+    freshUntilMs: 2,
+  })
+  for (const rest of [
+    '{"details":null}',
+    '{"details":[]}',
+    '{"details":{"model":7}}',
+    '{"details":{"jailBroken":"no"}}',
+    '{"gracePeriodEndsMs":"soon"}',
+  ]) {
+    t.equal(unpackRecord('mac/1', `c-1.1|||${rest}`), undefined, rest)
+  }
+  const later = '{"details":{"model":"x","addedLater":1}}'
+  t.match(
+    unpackRecord('mac/1', `c-1.1|||${later}`)?.record,
+    JSON.parse(later),
+    'what is not known yet is kept',
+  )
+})
+
 t.test(
   'times that are no whole milliseconds are rounded, and one before the observation is due at once',
   async (t) => {

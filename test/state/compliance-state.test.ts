@@ -61,6 +61,19 @@ t.test('a damaged record is left out, the others are not', async (t) => {
   await state.load(5)
   t.same([...records.keys()], ['mac/000000000002'], 'nor is what is too old read')
   t.equal(await state.listStore.loadList(0), undefined, 'a damaged list is none')
+  for (const devices of [
+    [null],
+    [{}],
+    [{ macs: [] }],
+    [{ macs: 'x' }],
+    [{ macs: [1] }],
+    [{ macs: [], deviceId: 1 }],
+  ]) {
+    const damaged = new StateDatabase(join(directory, `compliance-${tenant}.sqlite`))
+    damaged.putDocument('noncompliant-list', JSON.stringify({ listedAtMs: 10, devices }), 10)
+    damaged.close()
+    t.equal(await state.listStore.loadList(0), undefined, JSON.stringify(devices))
+  }
 })
 
 t.test('the list and the claim on its query are shared', async (t) => {
@@ -68,7 +81,10 @@ t.test('the list and the claim on its query are shared', async (t) => {
   const [one, other] = [open(directory).state, open(directory).state]
   t.equal(await one.listStore.claimQuery(1000, 500), true)
   t.equal(await other.listStore.claimQuery(1400, 500), false)
-  const list = { listedAtMs: 1200, devices: [{ deviceId: 'x', macs: ['005056A4895A'] }, { macs: [] }] }
+  const list = {
+    listedAtMs: 1200,
+    devices: [{ deviceId: 'x', macs: ['005056A4895A'] }, { macs: ['005056A4895B'] }],
+  }
   await one.listStore.saveList(list)
   t.same(await other.listStore.loadList(0), list)
   t.equal(await other.listStore.loadList(1200), undefined, 'only if it is newer')
