@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { PolicyDefinition } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import { type FileProblem, parseYaml, schemaProblems, type YamlText } from '../yaml/parse-yaml.ts'
+import { type FileProblem, parseYaml, printable, schemaProblems, type YamlText } from '../yaml/parse-yaml.ts'
 import { findPolicyWarnings } from './policy-warnings.ts'
 import { Profile } from './profile-schema.ts'
 import { Rule } from './rule-schema.ts'
@@ -100,7 +100,7 @@ function crossProblems(yaml: YamlText): FileProblem[] {
     problems.push(yaml.problemAt(path, `${label}: there is no profile of that name in this file`))
   }
   for (const [outcome, name] of Object.entries(defaultProfiles)) {
-    lookUp(name, ['defaultProfiles', outcome], `defaultProfiles.${outcome.slice(0, 64)}`)
+    lookUp(name, ['defaultProfiles', outcome], `defaultProfiles.${printable(outcome)}`)
   }
   const names = new Map<string, number>()
   for (const [index, value] of rules.entries()) {

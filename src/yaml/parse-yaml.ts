@@ -104,14 +104,19 @@ function closestVariant(issue: z.core.$ZodIssueInvalidUnion): readonly z.core.$Z
   return issue.errors.reduce((best, next) => (depth(next) > depth(best) ? next : best), issue.errors[0] ?? [])
 }
 
-/** `clients[0].basic.username` */
+/** `clients[0].basic.username`. A key in quotes may hold line ends, and every problem is one line. */
 function presentPath(path: readonly PropertyKey[]): string {
   return path
     .map((part, index) => {
       if (typeof part === 'number') return `[${part}]`
-      return `${index === 0 ? '' : '.'}${String(part).slice(0, 64)}`
+      return `${index === 0 ? '' : '.'}${printable(String(part))}`
     })
     .join('')
+}
+
+/** A text of the file as a name in a problem: at most 64 characters, none that would end the line or hide something. */
+export function printable(text: string): string {
+  return text.slice(0, 64).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')
 }
 
 function nearestNode(root: Node | null, path: readonly PropertyKey[], key?: string): Node | null {

@@ -385,3 +385,19 @@ t.test(
     t.pass('4,500 files')
   },
 )
+
+t.test('a key with line ends in it makes no line of its own in the list of problems', async (t) => {
+  const forged = String.raw`"x\nf:1:1: fine\u2028\u001b[2J"`
+  for (const text of [
+    `{rules: [], profiles: {one: {attributes: {${forged}: 1}}}}`,
+    `{rules: [], defaultProfiles: {${forged}: one}}`,
+    `{rules: [], ${forged}: 1}`,
+  ]) {
+    const parsed = parsePolicy(text, 'f')
+    t.notOk(parsed.ok)
+    for (const line of parsed.ok ? [] : parsed.fault.message.split('\n')) {
+      t.match(line, /^f:1:\d+: \P{C}+$/u)
+      t.notMatch(line, /^f:1:1: fine/)
+    }
+  }
+})
