@@ -1,0 +1,48 @@
+import fc from 'fast-check'
+import { json, mutated, sanUri, spelledMac, text } from './arbitraries.ts'
+
+const names = [
+  'User-Name',
+  'user-name',
+  'User-Password',
+  'Calling-Station-Id',
+  'Called-Station-Id',
+  'Called-Station-SSID',
+  'NAS-IP-Address',
+  'NAS-Identifier',
+  'Service-Type',
+  'EAP-Message',
+  'Intune-Device-Id',
+  'TLS-Client-Cert-X509v3-Subject-Alternative-Name',
+  'TLS-Client-Cert-Subject-Alt-Name-Uri',
+  'TLS-Client-Cert-Common-Name',
+  '__proto__',
+] as const
+
+const value = fc.oneof(
+  text,
+  spelledMac.map(({ written }) => written),
+  sanUri.map(({ uri }) => `DNS:a, URI:${uri}`),
+  sanUri.map(({ id }) => id),
+  fc.constantFrom('Call-Check', '10', '10.0.0.1', 's3cret-of-the-user', '00-50-56-A4-89-5A:Corp'),
+)
+/** An attribute in the forms of rlm_rest, and in forms that it never has. */
+const entry = fc.oneof(
+  value,
+  fc.array(value, { maxLength: 3 }),
+  fc.array(value, { maxLength: 3 }).map((values) => ({ type: 'string', value: values })),
+  fc.tuple(fc.nat(255), value).map(([attr_num, one]) => ({ attr_num, type: 'integer', value: [one] })),
+  fc.record({ type: text, raw_value: fc.array(value, { maxLength: 2 }) }),
+  fc.record({ type: json, value: json, op: json, do_xlat: json }),
+  json,
+)
+
+const asJson = fc
+  .dictionary(fc.oneof(fc.constantFrom(...names), text), entry, { maxKeys: 8, noNullPrototype: true })
+  .map((body) => JSON.stringify(body))
+const asForm = fc
+  .array(fc.tuple(fc.oneof(fc.constantFrom(...names), text), value), { maxLength: 8 })
+  .map((pairs) => new URLSearchParams(pairs.map(([name, one]) => [name, one.toWellFormed()])).toString())
+
+/** The body of a RADIUS request as rlm_rest writes it in JSON or as a form, damaged in all ways. */
+export const radiusBody = fc.oneof(asJson, asForm, mutated(asJson), mutated(asForm), text)
