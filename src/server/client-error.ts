@@ -4,11 +4,18 @@ import { type Problem, presentProblem, problemMediaType } from './problem.ts'
 
 /**
  * Answers what the HTTP parser refused, before there is a request: 431 for header fields above the limit, 408 for a
- * request that does not arrive in time, 400 for the rest. Always closes the connection.
+ * request that does not arrive in time, 400 for the rest. Always closes the connection. `isAnswered`: the request had
+ * its answer while it still came in; a second one would be taken for the answer to the next request.
  */
-export function answerClientError(error: Error & { readonly code?: string }, socket: Duplex): void {
-  // Somebody hung up: there is nobody to answer.
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+export function answerClientError(
+  error: Error & { readonly code?: string },
+  socket: Duplex,
+  isAnswered = false,
+): void {
+  // Bytes behind the last request: its answer is sent or on its way, and closes the connection.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return
+  // Somebody hung up, or has an answer: there is nobody to answer.
+  if (error.code === 'ECONNRESET' || isAnswered || !socket.writable) {
     socket.destroy()
     return
   }

@@ -2,6 +2,8 @@ import type { RequestListener } from 'node:http'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Networks } from '../networks/networks.ts'
 import { answerClientError } from './client-error.ts'
+import { limitConnections } from './connection-limit.ts'
+import { endConnectionsEarly } from './early-answer.ts'
 import type { Frontend, FrontendOptions } from './frontend.ts'
 import { type Readiness, registerHealthRoutes } from './health.ts'
 import type { HttpsServers } from './https-server.ts'
@@ -15,9 +17,11 @@ export interface ServerParts extends FrontendOptions {
   readonly https?: HttpsServers
   /** Reverse proxies whose X-Forwarded-For is believed; absent: nobody's is. */
   readonly trustedProxies?: Networks
-  /** Connections at once; default 16384, each about 10 KiB while it is idle. */
+  /** Connections at once; default 16384, each about 15 KiB while it is idle. */
   readonly maxConnections?: number
-  /** Called for every connection above the limit, which is closed at once. */
+  /** Connections of one address at once, trusted proxies aside; default 4096. */
+  readonly maxConnectionsPerAddress?: number
+  /** Called for every connection above a limit, which is closed at once. */
   readonly onConnectionDropped?: () => void
 }
 
@@ -27,6 +31,8 @@ const maxBodyBytes = 64 * 1024
 const maxHeaderBytes = 16 * 1024
 /** Callers keep a few connections each; whoever opens this many wants something else than decisions. */
 const defaultMaxConnections = 16_384
+/** Enough for a RADIUS server with a thousand threads, and four strangers are needed to hold all. */
+const defaultMaxConnectionsPerAddress = 4096
 /** How long one request may take to arrive. */
 const requestTimeoutMs = 10_000
 /** How long a connection may say nothing while a request is under way; far above any decision deadline. */
@@ -54,8 +60,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
     ...(parts.trustedProxies && { trustedProxies: parts.trustedProxies }),
     ...(mdmServer?.pathPrefix && { pathPrefix: mdmServer.pathPrefix }),
   })
-  app.server.maxConnections = parts.maxConnections ?? defaultMaxConnections
-  if (onConnectionDropped) app.server.on('drop', onConnectionDropped)
+  limitConnections(app.server, {
+    maxConnections: parts.maxConnections ?? defaultMaxConnections,
+    maxPerAddress: parts.maxConnectionsPerAddress ?? defaultMaxConnectionsPerAddress,
+    isExempt: (address) => parts.trustedProxies?.contains(address) ?? false,
+    onDropped: () => onConnectionDropped?.(),
+  })
   app.decorateRequest('clientName', '')
   registerHealthRoutes(app, { readiness, verbose: false })
   for (const { plugin, prefix } of frontends) {
@@ -119,8 +129,9 @@ function createBareServer(
       maxParamLength: 256,
     },
     frameworkErrors: onError,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, early.isAnswered(socket)),
   })
+  const early = endConnectionsEarly(app, maxBodyBytes)
   app.setErrorHandler(onError)
   app.setNotFoundHandler(sendRouteNotFound)
   return app
@@ -129,7 +140,7 @@ function createBareServer(
 /** Fastify leaves the limits of a server that it did not make itself alone. */
 function createServerFactory(https: HttpsServers) {
   return (handler: RequestListener) => {
-    const server = https.create(httpLimits, handler)
+    const server = https.create({ ...httpLimits, handshakeTimeout: requestTimeoutMs }, handler)
     server.keepAliveTimeout = keepAliveTimeoutMs
     server.setTimeout(connectionTimeoutMs)
     return server

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { failure, success } from '../../src/errors/fault.ts'
 import { frontends } from '../../src/frontends/frontends.ts'
+import { createNetworks } from '../../src/networks/networks.ts'
 import { createAuthenticator } from '../../src/server/authentication.ts'
 import type { ClientList } from '../../src/server/clients.ts'
 import { watchOverload } from '../../src/server/overload.ts'
@@ -165,3 +166,52 @@ t.test('connections above the limit are closed and counted, the others are serve
   t.equal(dropped, 2)
   for (const { socket } of opened) socket.destroy()
 })
+
+t.test(
+  'one address has a limit of its own, trusted proxies have none, and who leaves makes room',
+  async (t) => {
+    let dropped = 0
+    const { app } = serve(t, {
+      maxConnectionsPerAddress: 2,
+      trustedProxies: createNetworks(['127.0.0.3']),
+      onConnectionDropped: () => (dropped += 1),
+    })
+    const port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port)
+    const open = (from: string) =>
+      new Promise<{ socket: Socket; status: string }>((resolve) => {
+        const socket = connect({ port, host: '127.0.0.1', localAddress: from })
+        socket.on('error', () => {})
+        socket.once('data', (data) => resolve({ socket, status: data.toString().slice(9, 12) }))
+        socket.once('close', () => resolve({ socket, status: 'closed' }))
+        socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n')
+      })
+    const opened = []
+    for (const from of [
+      '127.0.0.1',
+      '127.0.0.1',
+      '127.0.0.1',
+      '127.0.0.2',
+      '127.0.0.3',
+      '127.0.0.3',
+      '127.0.0.3',
+    ]) {
+      opened.push(await open(from))
+    }
+    t.same(
+      opened.map(({ status }) => status),
+      ['200', '200', 'closed', '200', '200', '200', '200'],
+    )
+    t.equal(dropped, 1)
+    const left = new Promise((resolve) => app.server.once('connection', resolve))
+    const [first] = opened
+    const connections = () =>
+      new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)))
+    const before = await connections()
+    first?.socket.destroy()
+    while ((await connections()) === before) await new Promise((resolve) => setTimeout(resolve, 5))
+    const again = await open('127.0.0.1')
+    await left
+    t.equal(again.status, '200', 'room again')
+    for (const { socket } of [...opened, again]) socket.destroy()
+  },
+)

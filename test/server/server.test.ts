@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { failure } from '../../src/errors/fault.ts'
 import { answerClientError } from '../../src/server/client-error.ts'
 import type { Readiness } from '../../src/server/health.ts'
 import { createManagementServer } from '../../src/server/server.ts'
@@ -71,6 +72,48 @@ t.test('a request that never arrives is given up with 408', async (t) => {
   answerClientError(Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), stream)
   await once(stream, 'close')
   t.match(chunks.join(''), /^HTTP\/1\.1 408 Request Timeout\r\n.*"status":408/s)
+})
+
+const unread: readonly { request: string; title: string; kept: boolean }[] = [
+  { title: 'a long body', request: 'Content-Length: 1073741824\r\n\r\nxxxx', kept: false },
+  {
+    title: 'a body of unknown length',
+    request: 'Transfer-Encoding: chunked\r\n\r\n4\r\nxxxx\r\n',
+    kept: false,
+  },
+  { title: 'a short body that is cut off', request: 'Content-Length: 100\r\n\r\nxxxx', kept: true },
+]
+for (const { title, request, kept } of unread) {
+  t.test(
+    `${title} that is refused unread is one answer${kept ? '' : ', which ends the connection'}`,
+    async (t) => {
+      const { app } = createJsonApp(t, { authenticate: () => failure('unauthenticated', 'no') })
+      const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
+      const socket = connect({ port: Number(port), host: '127.0.0.1' })
+      const chunks: string[] = []
+      socket.setEncoding('latin1').on('data', (chunk: string) => chunks.push(chunk))
+      const answered = once(socket, 'data')
+      socket.write(`POST /v1/decision HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${request}`)
+      await answered
+      if (kept) socket.end()
+      await once(socket, 'close')
+      t.same(chunks.join('').match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 401'])
+      t.match(chunks.join(''), kept ? /connection: keep-alive/i : /connection: close/i)
+    },
+  )
+}
+
+t.test('bytes behind the last request of a connection get no answer of their own', async (t) => {
+  const { app } = createJsonApp(t)
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
+  const socket = connect({ port: Number(port), host: '127.0.0.1' })
+  const chunks: string[] = []
+  socket.setEncoding('latin1').on('data', (chunk: string) => chunks.push(chunk))
+  socket.write(
+    'GET /v1/decision?mac=005056A4895A HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n',
+  )
+  await once(socket, 'close')
+  t.same(chunks.join('').match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200'])
 })
 
 t.test('somebody who hung up is not answered', async (t) => {
