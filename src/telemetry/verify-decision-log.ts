@@ -61,6 +61,7 @@ export async function verifyDecisionLog(
   let unfinished: FoundLine | undefined
   let lines = 0
   let segments = 0
+  const begun = new Set<string>()
   const done = (finding?: LogFinding): LogVerification => ({
     lines,
     segments,
@@ -84,6 +85,10 @@ export async function verifyDecisionLog(
       notes.push(`${place(unfinished)}: a line was not finished when the service ended`)
       unfinished = undefined
     }
+    // The first line of a segment needs no line before it, so a copy of it fits anywhere.
+    if (sealed.event === 'log_started' && begun.has(sealed.segment))
+      return done(finding('reordered', at, `segment ${sealed.segment} has begun before`))
+    begun.add(sealed.segment)
     if (previous === undefined && options.partial === true && !isOpening(sealed)) {
       notes.push(`${place(at)}: the first line cannot be proven, because what was before it is not here`)
       segments += 1

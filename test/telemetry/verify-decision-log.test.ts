@@ -157,6 +157,16 @@ t.test('two swapped neighbours are found, wherever they stand', async (t) => {
   t.match((await verify(file)).out, /reordered: .*:4 .*seq 2 stands behind seq 2/, 'a line given twice')
 })
 
+t.test('a segment that is given twice is found, though its first line needs no other', async (t) => {
+  const file = fileOf(t)
+  await run(file, { from: 1, to: 3 })
+  const lines = linesOf(file)
+  writeLines(file, [lines[0] ?? '', ...lines])
+  t.match((await verify(file)).out, /reordered: .*:2: segment .* has begun before/)
+  writeLines(file, [...lines, ...lines])
+  t.match((await verify(file)).out, /reordered: .*:6: segment .* has begun before/)
+})
+
 t.test('the end of a segment that is cut off is found as soon as another follows', async (t) => {
   const file = fileOf(t)
   await run(file, { from: 1, to: 5 })
