@@ -31,6 +31,18 @@ async function pour(socket: Socket, mebibytes: number, frame: (chunk: Buffer) =>
   return mebibytes
 }
 
+/** Sends bytes, gives everything that comes back; again after a while where the service was too late to look at them. */
+async function exchange(bytes: string): Promise<string> {
+  for (;;) {
+    const socket = target.open()
+    const reply = readAll(socket)
+    socket.end(Buffer.from(bytes, 'latin1'))
+    const text = await reply
+    if (!text.includes('service_overloaded')) return text
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+}
+
 t.test('a body of 1 GiB is refused and not read', async (t) => {
   const before = target.memory()
   const client = startNormalClient(target)
@@ -99,14 +111,12 @@ t.test('header bombs are refused', async (t) => {
 t.test('1,000 pipelined requests are answered in their order', async (t) => {
   const before = target.memory()
   const client = startNormalClient(target)
-  const macOf = (index: number) => `00505600${index.toString(16).padStart(4, '0').toUpperCase()}`
+  // Locally administered, so that each is decided here and the order shows.
+  const macOf = (index: number) => `0A505600${index.toString(16).padStart(4, '0').toUpperCase()}`
   const asked = Array.from({ length: 1000 }, (_, index) => macOf(index))
-  const socket = target.open()
-  const reply = readAll(socket)
-  socket.end(
+  const text = await exchange(
     asked.map((mac) => `GET /v1/decision?mac=${mac} HTTP/1.1\r\nHost: a\r\n${authorization}\r\n`).join(''),
   )
-  const text = await reply
   t.same(
     [...text.matchAll(/"device":"([0-9A-F]{12})"/g)].map(([, mac]) => mac),
     asked,
@@ -115,38 +125,11 @@ t.test('1,000 pipelined requests are answered in their order', async (t) => {
   expectUnharmed(t, 'pipelining', { target, before, client: await client.stop() })
 })
 
-t.test('somebody who asks without end and never reads costs no memory', async (t) => {
-  const before = target.memory()
-  const client = startNormalClient(target)
-  const request = Buffer.from('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2000))
-  const sockets = Array.from({ length: 20 }, () => target.open().pause())
-  const stuck = await Promise.all(
-    sockets.map(async (socket) => {
-      for (let sent = 0; sent < 400; sent += 1) {
-        if (socket.write(request)) continue
-        const drained = once(socket, 'drain').then(
-          () => true,
-          () => false,
-        )
-        const waited = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500))
-        if (!(await Promise.race([drained, waited]))) return true
-      }
-      return false
-    }),
-  )
-  t.ok(stuck.every(Boolean), 'the service stops reading from whoever does not read')
-  for (const socket of sockets) socket.destroy()
-  expectUnharmed(t, 'never reading', { target, before, client: await client.stop() })
-})
-
 t.test('smuggled requests are never a second one', async (t) => {
   const before = target.memory()
   const client = startNormalClient(target)
   for (const { name, bytes, statuses: expected } of samples(authorization)) {
-    const socket = target.open()
-    const reply = readAll(socket)
-    socket.end(Buffer.from(bytes, 'latin1'))
-    const statuses = statusesIn(await reply)
+    const statuses = statusesIn(await exchange(bytes))
     if (expected !== undefined) t.same(statuses, expected, name)
     else {
       t.ok(
@@ -183,4 +166,28 @@ t.test('one address cannot have all connections', async (t) => {
   t.match(await reply, /^HTTP\/1\.1 200 /, 'another address is served')
   for (const socket of sockets) socket.destroy()
   expectUnharmed(t, '4,300 connections of one address', { target, before, client: await client.stop() })
+})
+
+t.test('somebody who asks without end and never reads costs no memory', async (t) => {
+  const before = target.memory()
+  const client = startNormalClient(target)
+  const request = Buffer.from('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2000))
+  const sockets = Array.from({ length: 20 }, () => target.open().pause())
+  const stuck = await Promise.all(
+    sockets.map(async (socket) => {
+      for (let sent = 0; sent < 400; sent += 1) {
+        if (socket.write(request)) continue
+        const drained = once(socket, 'drain').then(
+          () => true,
+          () => false,
+        )
+        const waited = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500))
+        if (!(await Promise.race([drained, waited]))) return true
+      }
+      return false
+    }),
+  )
+  t.ok(stuck.every(Boolean), 'the service stops reading from whoever does not read')
+  for (const socket of sockets) socket.destroy()
+  expectUnharmed(t, 'never reading', { target, before, client: await client.stop() })
 })
