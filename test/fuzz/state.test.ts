@@ -108,6 +108,8 @@ function isWhole({ record, freshUntilMs, held }: RememberedRecord): boolean {
 const directory = t.testdir({})
 const state = openComplianceState({ directory, tenant: 'fuzz', clock: new FakeClock(), onNotice: () => {} })
 state.attach(new RememberedRecords({ maxRecords: 10 }))
+// The thread that writes takes a moment to start.
+await state.load(0)
 let saved = 0
 
 const template = join(directory, 'template.sqlite')
