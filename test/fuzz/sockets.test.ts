@@ -68,7 +68,8 @@ function statusesOf(reply: string): number[] | undefined {
   const statuses: number[] = []
   let rest = reply
   while (rest !== '') {
-    const [head, status] = /^HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(rest) ?? []
+    const [head, status] =
+      /^HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n(?:[A-Za-z-]+: [^\r\n]*\r\n)*\r\n/.exec(rest) ?? []
     if (head === undefined) return undefined
     statuses.push(Number(status))
     const length = Number(/\r\ncontent-length: (\d+)\r\n/i.exec(head)?.[1] ?? 0)
