@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import { chainOf, chainStart, parseSealedLine, sealLine } from '../../src/telemetry/log-chain.ts'
+import { chainOf, LineSealer, parseSealedLine } from '../../src/telemetry/log-chain.ts'
 import { verifyDecisionLog } from '../../src/telemetry/verify-decision-log.ts'
 import { json, mutated, text } from './arbitraries.ts'
 import { fuzz, fuzzed } from './fuzz.ts'
@@ -10,11 +10,9 @@ import { fuzz, fuzzed } from './fuzz.ts'
 /** Two lives of a service, as DecisionLog chains them: the first was ended, the second runs. */
 function writeLog(): string[] {
   const lines: string[] = []
-  let chain = chainStart
+  let sealer = new LineSealer()
   const add = (object: object) => {
-    const sealed = sealLine(chain, object)
-    lines.push(sealed.line)
-    chain = sealed.chain
+    lines.push(sealer.seal(JSON.stringify(object).slice(0, -1)).toString('utf8').trimEnd())
   }
   const decision = (segment: string, seq: number) => {
     const decisionId = `00000000-0000-4000-8000-${String(seq).padStart(12, '0')}`
@@ -23,8 +21,8 @@ function writeLog(): string[] {
   add({ event: 'log_started', segment: 'a', seq: 0 })
   for (let seq = 1; seq <= 6; seq += 1) decision('a', seq)
   add({ event: 'log_stopped', segment: 'a', seq: 7 })
-  const previous = { segment: 'a', seq: 7, chain, cutBytes: 0 }
-  chain = chainStart
+  const previous = { segment: 'a', seq: 7, chain: sealer.chain, cutBytes: 0 }
+  sealer = new LineSealer()
   add({ event: 'log_started', segment: 'b', seq: 0, previous })
   for (let seq = 1; seq <= 6; seq += 1) decision('b', seq)
   return lines

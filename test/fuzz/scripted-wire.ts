@@ -16,4 +16,8 @@ export function scriptedOutbound(replies: readonly Partial<HttpReply>[]): Outbou
 }
 
 /** Always the same token. */
-export const oneToken: TokenSource = { get: async () => success('token'), invalidate: () => {} }
+export const oneToken: TokenSource = {
+  get: async () => success('token'),
+  invalidate: () => {},
+  expiresAtMs: () => undefined,
+}

@@ -9,8 +9,8 @@ import {
   issueServerCertificate,
 } from '../../src/certificates/certificate-authority.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
-import { prepareAccess } from '../bench/bench-service.ts'
 import { startCommand } from '../e2e/run-process.ts'
+import { prepareAccess } from './service-access.ts'
 
 /** Resident memory of a process in MiB: at this moment, and the most since it was last reset. */
 export interface Memory {
