@@ -148,14 +148,17 @@ await fuzz(t, 'decision-log', {
   'a sealed line is read as it was sealed': fuzzed(
     fc.property(
       fc.record({ event: text, segment: text, seq: fc.nat(), decisionId: text, more: json }),
-      text,
-      (object, previous) => {
-        const { line, chain } = sealLine(previous, object)
-        const read = parseSealedLine(Buffer.from(line))
+      json,
+      (object, before) => {
+        const sealer = new LineSealer()
+        sealer.seal(JSON.stringify({ before }).slice(0, -1))
+        const previous = sealer.chain
+        const line = sealer.seal(JSON.stringify(object).slice(0, -1))
+        const read = parseSealedLine(Buffer.from(line.subarray(0, -1)))
         return (
           read !== undefined &&
-          read.chain === chain &&
-          chainOf(previous, read.content) === chain &&
+          read.chain === sealer.chain &&
+          chainOf(previous, read.content) === sealer.chain &&
           read.event === object.event
         )
       },
