@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 
 /** Run by the tests in threads of their own, which tap does not measure. */
-const unmeasured = ['src/state/state-worker.ts']
+const unmeasured = ['src/state/state-worker.ts', 'src/state/trace-worker.ts']
 
 /**
  * Compares the line coverage of src with the share that is asked for, and finds source files that no test ever loaded
