@@ -5,6 +5,7 @@ import type { IdentityAttributes } from '../identity/device-identity.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import type { DecisionTrace } from './decision-trace.ts'
+import { packDecision, unpackDecision } from './packed-decision.ts'
 import { asForClient, type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
 import type { TraceStore } from './trace-store.ts'
 
@@ -33,13 +34,16 @@ const kinds = [
 ] as const satisfies readonly (keyof IdentityAttributes)[]
 
 /**
- * The last 20,000 decisions in memory, and with a store those of 24 hours. Keeping one is two assignments; everything
- * that costs is done later or for who asks. There is no index: 20,000 comparisons take less than the answer over HTTP.
+ * The last 20,000 decisions in memory, and with a store those of 24 hours. Keeping one is writing it down as a text;
+ * everything else is done later or for who asks. There is no index: 20,000 texts are searched in a few milliseconds.
  */
 export class DecisionTraces {
   readonly #parts: DecisionTracesParts
   readonly #maxDecisions: number
-  readonly #ring: KeptDecision[] = []
+  readonly #ring: string[] = []
+  /** Beside each: the policy that decided, and when. */
+  readonly #policies: Policy[] = []
+  readonly #decidedAtMs: number[] = []
   /** Where the oldest stands, as soon as the ring is full. */
   #next = 0
   #store: TraceStore | undefined
@@ -56,10 +60,13 @@ export class DecisionTraces {
 
   keep(record: DecisionRecord): void {
     const decidedAtMs = record.facts?.nowMs ?? this.#parts.clock.nowMs()
-    const kept = { record, policy: this.#parts.policyInForce(), decidedAtMs }
-    this.#ring[this.#next] = kept
+    const packed = packDecision(record)
+    const policy = this.#parts.policyInForce()
+    this.#ring[this.#next] = packed
+    this.#policies[this.#next] = policy
+    this.#decidedAtMs[this.#next] = decidedAtMs
     this.#next = (this.#next + 1) % this.#maxDecisions
-    this.#store?.offer(kept)
+    this.#store?.offer({ packed, policy, decidedAtMs })
   }
 
   /** Any decision, for the operator. */
@@ -81,8 +88,14 @@ export class DecisionTraces {
   async about(device: string, limit: number): Promise<readonly DecisionTrace[] | undefined> {
     const wanted = canonicalValues(device)
     if (wanted.size === 0) return undefined
-    const inMemory = this.#present(limit, ({ record }) => valuesOf(record).some((value) => wanted.has(value)))
-    return this.#withStored(inMemory, [...wanted], limit)
+    const values = [...wanted]
+    const written = values.map((value) => JSON.stringify(value))
+    const inMemory = this.#present(
+      limit,
+      ({ record }) => valuesOf(record).some((value) => wanted.has(value)),
+      (packed) => written.some((value) => packed.includes(value)),
+    )
+    return this.#withStored(inMemory, values, limit)
   }
 
   /** The newest decisions, at most `limit`. */
@@ -109,9 +122,13 @@ export class DecisionTraces {
       .slice(0, limit)
   }
 
-  #present(limit: number, fits: (kept: KeptDecision) => boolean): DecisionTrace[] {
+  #present(
+    limit: number,
+    fits: (kept: KeptDecision) => boolean,
+    mayFit?: (packed: string) => boolean,
+  ): DecisionTrace[] {
     const traces: DecisionTrace[] = []
-    for (const kept of this.#newestFirst()) {
+    for (const kept of this.#newestFirst(mayFit)) {
       if (traces.length >= limit) break
       if (fits(kept)) traces.push(presentTrace(kept, this.#parts.mask, 'operator'))
     }
@@ -119,17 +136,23 @@ export class DecisionTraces {
   }
 
   #kept(decisionId: string): KeptDecision | undefined {
-    for (const kept of this.#newestFirst()) if (kept.record.decision.decisionId === decisionId) return kept
+    for (const kept of this.#newestFirst((packed) => packed.includes(decisionId))) {
+      if (kept.record.decision.decisionId === decisionId) return kept
+    }
     return undefined
   }
 
-  *#newestFirst(): Generator<KeptDecision, void, undefined> {
+  /** `mayFit` passes over what need not be read. */
+  *#newestFirst(mayFit: (packed: string) => boolean = () => true): Generator<KeptDecision, void, undefined> {
     const oldestMs = this.#parts.clock.nowMs() - (this.#parts.maxAgeMs ?? traceAgeMs)
     const size = this.#ring.length
     for (let back = 1; back <= size; back += 1) {
-      const kept = this.#ring[(this.#next - back + size) % size]
-      if (kept === undefined || kept.decidedAtMs < oldestMs) return
-      yield kept
+      const place = (this.#next - back + size) % size
+      const packed = this.#ring[place]
+      const policy = this.#policies[place]
+      const decidedAtMs = this.#decidedAtMs[place] ?? 0
+      if (packed === undefined || policy === undefined || decidedAtMs < oldestMs) return
+      if (mayFit(packed)) yield { record: unpackDecision(packed), policy, decidedAtMs }
     }
   }
 }

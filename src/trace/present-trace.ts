@@ -5,7 +5,7 @@ import type { Fault } from '../errors/fault.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import type { DecisionTrace } from './decision-trace.ts'
 
-/** A decision as it is kept: references only, and the policy that was in force. */
+/** A decision, and the policy that was in force. */
 export interface KeptDecision {
   readonly record: DecisionRecord
   readonly policy: Policy

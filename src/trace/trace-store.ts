@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import { DecisionTrace } from './decision-trace.ts'
+import { unpackDecision } from './packed-decision.ts'
 import { type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
 
 /** Where the texts of traces are kept. Nothing rejects; src/state has it. */
@@ -17,6 +18,11 @@ export interface TraceTexts {
   latest(devices: readonly string[] | undefined, limit: number): Promise<readonly string[]>
   mode(): 'opening' | 'read_write' | 'memory_only'
   close(): Promise<void>
+}
+
+/** A decision that is to be told and written: by `packDecision`, with the policy that was in force. */
+export interface WaitingDecision extends Omit<KeptDecision, 'record'> {
+  readonly packed: string
 }
 
 export interface TraceStoreParts {
@@ -45,13 +51,13 @@ const retryAfterMs = 1000
 const closeLimitMs = 3000
 
 /**
- * Decisions beyond the memory: taken as references, told and written later, a few at a time. A burst waits in a bounded
+ * Decisions beyond the memory: taken as they are, told and written later, a few at a time. A burst waits in a bounded
  * queue; what does not fit is dropped and counted.
  */
 export class TraceStore {
   readonly #parts: TraceStoreParts
   readonly #maxWaiting: number
-  #waiting: KeptDecision[] = []
+  #waiting: WaitingDecision[] = []
   /** How many at the beginning of #waiting are told and written, or being so. */
   #taken = 0
   #written = 0
@@ -66,7 +72,7 @@ export class TraceStore {
     this.#maxWaiting = parts.maxWaiting ?? 20_000
   }
 
-  offer(kept: KeptDecision): void {
+  offer(kept: WaitingDecision): void {
     if (
       this.#waiting.length - this.#taken >= this.#maxWaiting ||
       this.#parts.texts.mode() === 'memory_only'
@@ -132,13 +138,14 @@ export class TraceStore {
     const from = this.#taken
     const some = this.#waiting.slice(from, from + tracesPerTurn)
     this.#taken += some.length
-    const told = some.map((kept) => {
+    const told = some.map(({ packed, policy, decidedAtMs }) => {
+      const kept: KeptDecision = { record: unpackDecision(packed), policy, decidedAtMs }
       const trace = presentTrace(kept, this.#parts.mask, 'operator')
       const { decisionId } = trace
       const devices = valuesOf(kept.record).map(this.#parts.mask)
       return {
         decisionId,
-        decidedAtMs: kept.decidedAtMs,
+        decidedAtMs,
         devices: devices.filter((device) => device !== ''),
         text: JSON.stringify(trace),
       }
