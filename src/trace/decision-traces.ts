@@ -7,6 +7,7 @@ import { parseIdentity } from '../identity/parse-identity.ts'
 import type { DecisionTrace } from './decision-trace.ts'
 import { packDecision, unpackDecision } from './packed-decision.ts'
 import { asForClient, type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
+import { TextRing } from './text-ring.ts'
 import type { TraceStore } from './trace-store.ts'
 
 /** What the traces work with. */
@@ -21,6 +22,9 @@ export interface DecisionTracesParts {
 
 /** How long a decision can be asked about. */
 export const traceAgeMs = 24 * 60 * 60 * 1000
+
+/** 20,000 decisions with a few identifiers each take 17 MB. */
+const maxRingBytes = 32 * 1024 * 1024
 
 /** As a person types it: whatever kind it can be read as. */
 const kinds = [
@@ -40,17 +44,17 @@ const kinds = [
 export class DecisionTraces {
   readonly #parts: DecisionTracesParts
   readonly #maxDecisions: number
-  readonly #ring: string[] = []
-  /** Beside each: the policy that decided, and when. */
+  readonly #ring: TextRing
+  /** Beside each, by its number modulo the size: the policy that decided, and when. */
   readonly #policies: Policy[] = []
-  readonly #decidedAtMs: number[] = []
-  /** Where the oldest stands, as soon as the ring is full. */
-  #next = 0
+  readonly #decidedAtMs: Float64Array
   #store: TraceStore | undefined
 
   constructor(parts: DecisionTracesParts) {
     this.#parts = parts
     this.#maxDecisions = parts.maxDecisions ?? 20_000
+    this.#ring = new TextRing({ maxTexts: this.#maxDecisions, maxBytes: maxRingBytes })
+    this.#decidedAtMs = new Float64Array(this.#maxDecisions)
   }
 
   /** From now on decisions are kept in the store as well, and looked for in it. */
@@ -62,10 +66,10 @@ export class DecisionTraces {
     const decidedAtMs = record.facts?.nowMs ?? this.#parts.clock.nowMs()
     const packed = packDecision(record)
     const policy = this.#parts.policyInForce()
-    this.#ring[this.#next] = packed
-    this.#policies[this.#next] = policy
-    this.#decidedAtMs[this.#next] = decidedAtMs
-    this.#next = (this.#next + 1) % this.#maxDecisions
+    const place = this.#ring.next % this.#maxDecisions
+    this.#policies[place] = policy
+    this.#decidedAtMs[place] = decidedAtMs
+    this.#ring.add(packed)
     this.#store?.offer({ packed, policy, decidedAtMs })
   }
 
@@ -89,11 +93,11 @@ export class DecisionTraces {
     const wanted = canonicalValues(device)
     if (wanted.size === 0) return undefined
     const values = [...wanted]
-    const written = values.map((value) => JSON.stringify(value))
+    const written = values.map((value) => Buffer.from(JSON.stringify(value)))
     const inMemory = this.#present(
       limit,
       ({ record }) => valuesOf(record).some((value) => wanted.has(value)),
-      (packed) => written.some((value) => packed.includes(value)),
+      (has) => written.some(has),
     )
     return this.#withStored(inMemory, values, limit)
   }
@@ -125,7 +129,7 @@ export class DecisionTraces {
   #present(
     limit: number,
     fits: (kept: KeptDecision) => boolean,
-    mayFit?: (packed: string) => boolean,
+    mayFit?: (has: Has) => boolean,
   ): DecisionTrace[] {
     const traces: DecisionTrace[] = []
     for (const kept of this.#newestFirst(mayFit)) {
@@ -136,26 +140,30 @@ export class DecisionTraces {
   }
 
   #kept(decisionId: string): KeptDecision | undefined {
-    for (const kept of this.#newestFirst((packed) => packed.includes(decisionId))) {
+    const written = Buffer.from(JSON.stringify(decisionId))
+    for (const kept of this.#newestFirst((has) => has(written))) {
       if (kept.record.decision.decisionId === decisionId) return kept
     }
     return undefined
   }
 
   /** `mayFit` passes over what need not be read. */
-  *#newestFirst(mayFit: (packed: string) => boolean = () => true): Generator<KeptDecision, void, undefined> {
+  *#newestFirst(mayFit: (has: Has) => boolean = () => true): Generator<KeptDecision, void, undefined> {
     const oldestMs = this.#parts.clock.nowMs() - (this.#parts.maxAgeMs ?? traceAgeMs)
-    const size = this.#ring.length
-    for (let back = 1; back <= size; back += 1) {
-      const place = (this.#next - back + size) % size
-      const packed = this.#ring[place]
+    const { first, next } = this.#ring
+    for (let number = next - 1; number >= first; number -= 1) {
+      const place = number % this.#maxDecisions
       const policy = this.#policies[place]
       const decidedAtMs = this.#decidedAtMs[place] ?? 0
-      if (packed === undefined || policy === undefined || decidedAtMs < oldestMs) return
-      if (mayFit(packed)) yield { record: unpackDecision(packed), policy, decidedAtMs }
+      if (policy === undefined || decidedAtMs < oldestMs) return
+      if (!mayFit((part) => this.#ring.has(number, part))) continue
+      yield { record: unpackDecision(this.#ring.read(number)), policy, decidedAtMs }
     }
   }
 }
+
+/** Whether a decision, as it is written down, has these bytes in it. */
+type Has = (part: Uint8Array) => boolean
 
 function canonicalValues(text: string): ReadonlySet<string> {
   const values = new Set<string>()
