@@ -17,7 +17,8 @@ export function endConnectionsEarly(app: FastifyInstance, shortBytes: number): E
   const answered = new WeakMap<Duplex, IncomingMessage>()
   app.addHook('onSend', (request, reply, payload, done) => {
     const { raw } = request
-    if (!raw.complete && raw.socket) {
+    // An answer that needs no waiting is given while the parser is still at the end of the header section.
+    if (!raw.complete && hasBody(raw)) {
       answered.set(raw.socket, raw)
       if (!isShort(raw, shortBytes)) reply.header('connection', 'close')
     }
@@ -26,6 +27,10 @@ export function endConnectionsEarly(app: FastifyInstance, shortBytes: number): E
   return {
     isAnswered: (socket) => answered.get(socket)?.complete === false,
   }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
 function isShort({ headers }: IncomingMessage, shortBytes: number): boolean {
