@@ -14,44 +14,56 @@ export function processesRow(what: 'service' | 'node:http', count: number): stri
   return `${what}, ${count} ${count === 1 ? 'process' : 'processes'}`
 }
 
-const counts = [1, 2] as const
-
 interface Replica {
   readonly server: MeasuredProcess
   readonly target: LoadTarget
 }
 
-/** Replicas on ports of their own, as behind a load balancer, each with half of the connections. Nothing is pinned. */
+/**
+ * One service; two that share a port (SERVICE_REUSE_PORT), where the kernel gives each its part of the connections; and
+ * as many node:http servers, with half of the connections each. Nothing is pinned.
+ */
 export async function measureProcesses(bench: Bench): Promise<void> {
   const { options, access, results } = bench
   const request = cachedRequests(access.authorization)['json-get']
   if (request === undefined) return
-  const services: Replica[] = []
-  const yardsticks: Replica[] = []
-  const answerFile = join(bench.directory, 'processes.json')
-  for (let replica = 1; replica <= 2; replica += 1) {
-    const service = await bench.startService(`replica-${replica}`, { cores: bothCores })
-    services.push({ server: service, target: request.at(service.url) })
-    await recordAnswer(request.at(service.url), answerFile)
-    const yardstick = await bench.startYardstick('node-http', { answerFile, cores: bothCores })
-    yardsticks.push({ server: yardstick, target: request.at(yardstick.url) })
+  const startReplica = async (name: string, environment: Readonly<Record<string, string>> = {}) => {
+    const server = await bench.startService(name, { cores: bothCores, environment })
+    return { server, target: request.at(server.url) }
   }
-  const warmUps = options.quick ? [] : [...services, ...yardsticks]
+  const single = await startReplica('single')
+  const first = await startReplica('replica-1', { SERVICE_REUSE_PORT: 'on' })
+  const { port } = new URL(first.target.url)
+  const services = [first, await startReplica('replica-2', { SERVICE_REUSE_PORT: 'on', SERVICE_PORT: port })]
+  const answerFile = join(bench.directory, 'processes.json')
+  await recordAnswer(single.target, answerFile)
+  const yardsticks: Replica[] = []
+  for (let replica = 1; replica <= 2; replica += 1) {
+    const server = await bench.startYardstick('node-http', { answerFile, cores: bothCores })
+    yardsticks.push({ server, target: request.at(server.url) })
+  }
+  // The kernel chooses who answers: after this many questions each knows the device.
+  const warmUps = options.quick ? services : [single, ...services, ...yardsticks]
   for (const { target } of warmUps) await sendLoad(target, { connections: 32, seconds: 1 })
   for (let round = 1; round <= options.rounds; round += 1) {
     bench.say(`several processes: round ${round} of ${options.rounds}`)
-    for (const count of options.quick ? ([2] as const) : counts) {
-      results.add(processesSection, processesRow('node:http', count), await loadAll(yardsticks, count, bench))
-      results.add(processesSection, processesRow('service', count), await loadAll(services, count, bench))
+    if (!options.quick) {
+      results.add(
+        processesSection,
+        processesRow('node:http', 1),
+        await loadAll(yardsticks.slice(0, 1), bench),
+      )
+      results.add(processesSection, processesRow('service', 1), await loadAll([single], bench))
     }
+    results.add(processesSection, processesRow('node:http', 2), await loadAll(yardsticks, bench))
+    results.add(processesSection, processesRow('service', 2), await loadAll(services, bench))
   }
 }
 
 /** Two senders in every case: what they cost must not differ. */
-async function loadAll(replicas: readonly Replica[], count: number, { options }: Bench): Promise<Sample> {
+async function loadAll(used: readonly Replica[], { options }: Bench): Promise<Sample> {
   const { connections, seconds } = options
-  const used = replicas.slice(0, count)
-  const targets = count === 1 ? [used[0], used[0]] : used
+  const targets = used.length === 1 ? [used[0], used[0]] : used
   const senders = targets.flatMap((replica) => (replica === undefined ? [] : [replica.target]))
   const sendAll = () =>
     Promise.all(
