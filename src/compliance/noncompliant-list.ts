@@ -1,4 +1,5 @@
 import type { Outcome } from '../errors/fault.ts'
+import { turnEvery } from '../turns/turn-every.ts'
 import type { ComplianceRecord } from './compliance-record.ts'
 
 /** One row of Intune's list of noncompliant devices: at least one of the two is there. */
@@ -28,15 +29,21 @@ export interface ListedIds {
   names(key: string, record: ComplianceRecord): boolean
 }
 
+/** About a millisecond to index. */
+const devicesPerTurn = 2000
+
 /**
- * A device id names one device. A MAC address may be that of a dock, so a device whose id is known is found by its
+ * Made in slices. A device id names one device. A MAC address may be that of a dock, so a device whose id is known is found by its
  * MAC only in rows that have no id of their own.
  */
-export function indexListedDevices(devices: readonly ListedDevice[]): ListedIds {
+export async function indexListedDevices(devices: readonly ListedDevice[]): Promise<ListedIds> {
+  const next = turnEvery(devicesPerTurn)
   const ids = new Set<string>()
   const macs = new Set<string>()
   const macsWithoutId = new Set<string>()
   for (const { deviceId, macs: listed } of devices) {
+    const turned = next()
+    if (turned) await turned
     if (deviceId !== undefined) ids.add(deviceId)
     for (const mac of listed) {
       macs.add(mac)

@@ -69,7 +69,7 @@ export class NoncompliantListing {
   async use(list: NoncompliantList): Promise<number> {
     this.#current = list
     this.#held = undefined
-    const listed = indexListedDevices(list.devices)
+    const listed = await indexListedDevices(list.devices)
     let marked = 0
     await this.#records.walk((key, read, packed) => {
       if (packed[0] !== 'c' && packed[0] !== 'u') return
@@ -93,7 +93,7 @@ export class NoncompliantListing {
   }
 
   async #countFlips(list: NoncompliantList): Promise<{ flips: number; compliant: number }> {
-    const listed = indexListedDevices(list.devices)
+    const listed = await indexListedDevices(list.devices)
     let flips = 0
     let compliant = 0
     await this.#records.walk((key, read, packed) => {

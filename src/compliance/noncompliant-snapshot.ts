@@ -20,14 +20,15 @@ export interface NoncompliantDevice {
 export interface NoncompliantSnapshot {
   /** Ascending by `id`; the same array for as long as nothing has changed. */
   readonly devices: readonly NoncompliantDevice[]
-  /** When the snapshot was made, milliseconds since the epoch. */
+  /** When the snapshot was begun, milliseconds since the epoch. */
   readonly takenAtMs: number
   /** When Intune answered the bulk query that is part of it; absent where none has been answered. */
   readonly listedAtMs?: number
 }
 
 /**
- * Reads the noncompliant devices. Cheap to call for 20,000 devices: made anew at most once a second. A device whose
- * record is held by the mass-flip guard is not in it before an operator has accepted.
+ * Reads the noncompliant devices. Never holds anybody else up: a snapshot is made in slices, one at a time and at most
+ * once a second, and one of the last seconds is given while the next is being made. A device whose record is held by
+ * the mass-flip guard is not in it before an operator has accepted.
  */
-export type ReadNoncompliantSnapshot = () => NoncompliantSnapshot
+export type ReadNoncompliantSnapshot = () => Promise<NoncompliantSnapshot>

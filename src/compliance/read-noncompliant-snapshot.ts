@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.ts'
+import { sortInSlices } from '../turns/sort-in-slices.ts'
+import { turnEvery } from '../turns/turn-every.ts'
 import type { ComplianceRecord } from './compliance-record.ts'
 import type { ListedDevice, NoncompliantList } from './noncompliant-list.ts'
 import type {
@@ -6,10 +8,22 @@ import type {
   NoncompliantSnapshot,
   ReadNoncompliantSnapshot,
 } from './noncompliant-snapshot.ts'
+import { packedObservedAtOf, packedStateOf } from './packed-record.ts'
 import type { RememberedRecords } from './remembered-records.ts'
 
 /** A new snapshot is made at most this often, however many callers poll. */
 const remadeAfterMs = 1000
+/** While a new one is being made, whoever else asks is given the last one up to this age. */
+const givenMeanwhileMs = 5000
+
+/** A millisecond or two to read. */
+const devicesPerTurn = 250
+
+interface Made {
+  readonly snapshot: NoncompliantSnapshot
+  /** Of the facts when it was begun: what has changed while it was made shows in the next one. */
+  readonly version: string
+}
 
 /** Builds the reader of the snapshot, over what is remembered and the list in use. */
 export function createNoncompliantSnapshotReader(parts: {
@@ -18,39 +32,51 @@ export function createNoncompliantSnapshotReader(parts: {
   readonly clock: Clock
 }): ReadNoncompliantSnapshot {
   const { records, clock } = parts
-  let latest: { readonly snapshot: NoncompliantSnapshot; readonly version: string } | undefined
-  return () => {
-    const nowMs = clock.nowMs()
-    if (latest !== undefined && Math.abs(nowMs - latest.snapshot.takenAtMs) < remadeAfterMs) {
-      return latest.snapshot
-    }
+  let latest: Made | undefined
+  let underWay: Promise<NoncompliantSnapshot> | undefined
+
+  async function make(nowMs: number): Promise<NoncompliantSnapshot> {
     const list = parts.currentList()
     const version = `${records.noncompliantVersion} ${records.counts.c} ${list?.listedAtMs ?? 0}`
-    const devices =
-      latest !== undefined && latest.version === version ? latest.snapshot.devices : collect(records, list)
-    latest = {
-      snapshot: { devices, takenAtMs: nowMs, ...(list && { listedAtMs: list.listedAtMs }) },
-      version,
-    }
-    return latest.snapshot
+    const devices = latest?.version === version ? latest.snapshot.devices : await collect(records, list)
+    const snapshot = { devices, takenAtMs: nowMs, ...(list && { listedAtMs: list.listedAtMs }) }
+    latest = { snapshot, version }
+    return snapshot
+  }
+
+  return async () => {
+    const nowMs = clock.nowMs()
+    const ageMs = latest === undefined ? Infinity : Math.abs(nowMs - latest.snapshot.takenAtMs)
+    if (latest !== undefined && ageMs < (underWay ? givenMeanwhileMs : remadeAfterMs)) return latest.snapshot
+    underWay ??= make(nowMs).finally(() => {
+      underWay = undefined
+    })
+    return underWay
   }
 }
 
-function collect(
+/**
+ * Collects in slices. A device that is noncompliant all the while is found, whatever else changes: a set visits what
+ * is added, or taken out and added again, under its iterator.
+ */
+async function collect(
   records: RememberedRecords,
   list: NoncompliantList | undefined,
-): readonly NoncompliantDevice[] {
-  const devices = new Map<string, { record: ComplianceRecord; macs: Set<string> }>()
+): Promise<readonly NoncompliantDevice[]> {
+  const next = turnEvery(devicesPerTurn)
+  const devices = new Map<string, { record: ComplianceRecord; macs: string[] }>()
   const add = (id: string, record: ComplianceRecord, macs: readonly string[]) => {
     const known = devices.get(id)
     if (known === undefined) {
-      devices.set(id, { record, macs: new Set(macs) })
+      devices.set(id, { record, macs: [...macs] })
       return
     }
-    for (const mac of macs) known.macs.add(mac)
+    known.macs.push(...macs)
     if (record.observedAtMs > known.record.observedAtMs) known.record = record
   }
   for (const key of records.noncompliantKeys) {
+    const turned = next()
+    if (turned) await turned
     const remembered = records.peek(key)?.record
     if (remembered === undefined) continue
     const record = withOwnDeviceId(key, remembered)
@@ -59,18 +85,20 @@ function collect(
     add(idOf(key, record), record, [...ownMac, ...(record.macs ?? [])])
   }
   for (const row of list?.devices ?? []) {
+    const turned = next()
+    if (turned) await turned
     if (list === undefined || knowsBetter(records, row.deviceId, row.macs, list.listedAtMs)) continue
     const record = listedRecord(row, list.listedAtMs)
     add(row.deviceId ?? `mac/${row.macs[0]}`, record, row.macs)
   }
-  return [...devices]
-    .map(([id, { record, macs }]) => ({
-      id,
-      ...(record.deviceId !== undefined && { deviceId: record.deviceId }),
-      macs: [...macs].sort(),
-      record,
-    }))
-    .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  const found: NoncompliantDevice[] = []
+  for (const [id, { record, macs }] of devices) {
+    const turned = next()
+    if (turned) await turned
+    const { deviceId } = record
+    found.push({ id, ...(deviceId !== undefined && { deviceId }), macs: [...new Set(macs)].sort(), record })
+  }
+  return sortInSlices(found, (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
 }
 
 /** Whether a later answer about this very device says something else. */
@@ -82,9 +110,9 @@ function knowsBetter(
 ): boolean {
   const keys = deviceId === undefined ? macs.map((mac) => `mac/${mac}`) : [`deviceId/${deviceId}`]
   return keys.some((key) => {
-    const record = records.peek(key)?.record
-    if (record === undefined || record.observedAtMs <= observedAtMs) return false
-    return !record.enrolled || record.complianceState !== 'noncompliant'
+    const packed = records.packed(key)
+    if (packed === undefined || packedStateOf(packed) === 'n') return false
+    return packedObservedAtOf(packed) > observedAtMs
   })
 }
 

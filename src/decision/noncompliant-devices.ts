@@ -14,7 +14,7 @@ export interface ListedVerdict {
 /** The devices that are not compliant, for front ends whose callers poll for them. Nothing here asks Intune. */
 export interface NoncompliantDevices {
   /** Sorted by id; the same array for as long as nothing has changed. Policy may let some of them in. */
-  list(): readonly NoncompliantDevice[]
+  list(): Promise<readonly NoncompliantDevice[]>
   judge(device: NoncompliantDevice, asking: Pick<DecisionRequest, 'frontend' | 'client'>): ListedVerdict
 }
 
@@ -25,7 +25,7 @@ export function createNoncompliantDevices(parts: {
   readonly nowMs: () => number
 }): NoncompliantDevices {
   return {
-    list: () => parts.readSnapshot().devices,
+    list: async () => (await parts.readSnapshot()).devices,
     judge({ record, deviceId }, request) {
       const nowMs = parts.nowMs()
       const reason = reasonFor(record, nowMs)

@@ -127,7 +127,7 @@ t.test('every route answers every kind of client as it should', async (t) => {
       redirectUrl: 'https://portal.example',
       pathPrefix: '',
       productVersion: '0',
-      noncompliantDevices: { list: () => [], judge: () => t.fail('not asked') as never },
+      noncompliantDevices: { list: async () => [], judge: () => t.fail('not asked') as never },
     },
   })
   const routes: { method: string; url: string; frontend: keyof typeof others }[] = []

@@ -32,7 +32,7 @@ function serve(t: Test, parts: Partial<ServerParts>) {
       redirectUrl: 'https://portal.example',
       pathPrefix: '',
       productVersion: '0',
-      noncompliantDevices: { list: () => [], judge: () => t.fail('not asked') as never },
+      noncompliantDevices: { list: async () => [], judge: () => t.fail('not asked') as never },
     },
     ...parts,
   })

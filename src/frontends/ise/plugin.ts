@@ -122,16 +122,21 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
       if (!(found instanceof Promise)) return sendFound(version, found, reply)
       return found.then((devices) => sendFound(version, devices, reply))
     }
+    return answerList({ ...value, version }, request, reply)
+  }
+
+  /** A page of the list. This alone waits for the event loop, so that nobody has to wait for it. */
+  async function answerList(asked: AskedList, request: FastifyRequest, reply: FastifyReply) {
     const asking = { frontend: 'ise', client: request.clientName } as const
-    const { rows, next } = readPage({
-      by: value.by,
-      from: value.from,
-      isListed: (device) => noncompliantDevices.judge(device, asking).verdict.outcome !== 'allow',
+    const { rows, next } = await readPage({
+      by: asked.by,
+      from: asked.from,
+      present(row) {
+        const listed = noncompliantDevices.judge(row.device, asking)
+        return listed.verdict.outcome === 'allow' ? undefined : presentListedDevice(row, listed, asked)
+      },
     })
-    const devices = rows.map((row) => {
-      return presentListedDevice(row, noncompliantDevices.judge(row.device, asking), { ...value, version })
-    })
-    return sendXml(reply, presentDevices(version, devices, next))
+    sendXml(reply, presentDevices(asked.version, rows, next))
   }
 
   /** The device of one question as the list of it: one element, or none where the device is unknown. */
@@ -195,6 +200,8 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
 
 /** The elements of one device, or none where it is unknown. */
 type Found = Outcome<readonly XmlElement[]>
+
+type AskedList = Extract<DeviceQuestion, { about: 'noncompliant' }> & { readonly version: ApiVersion }
 
 type AskedDevice = Extract<DeviceQuestion, { about: 'device' }> & { readonly version: ApiVersion }
 

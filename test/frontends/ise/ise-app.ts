@@ -100,6 +100,7 @@ export interface Difference {
 export function createIseApp(t: Test, difference: Difference = {}) {
   const requests: DecisionRequest[] = []
   let devices: readonly NoncompliantDevice[] = []
+  let cannotList = false
   let outcome: Outcome<Decision> = success(knownDevice)
   const app = createServer({
     logger: difference.logger ?? keptLogger(),
@@ -115,7 +116,10 @@ export function createIseApp(t: Test, difference: Difference = {}) {
       pathPrefix: difference.pathPrefix ?? '',
       productVersion: '1.2.3',
       noncompliantDevices: {
-        list: () => devices,
+        list: async () => {
+          if (cannotList) throw new Error('scripted')
+          return devices
+        },
         judge: difference.judge ?? (() => listedVerdict),
       },
     },
@@ -132,6 +136,9 @@ export function createIseApp(t: Test, difference: Difference = {}) {
     },
     lists(next: readonly NoncompliantDevice[]) {
       devices = next
+    },
+    failsToList(fails: boolean) {
+      cannotList = fails
     },
     async inject(given: InjectOptions | string) {
       const request = typeof given === 'string' ? { url: given } : given

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { NoncompliantDevice } from '../../../src/decision/noncompliant-devices.ts'
 import { createPages } from '../../../src/frontends/ise/noncompliant-pages.ts'
 import { usedHeapBytes } from '../../fakes/collect-garbage.ts'
+import { countTurns } from '../../fakes/count-turns.ts'
 import { createIseApp, listedDevice } from './ise-app.ts'
 import { judgeXml } from './judge-xml.ts'
 import { elementsAt, textAt } from './strict-xml.ts'
@@ -55,6 +56,48 @@ t.test(
     t.same(requests, [], 'nobody was asked anything')
   },
 )
+
+t.test(
+  'others are served while 20,000 devices are put in order, and while policy goes through them',
+  async (t) => {
+    const devices = Array.from({ length: 20_000 }, (_, index) => listedDevice(index))
+    const pages = createPages(async () => devices, 1000)
+    const first = pages({ by: 'guid', from: 0, present: (row) => row.name })
+    const second = pages({ by: 'guid', from: 0, present: (row) => row.name })
+    t.ok((await countTurns(first)) >= 40, 'put in order in slices')
+    t.same(await second, await first)
+    const none = pages({ by: 'guid', from: 0, present: () => undefined })
+    t.ok((await countTurns(none)) >= 70, 'a page that policy leaves empty is a long way, too')
+    t.same(await none, { rows: [], next: 0 })
+  },
+)
+
+t.test('policy is asked once about each device of a page', async (t) => {
+  const judged = new Map<string, number>()
+  const { inject, lists } = createIseApp(t, {
+    judge: ({ id }) => {
+      judged.set(id, (judged.get(id) ?? 0) + 1)
+      return { reason: 'noncompliant', verdict: { outcome: 'deny', rule: 'x' } }
+    },
+  })
+  lists(Array.from({ length: 500 }, (_, index) => listedDevice(index)))
+  const { root } = await inject(list)
+  t.equal(elementsAt(root, 'deviceList/device').length, 500)
+  t.equal(judged.size, 500)
+  t.ok(
+    [...judged.values()].every((times) => times === 1),
+    'so a policy that changes meanwhile cannot make a device both listed and let in',
+  )
+})
+
+t.test('a list that cannot be read is an error in XML, and the next one is tried again', async (t) => {
+  const { inject, lists, failsToList } = createIseApp(t)
+  failsToList(true)
+  t.equal((await inject(list)).reply.statusCode, 500)
+  failsToList(false)
+  lists([listedDevice(1)])
+  t.equal(elementsAt((await inject(list)).root, 'deviceList/device').length, 1)
+})
 
 t.test('devices that policy lets in are not listed, whatever the facts say', async (t) => {
   const { inject, lists } = createIseApp(t, {
@@ -116,16 +159,17 @@ t.test('rows of one position stay on one page, whatever its size', async (t) => 
   // FNV-1a of these pairs differs in the lowest bit only, which the position does not have.
   const names = collidingNames()
   const devices = names.map((name): NoncompliantDevice => listedDevice(0, { id: name, deviceId: name }))
-  const pages = createPages(() => devices, 1)
+  const pages = createPages(async () => devices, 1)
   const seen: string[] = []
   let from = 0
   do {
-    const { rows, next } = pages({ by: 'guid', from, isListed: () => true })
+    const { rows, next } = await pages({ by: 'guid', from, present: (row) => row })
     seen.push(...rows.map(({ name }) => name))
     from = next
   } while (from !== 0)
   t.same(seen.sort(), names.sort())
-  t.same(createPages(() => [], 10)({ by: 'guid', from: 5, isListed: () => true }), { rows: [], next: 0 })
+  const none = createPages(async () => [], 10)
+  t.same(await none({ by: 'guid', from: 5, present: (row) => row }), { rows: [], next: 0 })
 })
 
 function collidingNames(): string[] {
