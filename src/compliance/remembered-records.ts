@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { turnEvery } from '../turns/turn-every.ts'
 import {
   packedObservedAtOf,
   packedStateOf,
@@ -7,6 +7,8 @@ import {
   type StateLetter,
   unpackRecord,
 } from './packed-record.ts'
+import { RecencyOrder, type Recent } from './recency-order.ts'
+import { ShardedMap } from './sharded-map.ts'
 
 /** How many records there are of each state. */
 export type RecordCounts = Readonly<Record<StateLetter, number>>
@@ -17,7 +19,7 @@ export interface RememberedRecordsOptions {
   readonly onChange?: (key: string) => void
 }
 
-interface Entry {
+interface Entry extends Recent<Entry> {
   readonly key: string
   packed: string
   /** Where the entry stands in the list of all entries. */
@@ -31,8 +33,10 @@ const minuteMs = 60_000
  * everything that belongs to it), counted by state and by the minute of observation, walkable in slices.
  */
 export class RememberedRecords {
-  readonly #entries: LRUCache<string, Entry>
-  /** All entries in no order, so that a walk can stop and go on: an LRU list changes under its iterator. */
+  readonly #maxRecords: number
+  readonly #entries = new ShardedMap<Entry>()
+  readonly #byUse = new RecencyOrder<Entry>()
+  /** All entries in no order, so that a walk can stop and go on: the order of use changes under it. */
   readonly #all: Entry[] = []
   readonly #onChange: (key: string) => void
   readonly #counts: Record<StateLetter, number> = { c: 0, n: 0, u: 0, x: 0 }
@@ -41,30 +45,25 @@ export class RememberedRecords {
   #noncompliantVersion = 0
 
   constructor({ maxRecords, onChange = () => {} }: RememberedRecordsOptions) {
+    this.#maxRecords = maxRecords
     this.#onChange = onChange
-    this.#entries = new LRUCache({
-      max: maxRecords,
-      dispose: (entry, key, reason) => {
-        if (reason !== 'evict') return
-        this.#drop(entry)
-        this.#onChange(key)
-      },
-    })
   }
 
   /** The record, as a use of it. */
   get(key: string): RememberedRecord | undefined {
-    return readEntry(this.#entries.get(key))
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) this.#byUse.use(entry)
+    return readEntry(entry)
   }
 
   /** The record, without counting as a use. */
   peek(key: string): RememberedRecord | undefined {
-    return readEntry(this.#entries.peek(key))
+    return readEntry(this.#entries.get(key))
   }
 
   /** The packed record, for the store. */
   packed(key: string): string | undefined {
-    return this.#entries.peek(key)?.packed
+    return this.#entries.get(key)?.packed
   }
 
   set(key: string, remembered: RememberedRecord): void {
@@ -74,15 +73,14 @@ export class RememberedRecords {
 
   /** Takes a packed record from the store, unless there is a record already or it cannot be read. */
   restore(key: string, packed: string): boolean {
-    if (this.#entries.peek(key) !== undefined || unpackRecord(key, packed) === undefined) return false
+    if (this.#entries.get(key) !== undefined || unpackRecord(key, packed) === undefined) return false
     this.#put(key, packed)
     return true
   }
 
   delete(key: string): boolean {
-    const entry = this.#entries.peek(key)
+    const entry = this.#entries.get(key)
     if (entry === undefined) return false
-    this.#entries.delete(key)
     this.#drop(entry)
     this.#onChange(key)
     return true
@@ -130,36 +128,53 @@ export class RememberedRecords {
    */
   async walk(
     visit: (key: string, read: () => RememberedRecord, packed: string) => void,
-    sliceSize = 2000,
+    sliceSize = 1000,
   ): Promise<void> {
-    let inSlice = 0
+    const next = turnEvery(sliceSize)
     // Downwards: removing an entry moves the last one, which has been visited, into its place.
     for (let position = this.#all.length - 1; position >= 0; position -= 1) {
       const entry = this.#all[position]
       if (entry === undefined) continue
       visit(entry.key, () => readEntry(entry), entry.packed)
-      inSlice += 1
-      if (inSlice < sliceSize) continue
-      inSlice = 0
-      await new Promise((resolve) => setImmediate(resolve))
+      const turned = next()
+      if (turned) await turned
     }
   }
 
   #put(key: string, packed: string): void {
     const known = this.#entries.get(key)
     if (known !== undefined) {
+      this.#byUse.use(known)
       this.#count(known, -1)
       known.packed = flat(packed)
       this.#count(known, 1)
       return
     }
-    const entry = { key: flat(key), packed: flat(packed), position: this.#all.length }
+    const entry: Entry = {
+      key: flat(key),
+      packed: flat(packed),
+      position: this.#all.length,
+      older: undefined,
+      newer: undefined,
+    }
     this.#all.push(entry)
-    this.#count(entry, 1)
     this.#entries.set(entry.key, entry)
+    this.#byUse.add(entry)
+    this.#count(entry, 1)
+    if (this.#all.length > this.#maxRecords) this.#evict()
+  }
+
+  /** Pushes out the record that was used longest ago. */
+  #evict(): void {
+    const { oldest } = this.#byUse
+    if (oldest === undefined) return
+    this.#drop(oldest)
+    this.#onChange(oldest.key)
   }
 
   #drop(entry: Entry): void {
+    this.#entries.delete(entry.key)
+    this.#byUse.remove(entry)
     this.#count(entry, -1)
     const last = this.#all.pop()
     if (last === undefined || last === entry) return

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { ComplianceRecord } from '../../src/compliance/compliance-record.ts'
 import { RememberedRecords } from '../../src/compliance/remembered-records.ts'
 import { usedHeapBytes } from '../fakes/collect-garbage.ts'
+import { countTurns } from '../fakes/count-turns.ts'
 
 const minuteMs = 60_000
 const nowMs = 30_000_000 * minuteMs
@@ -89,6 +90,52 @@ t.test('a walk visits everything, though records come, go and are used meanwhile
     if (index !== 10) t.ok(visited.has(`k${index}`), `k${index}`)
   }
   t.notOk(visited.has('new'))
+})
+
+t.test('the event loop turns while a walk goes on', async (t) => {
+  const records = new RememberedRecords({ maxRecords: 20_000 })
+  for (let index = 0; index < 20_000; index += 1) records.set(`k${index}`, remembered('compliant'))
+  const turns = await countTurns(records.walk(() => {}))
+  t.ok(turns >= 15, `${turns} turns`)
+})
+
+t.test('whatever is used, the record that was used longest ago is pushed out', async (t) => {
+  const maxRecords = 50
+  const records = new RememberedRecords({ maxRecords })
+  /** The same in a Map, which keeps the order of insertion: oldest first. */
+  const expected = new Map<string, true>()
+  const use = (key: string) => {
+    if (expected.delete(key)) expected.set(key, true)
+  }
+  let seed = 1
+  const next = (below: number) => {
+    seed = (seed * 48_271) % 0x7fffffff
+    return seed % below
+  }
+  for (let step = 0; step < 5000; step += 1) {
+    const key = `mac/${next(120)}`
+    switch (next(4)) {
+      case 0:
+        t.equal(records.get(key) !== undefined, expected.has(key))
+        use(key)
+        break
+      case 1:
+        records.peek(key)
+        break
+      case 2:
+        if (next(5) === 0) t.equal(records.delete(key), expected.delete(key))
+        break
+      default:
+        records.set(key, remembered(next(2) === 0 ? 'compliant' : 'noncompliant'))
+        if (expected.has(key)) use(key)
+        else expected.set(key, true)
+        if (expected.size > maxRecords) expected.delete([...expected.keys()][0] ?? '')
+    }
+    if (step % 50 === 0) t.same([...records.keys()].sort(), [...expected.keys()].sort(), `step ${step}`)
+  }
+  t.equal(records.size, expected.size)
+  const { c, n } = records.counts
+  t.equal(c + n, expected.size)
 })
 
 t.test('a hundred thousand records take less than 400 bytes each', async (t) => {
