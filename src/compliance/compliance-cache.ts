@@ -5,8 +5,9 @@ import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure, type Outcome } from '../errors/fault.ts'
 import { type DeviceIdentifier, identifierKey } from '../identity/device-identity.ts'
 import { type TraceContext, withinTrace } from '../trace-context.ts'
+import { turnEvery } from '../turns/turn-every.ts'
 import type { ComplianceLookup, ComplianceRecord, Observation, UpstreamTrace } from './compliance-record.ts'
-import type { MassFlipGuard } from './mass-flip-guard.ts'
+import type { Flip, MassFlipGuard } from './mass-flip-guard.ts'
 import type { HoldCause, RememberedRecord } from './packed-record.ts'
 import { RememberedRecords } from './remembered-records.ts'
 
@@ -58,6 +59,8 @@ const jitterShare = 0.1
 /** A device whose look-up has just failed is not asked about again before this. */
 const failureCoolDownMs = 1000
 const maxCoolDowns = 10_000
+/** Two milliseconds to take back. */
+const flipsPerTurn = 500
 /** These cost nothing upstream and may be over at any moment. */
 const withoutCoolDown: readonly FaultCode[] = ['identifier_not_supported', 'intune_queue_full']
 
@@ -221,11 +224,20 @@ export class ComplianceCache {
     const { guard } = this.#parts
     if (guard === undefined) return false
     const { verdict, undo } = guard.judge({ key, before, after }, this.#records.counts.c)
-    for (const flip of undo) {
-      if (this.#records.peek(flip.key) !== undefined) this.#hold(flip.key, flip.before, 'mass_flip')
-    }
+    void this.#takeBack(undo, guard)
     if (verdict === 'hold') this.#hold(key, before, 'mass_flip')
     return verdict === 'hold'
+  }
+
+  /** In slices: of a million devices it takes 200,000 flips to be noticed. */
+  async #takeBack(flips: readonly Flip[], guard: MassFlipGuard): Promise<void> {
+    const next = turnEvery(flipsPerTurn)
+    for (const { key, before } of flips) {
+      const turned = next()
+      if (turned) await turned
+      // Meanwhile the device may have recovered, or an operator may have accepted.
+      if (guard.isHeld(key) && this.#records.peek(key) !== undefined) this.#hold(key, before, 'mass_flip')
+    }
   }
 
   /** The record stands with the age that it has, and Intune is asked again soon. */

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { FreshnessSettings } from '../config/settings.ts'
 import type { Fault } from '../errors/fault.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
+import { turnEvery } from '../turns/turn-every.ts'
 import type { BreakerStatus } from './circuit-breaker.ts'
 import { ComplianceCache } from './compliance-cache.ts'
 import type { ComplianceLookup } from './compliance-record.ts'
@@ -93,6 +94,8 @@ export interface Compliance {
 
 const hourMs = 60 * 60 * 1000
 const dayMs = 24 * hourMs
+/** Two milliseconds to write. */
+const recordsPerTurn = 500
 const shortestBurstWindowMs = 5 * 60 * 1000
 
 /** Joins the records, the cache, the guard and the way to Intune. */
@@ -164,7 +167,10 @@ export function createCompliance(parts: ComplianceParts): Compliance {
     guard: guardStatus,
     async acceptHeld() {
       let changed = 0
-      for (const [key, after] of guard.accept()) {
+      const next = turnEvery(recordsPerTurn)
+      for (const [key, { after }] of guard.accept()) {
+        const turned = next()
+        if (turned) await turned
         // Whatever else has been learnt about the device since is the later word.
         if (records.peek(key)?.held === undefined) continue
         records.set(key, after)

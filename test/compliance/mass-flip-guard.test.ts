@@ -79,7 +79,7 @@ t.test('accepting gives what was held and lets the rest of the wave pass for an 
   for (let index = 0; index < 25; index += 1) flip(`k${index}`)
   const held = guard.accept()
   t.equal(held.size, 25)
-  t.match(held.get('k0'), { record: { complianceState: 'noncompliant' } })
+  t.match(held.get('k0'), { after: { record: { complianceState: 'noncompliant' } } })
   for (let index = 25; index < 90; index += 1) t.equal(flip(`k${index}`).verdict, 'apply')
   await clock.advance(60 * minuteMs)
   for (let index = 0; index < 24; index += 1) flip(`later${index}`)
