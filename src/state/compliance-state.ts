@@ -48,7 +48,7 @@ export function openComplianceState({
       return value === undefined ? undefined : { value, observedAtMs: packedObservedAtOf(value) }
     },
     restore: (key, value) => records?.restore(key, value),
-    keys: () => records?.keys() ?? [],
+    visitKeys: async (visit) => records?.walk(visit),
     onNotice,
   })
   return {

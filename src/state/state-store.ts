@@ -24,8 +24,8 @@ export interface StateStoreParts {
   readonly read: (key: string) => { readonly value: string; readonly observedAtMs: number } | undefined
   /** Takes in one stored record. */
   readonly restore: (key: string, value: string) => void
-  /** Every key in memory: asked for when a damaged file was replaced. */
-  readonly keys: () => Iterable<string>
+  /** Visits every key in memory, in slices: asked for when a damaged file was replaced. */
+  readonly visitKeys: (visit: (key: string) => void) => Promise<void>
   readonly onNotice: (notice: StateNotice) => void
 }
 
@@ -205,7 +205,7 @@ export class StateStore {
   #takeOpened({ mode, problem, movedTo, replaced }: Extract<StateMessage, { say: 'opened' }>): void {
     this.#mode = mode
     if (problem !== undefined) this.#notice(problem, mode === 'read_write' ? 'new_file' : mode, movedTo)
-    if (replaced) for (const key of this.#parts.keys()) this.noteChange(key)
+    if (replaced) void this.#parts.visitKeys((key) => this.noteChange(key))
     this.#opened.resolve()
   }
 

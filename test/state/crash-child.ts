@@ -17,7 +17,9 @@ const store = new StateStore({
     return number === undefined ? undefined : { value: crashValue(number), observedAtMs: number }
   },
   restore: (key, value) => memory.set(key, Number.parseInt(value, 10)),
-  keys: () => memory.keys(),
+  visitKeys: async (visit) => {
+    for (const key of memory.keys()) visit(key)
+  },
   onNotice: (notice) => print(`notice ${JSON.stringify(notice)}`),
 })
 setInterval(() => {}, 1000)

@@ -10,7 +10,7 @@ const store = new StateStore({
   clock: systemClock,
   read: () => undefined,
   restore: (key) => keys.push(key),
-  keys: () => [],
+  visitKeys: async () => {},
   onNotice: (notice) => notices.push(notice),
 })
 // The thread alone does not keep the process alive.

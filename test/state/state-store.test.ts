@@ -21,7 +21,9 @@ function openStore(
     clock: systemClock,
     read: (key) => memory.get(key),
     restore: (key, value) => memory.set(key, { value, observedAtMs: 1 }),
-    keys: () => memory.keys(),
+    visitKeys: async (visit) => {
+      for (const key of memory.keys()) visit(key)
+    },
     onNotice: (notice) => notices.push(notice),
   })
   t.teardown(() => store.close())
@@ -207,7 +209,7 @@ t.test(
       clock,
       read: () => undefined,
       restore: () => {},
-      keys: () => [],
+      visitKeys: async () => {},
       onNotice: () => {},
     })
     await store.load(0)
