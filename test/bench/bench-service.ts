@@ -50,18 +50,20 @@ export async function prepareAccess(
 export async function startService(
   access: ServiceAccess,
   {
+    main,
     directory,
     name,
     environment = {},
     cores,
   }: {
+    /** The service's main module. */
+    readonly main: string
     readonly directory: string
     readonly name: string
     readonly environment?: Readonly<Record<string, string>>
     readonly cores?: number | readonly number[]
   },
 ): Promise<BenchService> {
-  const main = join(import.meta.dirname, '../../src/main.ts')
   const startedAt = performance.now()
   const service = startMeasured([main, 'serve'], {
     environment: {
