@@ -83,6 +83,12 @@ function withHyphens(text: string): string | undefined {
 }
 
 function allMatches(text: string, pattern: RegExp): readonly string[] {
-  const found = [...text.matchAll(pattern)].flatMap((match) => match.slice(1))
-  return [...new Set(found.map((id) => id.toLowerCase()))].filter((id) => id !== nilGuid)
+  const ids: string[] = []
+  for (const [, ...groups] of text.matchAll(pattern)) {
+    for (const group of groups) {
+      const id = group.toLowerCase()
+      if (id !== nilGuid && !ids.includes(id)) ids.push(id)
+    }
+  }
+  return ids
 }

@@ -18,10 +18,14 @@ export function parseCertificateExpiry(request: RadiusRequest): number | undefin
   // RFC 5280: two digits from 50 on are of the last century.
   const year = isShort ? years + (years >= 50 ? 1900 : 2000) : years
   const atMs = Date.UTC(year, month - 1, day, hours, minutes, seconds)
+  const date = new Date(atMs)
   // Date.UTC carries a 31st of February over into March, and takes years below 100 for 19xx.
-  const stamp = new Date(atMs)
-    .toISOString()
-    .replace(/\D/g, '')
-    .slice(isShort ? 2 : 0, 14)
-  return stamp === found.slice(1).join('') ? atMs : undefined
+  const isReal =
+    date.getUTCFullYear() === year &&
+    date.getUTCMonth() === month - 1 &&
+    date.getUTCDate() === day &&
+    date.getUTCHours() === hours &&
+    date.getUTCMinutes() === minutes &&
+    date.getUTCSeconds() === seconds
+  return isReal ? atMs : undefined
 }
