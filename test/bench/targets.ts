@@ -2,7 +2,7 @@ import type { Figure } from './figures.ts'
 import { type Rows, type Spread, spreadOf } from './results.ts'
 import { cachedRows, cachedSection } from './scenarios/cached.ts'
 import { coldSection, herdRow, stormRow } from './scenarios/cold-devices.ts'
-import { latencySection } from './scenarios/latency.ts'
+import { latencyNoiseRow, latencySection } from './scenarios/latency.ts'
 import { missesSection, missLatenciesMs, missRow } from './scenarios/misses.ts'
 import { processesRow, processesSection } from './scenarios/processes.ts'
 import {
@@ -108,6 +108,11 @@ export function otherRatios(sections: Sections): readonly Ratio[] {
     const cpu = (row: string): Place => [cachedSection, row, 'cpuMicrosPerRequest']
     note(`${rows.service} / node:http, CPU per request`, cpu(rows.service), cpu(rows.nodeHttp))
   }
+  note(
+    'JSON GET / node:http at the same rate, CPU per request',
+    [latencySection, cachedRows['json-get'].service, 'cpuMicrosPerRequest'],
+    [latencySection, latencyNoiseRow, 'cpuMicrosPerRequest'],
+  )
   note(
     'JSON GET / naive service, requests/s',
     [cachedSection, cachedRows['json-get'].service, 'requestsPerSecond'],
