@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createIseClient, type Endpoint, type IseClient } from '../ise-client/ise-client.ts'
 import type { MdmDevice } from '../ise-client/read-reply.ts'
@@ -11,6 +10,7 @@ import {
   WrongUse,
 } from './command.ts'
 import { explainFault } from './configured.ts'
+import { readSecretFile, readTextFile } from './read-option-file.ts'
 import { coloured, formatTable } from './table.ts'
 
 const example =
@@ -47,9 +47,9 @@ export const checkAsIse: Command = async (args, context) => {
   const client = createIseClient({
     url: url.href,
     username: user,
-    password: readText(values['password-file'], '--password-file').replace(/\r?\n$/, ''),
+    password: readSecretFile(values['password-file'], '--password-file'),
     apiVersion: version,
-    ...(values['ca-file'] !== undefined && { caPem: readText(values['ca-file'], '--ca-file') }),
+    ...(values['ca-file'] !== undefined && { caPem: readTextFile(values['ca-file'], '--ca-file') }),
   })
   try {
     return await ask(client, { endpoint, poll, json: values.json === true }, context)
@@ -126,12 +126,4 @@ function endpointOf(positionals: readonly string[]): Endpoint | undefined {
     identity.value.identifiers.find((identifier) => identifier.kind === kind)?.value
   const [guid, macAddress] = [known('deviceId'), known('mac') ?? identity.value.randomizedMac]
   return { ...(guid !== undefined && { guid }), ...(macAddress !== undefined && { macAddress }) }
-}
-
-function readText(file: string, option: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    throw new WrongUse(`cannot read the file of ${option}: ${file}`)
-  }
 }

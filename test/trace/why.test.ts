@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -251,3 +253,50 @@ t.test('the file of a whole run is intact', async (t) => {
   t.equal(await runCommand(['log', 'verify', file], context), 0)
   t.match(out.join(), /intact: 22 line\(s\) in 1 segment/)
 })
+
+t.test(
+  'from elsewhere, why brings the credentials of a management client, or says which it needs',
+  async (t) => {
+    const { ask, why, managementUrl } = await runningService(t)
+    await ask({ mac: laptop.mac })
+    const secret = createSecret()
+    const files = directoryWith(t, { token: `${secret}\n`, password: 'pass:word\n' })
+    // Stands in front as the listener does for another machine; what it lets through goes on to the real one.
+    const wanted = [`Bearer ${secret}`, `Basic ${Buffer.from('operator:pass:word').toString('base64')}`]
+    const front = createServer(async (request, response) => {
+      const { authorization = '' } = request.headers
+      if (!wanted.includes(authorization)) {
+        response.writeHead(authorization === '' ? 401 : 403).end()
+        return
+      }
+      const reply = await fetch(new URL(request.url ?? '/', managementUrl))
+      response.writeHead(reply.status).end(await reply.text())
+    })
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => front.close())
+    const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}`
+    const run = async (...args: string[]) => {
+      const [out, err]: [string[], string[]] = [[], []]
+      const context = { environment: {}, out: (s: string) => out.push(s), err: (s: string) => err.push(s) }
+      const code = await runCommand(['why', laptop.mac, '--url', url, ...args], context)
+      return { code, out: out.join('\n'), err: err.join('\n') }
+    }
+    t.match(await run('--token-file', join(files, 'token')), { code: 0, out: /allow/ })
+    t.match(await run('--user', 'operator', '--password-file', join(files, 'password')), {
+      code: 0,
+      out: /allow/,
+    })
+    t.match(await run(), { code: 1, err: /refuses \(401\).*--token-file.*frontends: \[management\]/ })
+    const wrong = await run('--user', 'someone', '--password-file', join(files, 'password'))
+    t.match(wrong, { code: 1, err: /refuses \(403\)/ })
+    t.notMatch(wrong.err, /pass:word/)
+    t.match(await run('--user', 'operator'), { code: 2, err: /--password-file/ })
+    t.match(await run('--token-file', join(files, 'nowhere')), {
+      code: 2,
+      err: /cannot read the file of --token-file/,
+    })
+    const both = ['--token-file', join(files, 'token'), '--user', 'operator']
+    t.match(await run(...both), { code: 2, err: /one kind of credentials/ })
+    t.match(await why(laptop.mac), { code: 0 }, 'on the same machine nothing is needed')
+  },
+)
