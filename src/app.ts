@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { logClaimNotice, logFileNotice, logPolicyChange, logTlsReload } from './app-log.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Compliance, createCompliance } from './compliance/compliance.ts'
 import type { ListenerSettings, Secrets, Settings } from './config/settings.ts'
@@ -19,21 +20,21 @@ import { followCertificate } from './intune/follow-certificate.ts'
 import { createIntuneLookup } from './intune/intune-lookup.ts'
 import { createOutbound, type Outbound } from './intune/outbound.ts'
 import type { CertificateEvent, CertificateStatus } from './intune/rotating-certificate.ts'
-import { type ClaimNotice, createClaims } from './lifecycle/claims.ts'
+import { createClaims } from './lifecycle/claims.ts'
 import { createDeparture } from './lifecycle/departure.ts'
 import { createNetworks } from './networks/networks.ts'
-import { openSitePolicy, type PolicyChange, type SitePolicy } from './policy/site-policy.ts'
+import { openSitePolicy, type SitePolicy } from './policy/site-policy.ts'
 import { type Authenticator, createAuthenticator } from './server/authentication.ts'
 import { type FollowedClients, openClients } from './server/followed-clients.ts'
 import { createHttpsServers } from './server/https-server.ts'
 import { registerManagementRoutes } from './server/management.ts'
 import { watchOverload } from './server/overload.ts'
 import { createManagementServer, createServer } from './server/server.ts'
-import { loadTls, type TlsReload, watchTls } from './server/tls.ts'
+import { loadTls, watchTls } from './server/tls.ts'
 import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
 import { openTraceFile } from './state/trace-file.ts'
 import { DecisionLog } from './telemetry/decision-log.ts'
-import { DecisionLogFile, type DecisionLogFileNotice } from './telemetry/decision-log-file.ts'
+import { DecisionLogFile } from './telemetry/decision-log-file.ts'
 import { lineOutput } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { observeRequests, observeUpstream } from './telemetry/observe-exchanges.ts'
@@ -395,53 +396,6 @@ function openAuthentication(
   if (!clients.ok) return clients
   const authenticate = createAuthenticator({ clients: clients.value.initial, clock })
   return success({ authenticate, clients: clients.value })
-}
-
-function logClaimNotice(logger: Logger): (notice: ClaimNotice) => void {
-  return (notice) => {
-    if (notice.kind === 'state_shared') {
-      const { others } = notice
-      logger.warn({ event: 'state_shared', others }, 'another service is running on the same STATE_DIR')
-      return
-    }
-    const text = 'DECISION_LOG_FILE cannot be locked: nobody would notice a second writer'
-    logger.warn({ event: 'decision_log_not_locked', file: notice.file }, text)
-  }
-}
-
-function logFileNotice(logger: Logger): (notice: DecisionLogFileNotice) => void {
-  return (notice) => {
-    if (notice.failed) {
-      const text = 'DECISION_LOG_FILE cannot be written; lines wait in memory, up to 64 MiB of them'
-      logger.error({ event: 'decision_log_failed', code: notice.code }, text)
-      return
-    }
-    const { lostLines } = notice
-    logger.warn({ event: 'decision_log_back', lostLines }, 'DECISION_LOG_FILE is written again')
-  }
-}
-
-/** Names line and column of each problem; the file holds no secret. */
-function logPolicyChange(logger: Logger): (change: PolicyChange) => void {
-  return (change) => {
-    if (!change.taken) {
-      const text = 'POLICY_FILE was changed but is refused; the policy in force stays'
-      logger.error({ event: 'policy_refused', problems: change.problem.split('\n') }, text)
-      return
-    }
-    logger.info({ event: 'policy_loaded', rules: change.rules }, 'policy loaded')
-    for (const warning of change.warnings) logger.warn({ event: 'policy_warning' }, warning)
-  }
-}
-
-function logTlsReload(reload: TlsReload, logger: Logger): void {
-  if (reload.reloaded) {
-    const notAfter = new Date(reload.notAfterMs).toISOString()
-    logger.info({ event: 'tls_loaded', notAfter }, 'serving with a new certificate')
-    return
-  }
-  const text = 'SERVICE_TLS_* files were changed but are refused; the certificate in use stays'
-  logger.error({ event: 'tls_refused', problem: reload.fault.message }, text)
 }
 
 /** Whether the certificate on disk is another one than the one in use. */

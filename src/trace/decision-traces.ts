@@ -23,8 +23,8 @@ export interface DecisionTracesParts {
 /** How long a decision can be asked about. */
 export const traceAgeMs = 24 * 60 * 60 * 1000
 
-/** 20,000 decisions with a few identifiers each take 17 MB. */
-const maxRingBytes = 32 * 1024 * 1024
+/** 20,000 decisions with an identifier or two take 17 to 22 MB. */
+const maxRingBytes = 24 * 1024 * 1024
 
 /** As a person types it: whatever kind it can be read as. */
 const kinds = [

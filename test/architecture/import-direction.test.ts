@@ -32,7 +32,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   frontends: ['decision', 'identity', 'errors', 'server', 'turns', 'xml'],
   'ise-client': ['errors', 'xml'],
   simulator: ['certificates', 'clock.ts'],
+  'app-log.ts': ['lifecycle', 'policy', 'server', 'telemetry'],
   'app.ts': [
+    'app-log.ts',
     'clock.ts',
     'errors',
     'identity',

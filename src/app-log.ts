@@ -1,0 +1,55 @@
+import type { Logger } from 'pino'
+import type { ClaimNotice } from './lifecycle/claims.ts'
+import type { PolicyChange } from './policy/site-policy.ts'
+import type { TlsReload } from './server/tls.ts'
+import type { DecisionLogFileNotice } from './telemetry/decision-log-file.ts'
+
+/** Says that files are shared with another service, or that nobody would notice if they were. */
+export function logClaimNotice(logger: Logger): (notice: ClaimNotice) => void {
+  return (notice) => {
+    if (notice.kind === 'state_shared') {
+      const { others } = notice
+      logger.warn({ event: 'state_shared', others }, 'another service is running on the same STATE_DIR')
+      return
+    }
+    const text = 'DECISION_LOG_FILE cannot be locked: nobody would notice a second writer'
+    logger.warn({ event: 'decision_log_not_locked', file: notice.file }, text)
+  }
+}
+
+/** Says that the decision log cannot be written, and that it can again. */
+export function logFileNotice(logger: Logger): (notice: DecisionLogFileNotice) => void {
+  return (notice) => {
+    if (notice.failed) {
+      const text = 'DECISION_LOG_FILE cannot be written; lines wait in memory, up to 64 MiB of them'
+      logger.error({ event: 'decision_log_failed', code: notice.code }, text)
+      return
+    }
+    const { lostLines } = notice
+    logger.warn({ event: 'decision_log_back', lostLines }, 'DECISION_LOG_FILE is written again')
+  }
+}
+
+/** Says which policy is in force. Names line and column of each problem; the file holds no secret. */
+export function logPolicyChange(logger: Logger): (change: PolicyChange) => void {
+  return (change) => {
+    if (!change.taken) {
+      const text = 'POLICY_FILE was changed but is refused; the policy in force stays'
+      logger.error({ event: 'policy_refused', problems: change.problem.split('\n') }, text)
+      return
+    }
+    logger.info({ event: 'policy_loaded', rules: change.rules }, 'policy loaded')
+    for (const warning of change.warnings) logger.warn({ event: 'policy_warning' }, warning)
+  }
+}
+
+/** Says which certificate the service shows. */
+export function logTlsReload(reload: TlsReload, logger: Logger): void {
+  if (reload.reloaded) {
+    const notAfter = new Date(reload.notAfterMs).toISOString()
+    logger.info({ event: 'tls_loaded', notAfter }, 'serving with a new certificate')
+    return
+  }
+  const text = 'SERVICE_TLS_* files were changed but are refused; the certificate in use stays'
+  logger.error({ event: 'tls_refused', problem: reload.fault.message }, text)
+}
