@@ -91,11 +91,6 @@ export function createServiceDirectory(
   }
 }
 
-/** Discovery of one service alone. */
-export function createDiscovery(service: ServiceName, options: DiscoveryOptions): Discovery {
-  return createServiceDirectory([service], options).of(service)
-}
-
 function notListed(service: ServiceName) {
   return failure('discovery_endpoint_missing', `the tenant lists no ${service}`, { hop: 'discovery' })
 }

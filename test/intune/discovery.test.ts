@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Fault } from '../../src/errors/fault.ts'
 import { parseDiscoveredEndpoint } from '../../src/intune/discovered-endpoint.ts'
-import { createDiscovery } from '../../src/intune/discovery.ts'
+import { createServiceDirectory } from '../../src/intune/discovery.ts'
 import { createTokenSource } from '../../src/intune/entra-token.ts'
 import { type SimulatedIntune, simulateIntune, waitUntil } from './simulated-intune.ts'
 
@@ -23,7 +23,7 @@ function discoveryOf(intune: SimulatedIntune) {
     clock,
     onBackgroundFailure,
   })
-  const discovery = createDiscovery('ComplianceRetrievalService', {
+  const directory = createServiceDirectory(['ComplianceRetrievalService'], {
     graphUrl,
     allowedHosts,
     graphTokens,
@@ -31,7 +31,7 @@ function discoveryOf(intune: SimulatedIntune) {
     clock,
     onBackgroundFailure,
   })
-  return { ...discovery, failures }
+  return { ...directory.of('ComplianceRetrievalService'), failures }
 }
 
 function discoveries({ simulator }: SimulatedIntune): number {
