@@ -3,6 +3,7 @@ import type { Decide, FrontendName } from '../decision/decide.ts'
 import type { NoncompliantDevices } from '../decision/noncompliant-devices.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
+import type { AnswerTogether } from './answer-together.ts'
 import type { Authenticate } from './authentication.ts'
 
 /** How a decision came about, where it was made for this client and is still remembered. */
@@ -11,6 +12,7 @@ export type FindDecision = (client: string, decisionId: string) => Promise<Decis
 /** What every front end is given. */
 export interface FrontendOptions {
   readonly decide: Decide
+  readonly answerTogether: AnswerTogether
   readonly authenticate: Authenticate
   readonly logger: FastifyBaseLogger
   /** True while new requests are better refused; absent: never. */

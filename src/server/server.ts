@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Networks } from '../networks/networks.ts'
+import { createAnswerTogether } from './answer-together.ts'
 import { answerClientError } from './client-error.ts'
 import { limitConnections } from './connection-limit.ts'
 import { endConnectionsEarly } from './early-answer.ts'
@@ -10,7 +11,7 @@ import type { HttpsServers } from './https-server.ts'
 import { createProblemErrorHandler, sendRouteNotFound } from './request-fault.ts'
 
 /** What the main server works with. */
-export interface ServerParts extends FrontendOptions {
+export interface ServerParts extends Omit<FrontendOptions, 'answerTogether'> {
   readonly frontends: readonly Frontend[]
   readonly readiness: () => Readiness
   /** Absent: the server speaks HTTP. */
@@ -68,10 +69,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
   })
   app.decorateRequest('clientName', '')
   registerHealthRoutes(app, { readiness, verbose: false })
+  const answerTogether = createAnswerTogether()
   for (const { plugin, prefix } of frontends) {
     app.register(plugin, {
       prefix,
       decide,
+      answerTogether,
       authenticate,
       logger,
       ...(onRefused && { onRefused }),

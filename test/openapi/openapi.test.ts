@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { openApiDocument } from '../../scripts/generate-openapi.ts'
 import { frontends } from '../../src/frontends/frontends.ts'
+import { createAnswerTogether } from '../../src/server/answer-together.ts'
 import { createAuthenticator } from '../../src/server/authentication.ts'
 import { registerHealthRoutes } from '../../src/server/health.ts'
 import { openApi, schemaErrors } from './validate-reply.ts'
@@ -31,6 +32,7 @@ t.test('every route is documented, and every documented route is there', async (
       decide: async () => {
         throw new Error('not asked')
       },
+      answerTogether: createAnswerTogether(),
       authenticate: createAuthenticator({ clients: undefined }),
       logger: pino({ level: 'silent' }),
     })

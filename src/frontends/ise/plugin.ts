@@ -62,7 +62,7 @@ const identityFields: Readonly<Record<DeviceCriterion, keyof IdentityAttributes>
  * an unknown device is 200 with an empty deviceList, "cannot decide" is 503. Without `mdmServer` it has no route.
  */
 export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
-  const { decide, logger, mdmServer } = options
+  const { decide, answerTogether, logger, mdmServer } = options
   if (mdmServer === undefined) return done()
   const { redirectUrl, pathPrefix, productVersion, noncompliantDevices } = mdmServer
   const readPage = createPages(() => noncompliantDevices.list(), queryMaxSize)
@@ -119,8 +119,8 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     const { value } = question
     if (value.about === 'device') {
       const found = lookup({ ...value, version }, request, reply)
-      if (!(found instanceof Promise)) return sendFound(version, found, reply)
-      return found.then((devices) => sendFound(version, devices, reply))
+      if (found instanceof Promise) return found.then((devices) => sendFound(version, devices, reply))
+      return answerTogether(reply, () => sendFound(version, found, reply))
     }
     return answerList({ ...value, version }, request, reply)
   }

@@ -25,7 +25,7 @@ declare module 'fastify' {
  * problem+json. 200 for every decision; 503 where policy is `fail` and the state could not be determined.
  */
 export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
-  const { decide, logger } = options
+  const { decide, answerTogether, logger } = options
   app.setErrorHandler(createProblemErrorHandler(logger))
   app.setNotFoundHandler(sendRouteNotFound)
   app.addHook('onRequest', createAuthenticationHook({ ...options, frontend: 'json', refuse: sendProblem }))
@@ -63,8 +63,8 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
       client: request.clientName,
       traceContext: traceContextOf(request),
     })
-    if (!(decided instanceof Promise)) return sendDecision(reply, decided)
-    return decided.then((outcome) => sendDecision(reply, outcome))
+    if (decided instanceof Promise) return decided.then((outcome) => sendDecision(reply, outcome))
+    answerTogether(reply, () => sendDecision(reply, decided))
   }
 }
 

@@ -23,7 +23,7 @@ declare module 'fastify' {
  * application/json in every case, because the module takes another type for an outage or, worse, for success.
  */
 export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
-  const { decide, logger } = options
+  const { decide, answerTogether, logger } = options
   // rlm_rest without `body` sends `Content-Type: none`, which is no media type and would be refused unread.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body))
@@ -102,8 +102,10 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       traceContext: traceContextOf(request),
       certificateExpiresAtMs: parseCertificateExpiry(radius.value),
     })
-    if (!(decided instanceof Promise)) return sendDecision(decided, form, request, reply)
-    return decided.then((outcome) => sendDecision(outcome, form, request, reply))
+    if (decided instanceof Promise) {
+      return decided.then((outcome) => sendDecision(outcome, form, request, reply))
+    }
+    answerTogether(reply, () => sendDecision(decided, form, request, reply))
   }
 
   function sendDecision(
