@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { logClaimNotice, logFileNotice, logPolicyChange, logTlsReload } from './app-log.ts'
+import { openOperatorFiles, type WayOut } from './app-files.ts'
+import { logClaimNotice, logFileNotice, logTlsReload } from './app-log.ts'
+import { openStoredState } from './app-state.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Compliance, createCompliance } from './compliance/compliance.ts'
 import type { ListenerSettings, Secrets, Settings } from './config/settings.ts'
@@ -14,42 +15,33 @@ import { type Fault, type Outcome, success } from './errors/fault.ts'
 import { frontends } from './frontends/frontends.ts'
 import { createHealth } from './health/health.ts'
 import { createDeviceMask } from './identity/mask-device.ts'
-import { loadClientCertificate } from './intune/client-certificate.ts'
 import type { Drift, DriftCount } from './intune/drift.ts'
 import { followCertificate } from './intune/follow-certificate.ts'
 import { createIntuneLookup } from './intune/intune-lookup.ts'
-import { createOutbound, type Outbound } from './intune/outbound.ts'
 import type { CertificateEvent, CertificateStatus } from './intune/rotating-certificate.ts'
 import { createClaims } from './lifecycle/claims.ts'
 import { createDeparture } from './lifecycle/departure.ts'
 import { createNetworks } from './networks/networks.ts'
-import { openSitePolicy, type SitePolicy } from './policy/site-policy.ts'
-import { type Authenticator, createAuthenticator } from './server/authentication.ts'
-import { type FollowedClients, openClients } from './server/followed-clients.ts'
+import type { SitePolicy } from './policy/site-policy.ts'
 import { createHttpsServers } from './server/https-server.ts'
 import { registerManagementRoutes } from './server/management.ts'
 import { watchOverload } from './server/overload.ts'
 import { createManagementServer, createServer } from './server/server.ts'
-import { loadTls, watchTls } from './server/tls.ts'
-import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
-import { openTraceFile } from './state/trace-file.ts'
+import { watchTls } from './server/tls.ts'
+import type { ComplianceState } from './state/compliance-state.ts'
 import { DecisionLog } from './telemetry/decision-log.ts'
 import { DecisionLogFile } from './telemetry/decision-log-file.ts'
 import { lineOutput } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { observeRequests, observeUpstream } from './telemetry/observe-exchanges.ts'
-import { presentStatus, watchCompliance, watchState, watchTraces } from './telemetry/watch-compliance.ts'
-import { DecisionTraces, traceAgeMs } from './trace/decision-traces.ts'
-import { TraceStore } from './trace/trace-store.ts'
+import { presentStatus, watchCompliance } from './telemetry/watch-compliance.ts'
+import { DecisionTraces } from './trace/decision-traces.ts'
+import type { TraceStore } from './trace/trace-store.ts'
 
 /** What the composition root may be given instead of the real thing. */
-export interface AppOverrides {
+export interface AppOverrides extends WayOut {
   readonly clock?: Clock
   readonly random?: () => number
-  /** Proxy variables of the environment; absent means no proxy. */
-  readonly proxy?: { readonly httpsProxy?: string; readonly noProxy?: string }
-  /** Another way out than the network. */
-  readonly outbound?: Outbound
   /** Called once per decision, besides the decision line. */
   readonly onDecision?: (record: DecisionRecord) => void
   /** Called when the certificate files changed, were refused, or a new certificate came into use. */
@@ -96,26 +88,10 @@ export function buildApp(
   overrides: AppOverrides = {},
 ): Outcome<App> {
   const clock = overrides.clock ?? systemClock
-  const certificate = loadClientCertificate({ ...settings.intune, passphrase: secrets.privateKeyPassphrase })
-  if (!certificate.ok) return certificate
-  const tls = settings.serviceTls && loadTls(settings.serviceTls)
-  if (tls && !tls.ok) return tls
-  const https = tls && createHttpsServers(tls.value)
-  const authentication = openAuthentication(settings, clock, logger)
-  if (!authentication.ok) return authentication
-  const { authenticate, clients } = authentication.value
-  const policy = openSitePolicy(settings.policyFile, { clock, onChange: logPolicyChange(logger) })
-  if (!policy.ok) return policy
-  const outbound = overrides.outbound
-    ? success(overrides.outbound)
-    : createOutbound(
-        {
-          ...(settings.intune.caFile !== undefined && { caFile: settings.intune.caFile }),
-          ...(overrides.proxy && { proxy: overrides.proxy }),
-        },
-        clock,
-      )
-  if (!outbound.ok) return outbound
+  const files = openOperatorFiles({ settings, secrets }, { clock, logger, ...overrides })
+  if (!files.ok) return files
+  const { certificate, tls, authenticate, clients, policy, outbound } = files.value
+  const https = tls && createHttpsServers(tls)
   const overload = watchOverload(clock, {
     onChange: (overloaded) => {
       const text = overloaded ? 'overloaded: new requests are refused' : 'no longer overloaded'
@@ -123,7 +99,7 @@ export function buildApp(
     },
   })
   let state: ComplianceState | undefined
-  const served = { notAfterMs: tls?.value.notAfterMs, isRefused: false }
+  const served = { notAfterMs: tls?.notAfterMs, isRefused: false }
   let traceStore: TraceStore | undefined
   const metrics = createMetrics({
     cacheEntries: () => compliance.counts(),
@@ -139,7 +115,7 @@ export function buildApp(
     serviceCertificateExpiresAtMs: () => served.notAfterMs,
     refusedFiles: () => ({
       clients: clients?.problem() !== undefined,
-      policy: policy.value.status().state === 'refused',
+      policy: policy.status().state === 'refused',
       service_tls: served.isRefused,
       client_certificate: isRefused(rotation.status()),
     }),
@@ -156,23 +132,23 @@ export function buildApp(
       breaker: () => compliance.upstream().breaker,
       state: () => state?.status(),
       clientsProblem: () => clients?.problem(),
-      policyProblem: () => policy.value.status().problem,
+      policyProblem: () => policy.status().problem,
       isOverloaded: overload.isOverloaded,
-      tlsNotAfterMs: tls?.value.notAfterMs,
+      tlsNotAfterMs: tls?.notAfterMs,
     },
     clock,
   )
   const upstream = {
     clock,
     logger: logger.child({ component: 'intune' }),
-    outbound: observeUpstream(outbound.value, {
+    outbound: observeUpstream(outbound, {
       upstreamRequest(operation, result, seconds) {
         metrics.upstreamRequest(operation, result, seconds)
         health.noteExchange(operation, result)
       },
     }),
   }
-  const rotation = followCertificate(settings.intune, certificate.value, {
+  const rotation = followCertificate(settings.intune, certificate, {
     ...upstream,
     passphrase: secrets.privateKeyPassphrase,
     ...(overrides.onCertificate && { onEvent: overrides.onCertificate }),
@@ -201,16 +177,13 @@ export function buildApp(
     recall: (key) => state?.recall(key),
   })
   // Derived from the private key: secret, the same after a restart, another for every deployment.
-  const hashKey = createHash('sha256')
-    .update('device-id-hash')
-    .update(certificate.value.privateKeyPem)
-    .digest()
+  const hashKey = createHash('sha256').update('device-id-hash').update(certificate.privateKeyPem).digest()
   const mask = createDeviceMask(settings.log.deviceIds, hashKey)
   const decisionLog = new DecisionLog({ mask, clock, out: lineOutput(logger) })
-  const traces = new DecisionTraces({ clock, mask, policyInForce: () => policy.value.inForce() })
+  const traces = new DecisionTraces({ clock, mask, policyInForce: () => policy.inForce() })
   const decide = createDecide({
     cache: compliance.cache,
-    policy: policy.value,
+    policy,
     clock,
     deadlineMs: settings.decisionDeadlineMs,
     portalUrl: settings.intune.portalUrl,
@@ -236,7 +209,7 @@ export function buildApp(
     productVersion: productVersion(),
     noncompliantDevices: createNoncompliantDevices({
       readSnapshot: compliance.readNoncompliantSnapshot,
-      policy: policy.value,
+      policy,
       nowMs: () => clock.nowMs(),
     }),
   }
@@ -261,7 +234,7 @@ export function buildApp(
     settings.serviceTls && tls && https
       ? watchTls({
           files: settings.serviceTls,
-          loaded: tls.value,
+          loaded: tls,
           clock,
           setSecureContext: (context) => https.setSecureContext(context),
           onReload(reload) {
@@ -290,34 +263,6 @@ export function buildApp(
     onRefused: (door, code) => metrics.refused(door, code),
   })
   const running: (() => void)[] = []
-  /** Opens the state file, and gives it a second at most to bring back what is known. */
-  async function restoreState(directory: string): Promise<void> {
-    const tenant = new URL(settings.intune.authorityUrl).pathname.slice(1)
-    const stateLogger = logger.child({ component: 'state' })
-    if (settings.traceStore) {
-      const { maxDecisions: maxTraces } = settings.traceStore
-      const onNotice = watchTraces(stateLogger)
-      const texts = openTraceFile({ directory, tenant, clock, maxTraces, maxAgeMs: traceAgeMs, onNotice })
-      traceStore = new TraceStore({ texts, clock, mask })
-      traces.attachStore(traceStore)
-    }
-    const opened = openComplianceState({ directory, tenant, clock, onNotice: watchState(stateLogger) })
-    opened.attach(compliance.records)
-    state = opened
-    const usefulMs = Math.max(settings.freshness.outageHoldMs, 24 * 60 * 60 * 1000)
-    const limit = new AbortController()
-    const { signal } = limit
-    const waited = delay(1000, undefined, { signal }).catch(() => {})
-    await Promise.race([opened.load(clock.nowMs() - usefulMs), waited])
-    limit.abort()
-    running.push(
-      compliance.pollNoncompliantList({
-        fetchList: intune.fetchNoncompliantList,
-        isReady: intune.canFetchNoncompliantList,
-        store: opened.listStore,
-      }),
-    )
-  }
   return success({
     server,
     management,
@@ -325,7 +270,7 @@ export function buildApp(
     compliance,
     certificateStatus: () => rotation.status(),
     driftCounts: intune.driftCounts,
-    policy: policy.value,
+    policy,
     async listen() {
       claims.take()
       decisionLog.start(
@@ -338,7 +283,14 @@ export function buildApp(
             },
           }),
       )
-      if (settings.stateDir !== undefined) await restoreState(settings.stateDir)
+      if (settings.stateDir !== undefined) {
+        const parts = { compliance, traces, intune, mask, clock, logger }
+        const stored = openStoredState(settings.stateDir, settings, parts)
+        // Before anything is loaded: what is asked meanwhile is looked for in the file.
+        state = stored.state
+        traceStore = stored.traceStore
+        running.push(await stored.load())
+      }
       running.push(compliance.keepTidy())
       const open = (listener: FastifyInstance, address: ListenerSettings) =>
         listener.listen({ ...address }).catch((error: unknown) => {
@@ -362,40 +314,13 @@ export function buildApp(
       await Promise.all([decisionLog.close(), state?.close(), traceStore?.close()])
       claims.release()
       overload.close()
-      policy.value.close()
+      policy.close()
       clients?.close()
       rotation.close()
       await intune.close()
-      await outbound.value.close()
+      await outbound.close()
     },
   })
-}
-
-/** Who may ask: by CLIENTS_FILE, which is followed, or everyone on this machine where there is none. */
-function openAuthentication(
-  { clientsFile, serviceTls }: Settings,
-  clock: Clock,
-  logger: Logger,
-): Outcome<{ readonly authenticate: Authenticator; readonly clients?: FollowedClients }> {
-  if (clientsFile === undefined) {
-    return success({ authenticate: createAuthenticator({ clients: undefined }) })
-  }
-  const clients = openClients(clientsFile, {
-    clock,
-    verifiesCertificates: serviceTls?.clientCaFile !== undefined,
-    onChange(change) {
-      if (change.taken) {
-        authenticate.replaceClients(change.list)
-        logger.info({ event: 'clients_loaded', clients: change.list.clients.length }, 'clients loaded')
-        return
-      }
-      const text = 'CLIENTS_FILE was changed but is refused; the clients in force stay'
-      logger.error({ event: 'clients_refused', problems: change.problem.split('\n') }, text)
-    },
-  })
-  if (!clients.ok) return clients
-  const authenticate = createAuthenticator({ clients: clients.value.initial, clock })
-  return success({ authenticate, clients: clients.value })
 }
 
 /** Whether the certificate on disk is another one than the one in use. */

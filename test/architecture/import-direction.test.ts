@@ -33,8 +33,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ise-client': ['errors', 'xml'],
   simulator: ['certificates', 'clock.ts'],
   'app-log.ts': ['lifecycle', 'policy', 'server', 'telemetry'],
+  'app-files.ts': ['app-log.ts', 'clock.ts', 'config', 'errors', 'intune', 'policy', 'server'],
+  'app-state.ts': ['clock.ts', 'compliance', 'config', 'identity', 'intune', 'state', 'telemetry', 'trace'],
   'app.ts': [
+    'app-files.ts',
     'app-log.ts',
+    'app-state.ts',
     'clock.ts',
     'errors',
     'identity',

@@ -1,0 +1,93 @@
+import type { Logger } from 'pino'
+import { logPolicyChange } from './app-log.ts'
+import type { Clock } from './clock.ts'
+import type { Secrets, Settings } from './config/settings.ts'
+import { type Outcome, success } from './errors/fault.ts'
+import { type ClientCertificate, loadClientCertificate } from './intune/client-certificate.ts'
+import { createOutbound, type Outbound } from './intune/outbound.ts'
+import { openSitePolicy, type SitePolicy } from './policy/site-policy.ts'
+import { type Authenticator, createAuthenticator } from './server/authentication.ts'
+import { type FollowedClients, openClients } from './server/followed-clients.ts'
+import { loadTls, type TlsMaterial } from './server/tls.ts'
+
+/** What the operator's files hold, read and checked. Those that can change while the service runs are followed. */
+export interface OperatorFiles {
+  readonly certificate: ClientCertificate
+  /** Absent: the service speaks HTTP. */
+  readonly tls?: TlsMaterial
+  readonly authenticate: Authenticator
+  /** Absent: there is no CLIENTS_FILE. */
+  readonly clients?: FollowedClients
+  readonly policy: SitePolicy
+  readonly outbound: Outbound
+}
+
+/** How the network is reached. */
+export interface WayOut {
+  /** Proxy variables of the environment; absent means no proxy. */
+  readonly proxy?: { readonly httpsProxy?: string; readonly noProxy?: string }
+  /** Another way out than the network. */
+  readonly outbound?: Outbound
+}
+
+interface Surroundings extends WayOut {
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * Opens every file that the settings name, in the order in which an operator would look at them. Faults are those of the
+ * first that is wrong: certificate, key, TLS files, clients, policy, extra trust roots.
+ */
+export function openOperatorFiles(
+  { settings, secrets }: { readonly settings: Settings; readonly secrets: Secrets },
+  { clock, logger, proxy, outbound: replaced }: Surroundings,
+): Outcome<OperatorFiles> {
+  const certificate = loadClientCertificate({ ...settings.intune, passphrase: secrets.privateKeyPassphrase })
+  if (!certificate.ok) return certificate
+  const tls = settings.serviceTls && loadTls(settings.serviceTls)
+  if (tls && !tls.ok) return tls
+  const authentication = openAuthentication(settings, clock, logger)
+  if (!authentication.ok) return authentication
+  const policy = openSitePolicy(settings.policyFile, { clock, onChange: logPolicyChange(logger) })
+  if (!policy.ok) return policy
+  const { caFile } = settings.intune
+  const outbound = replaced
+    ? success(replaced)
+    : createOutbound({ ...(caFile !== undefined && { caFile }), ...(proxy && { proxy }) }, clock)
+  if (!outbound.ok) return outbound
+  return success({
+    certificate: certificate.value,
+    ...(tls && { tls: tls.value }),
+    ...authentication.value,
+    policy: policy.value,
+    outbound: outbound.value,
+  })
+}
+
+/** Who may ask: by CLIENTS_FILE, which is followed, or everyone on this machine where there is none. */
+function openAuthentication(
+  { clientsFile, serviceTls }: Settings,
+  clock: Clock,
+  logger: Logger,
+): Outcome<{ readonly authenticate: Authenticator; readonly clients?: FollowedClients }> {
+  if (clientsFile === undefined) {
+    return success({ authenticate: createAuthenticator({ clients: undefined }) })
+  }
+  const clients = openClients(clientsFile, {
+    clock,
+    verifiesCertificates: serviceTls?.clientCaFile !== undefined,
+    onChange(change) {
+      if (change.taken) {
+        authenticate.replaceClients(change.list)
+        logger.info({ event: 'clients_loaded', clients: change.list.clients.length }, 'clients loaded')
+        return
+      }
+      const text = 'CLIENTS_FILE was changed but is refused; the clients in force stay'
+      logger.error({ event: 'clients_refused', problems: change.problem.split('\n') }, text)
+    },
+  })
+  if (!clients.ok) return clients
+  const authenticate = createAuthenticator({ clients: clients.value.initial, clock })
+  return success({ authenticate, clients: clients.value })
+}

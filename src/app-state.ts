@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Clock } from './clock.ts'
+import type { Compliance } from './compliance/compliance.ts'
+import type { Settings } from './config/settings.ts'
+import type { MaskDevice } from './identity/mask-device.ts'
+import type { IntuneLookup } from './intune/intune-lookup.ts'
+import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
+import { openTraceFile } from './state/trace-file.ts'
+import { watchState, watchTraces } from './telemetry/watch-compliance.ts'
+import { type DecisionTraces, traceAgeMs } from './trace/decision-traces.ts'
+import { TraceStore } from './trace/trace-store.ts'
+
+/** What is kept in STATE_DIR. */
+export interface StoredState {
+  readonly state: ComplianceState
+  /** Absent: TRACE_STORE is off. */
+  readonly traceStore?: TraceStore
+  /**
+   * Brings back what is known, waiting a second at most, and begins to ask for the list of noncompliant devices; the
+   * function that it resolves with ends that.
+   */
+  load(): Promise<() => void>
+}
+
+/** The parts of the service that remember something over a restart. */
+export interface StatefulParts {
+  readonly compliance: Compliance
+  readonly traces: DecisionTraces
+  readonly intune: Pick<IntuneLookup, 'fetchNoncompliantList' | 'canFetchNoncompliantList'>
+  readonly mask: MaskDevice
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+const loadLimitMs = 1000
+/** As long as the memory keeps a record, even where OUTAGE_HOLD_SECONDS is shorter. */
+const keptMs = 24 * 60 * 60 * 1000
+
+/** Opens the files in `directory`; records and decisions are written from now on. */
+export function openStoredState(
+  directory: string,
+  { intune: { authorityUrl }, traceStore: traceLimits, freshness }: Settings,
+  { compliance, traces, intune, mask, clock, logger }: StatefulParts,
+): StoredState {
+  const tenant = new URL(authorityUrl).pathname.slice(1)
+  const stateLogger = logger.child({ component: 'state' })
+  const traceStore = traceLimits && openTraceStore(traceLimits.maxDecisions)
+  const state = openComplianceState({ directory, tenant, clock, onNotice: watchState(stateLogger) })
+  state.attach(compliance.records)
+
+  function openTraceStore(maxTraces: number): TraceStore {
+    const onNotice = watchTraces(stateLogger)
+    const texts = openTraceFile({ directory, tenant, clock, maxTraces, maxAgeMs: traceAgeMs, onNotice })
+    const store = new TraceStore({ texts, clock, mask })
+    traces.attachStore(store)
+    return store
+  }
+
+  return {
+    state,
+    ...(traceStore && { traceStore }),
+    async load() {
+      const usefulMs = Math.max(freshness.outageHoldMs, keptMs)
+      const limit = new AbortController()
+      const waited = delay(loadLimitMs, undefined, { signal: limit.signal }).catch(() => {})
+      await Promise.race([state.load(clock.nowMs() - usefulMs), waited])
+      limit.abort()
+      return compliance.pollNoncompliantList({
+        fetchList: intune.fetchNoncompliantList,
+        isReady: intune.canFetchNoncompliantList,
+        store: state.listStore,
+      })
+    },
+  }
+}
