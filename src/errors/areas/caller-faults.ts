@@ -1,0 +1,92 @@
+import type { FaultDescription } from '../fault-description.ts'
+
+/** What is the caller's to correct. */
+export const callerFaults = {
+  identifier_missing: {
+    area: 'caller',
+    meaning: 'The request names no device.',
+    remedy:
+      'Send at least one of mac, deviceId, certificateSan, certificateCn, serialNumber, imei, meid, udid.',
+    retryable: false,
+  },
+  identifier_malformed: {
+    area: 'caller',
+    meaning: 'An identifier is not of a form that is accepted.',
+    remedy: 'The message names the field and the accepted forms.',
+    retryable: false,
+  },
+  identifier_not_supported: {
+    area: 'caller',
+    meaning: 'The Intune API in use cannot look a device up by this kind of identifier.',
+    remedy: 'Send the Intune device id (deviceId or certificateSan) or the MAC address as well.',
+    retryable: false,
+  },
+  request_malformed: {
+    area: 'caller',
+    meaning: 'The request is not of the form that this route accepts.',
+    remedy: 'The message names the field; openapi.yaml describes every route.',
+    retryable: false,
+  },
+  unauthenticated: {
+    area: 'caller',
+    meaning: 'No credentials were given, or they are wrong.',
+    remedy: 'Send the Basic or Bearer credentials, or the certificate, of a client that CLIENTS_FILE lists.',
+    retryable: false,
+  },
+  client_forbidden: {
+    area: 'caller',
+    meaning: 'The client is known but may not do this.',
+    remedy: 'Add the front end or the network to the client in CLIENTS_FILE.',
+    retryable: false,
+  },
+  route_not_found: {
+    area: 'caller',
+    meaning: 'There is nothing at this address.',
+    remedy: 'See openapi.yaml for the routes.',
+    retryable: false,
+  },
+  decision_not_found: {
+    area: 'caller',
+    meaning: 'No decision with that id is remembered for this client.',
+    remedy:
+      'The service remembers the last 20,000 decisions of 24 hours since its start, and a client sees its own; the decision log has the others.',
+    retryable: false,
+  },
+  method_not_allowed: {
+    area: 'caller',
+    meaning: 'This address does not take the HTTP method of the request.',
+    remedy: 'Use one of the methods that the Allow header lists.',
+    retryable: false,
+  },
+  body_too_large: {
+    area: 'caller',
+    meaning: 'The request body is larger than the limit.',
+    remedy: 'Send only the identifiers of one device.',
+    retryable: false,
+  },
+  media_type_not_supported: {
+    area: 'caller',
+    meaning: 'The Content-Type of the request body is not one that this route reads.',
+    remedy: 'Send application/json.',
+    retryable: false,
+  },
+  too_many_attempts: {
+    area: 'caller',
+    meaning: 'So many wrong credentials came from this address that new ones are not looked at for a minute.',
+    remedy:
+      'Correct the credentials of the caller, then wait as long as Retry-After says. Behind a reverse proxy, set SERVICE_TRUSTED_PROXIES so that callers are told apart.',
+    retryable: true,
+  },
+  rate_limited: {
+    area: 'caller',
+    meaning: 'The client asks more often than its rateLimitPerSecond in CLIENTS_FILE allows.',
+    remedy: 'Wait as long as Retry-After says. If the load is meant, raise rateLimitPerSecond of the client.',
+    retryable: true,
+  },
+  recheck_too_soon: {
+    area: 'caller',
+    meaning: 'The device was checked again a few seconds ago.',
+    remedy: 'Wait as long as Retry-After says; the decision of the last check still stands.',
+    retryable: true,
+  },
+} as const satisfies Record<string, FaultDescription>
