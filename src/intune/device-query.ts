@@ -40,7 +40,6 @@ export async function askIntune(
   { api, url, accept, parse }: DeviceQuestion,
   { intuneTokens, outbound, clock }: QueryOptions,
 ): Promise<Outcome<Observation>> {
-  const { host } = new URL(url)
   const sentRequestId = randomUUID()
   const startedAtMs = clock.nowMs()
   const reply = await sendWithToken(intuneTokens, (token) =>
@@ -57,11 +56,13 @@ export async function askIntune(
   const { status, headers, body } = reply.value
   const nowMs = clock.nowMs()
   if (status !== 200) {
+    const { host } = new URL(url)
     return { ok: false, fault: describeIntuneReply(reply.value, host, sentRequestId, nowMs) }
   }
   const requestId = findRequestId(headers) ?? sentRequestId
   const facts = parse(body)
   if (!facts.ok) {
+    const { host } = new URL(url)
     const fault: Fault = { ...facts.fault, hop: 'query', host, status, requestId }
     return { ok: false, fault }
   }

@@ -1,5 +1,5 @@
 import { type SecureContext, TLSSocket } from 'node:tls'
-import { type Agent, buildConnector, Client, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import { Agent, buildConnector, Client, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 
 /** The way to a host: whom to trust and which proxy to go through; empty texts for none. */
 export interface Route {
@@ -16,7 +16,7 @@ const CONNECTIONS_PER_HOST = 128
 
 /**
  * The dispatcher for one route. The proxy is given explicitly, empty texts included: EnvHttpProxyAgent would read the
- * environment for whatever is left out. HTTP/1.1 only: one look-up is one small request, and an HTTP/2 connection
+ * environment for whatever is left out; without a proxy nothing looks for one. HTTP/1.1 only: one look-up is one small request, and an HTTP/2 connection
  * that breaks takes every look-up on it along.
  */
 export function createDispatcher(
@@ -26,18 +26,22 @@ export function createDispatcher(
   const timeoutMs = diagnosis ? DIAGNOSIS_TIMEOUT_MS : CONNECT_TIMEOUT_MS
   const tls = { secureContext: route.trust, timeout: timeoutMs, allowH2: false }
   const toHost = diagnosis ? { ...tls, rejectUnauthorized: false } : tls
-  return new EnvHttpProxyAgent({
+  const options = {
     allowH2: false,
     connectTimeout: timeoutMs,
     connections: CONNECTIONS_PER_HOST,
     keepAliveTimeout: 30_000,
     connect: toHost,
+    ...diagnosis,
+  }
+  if (route.httpsProxy === '') return new Agent(options)
+  return new EnvHttpProxyAgent({
+    ...options,
     requestTls: toHost,
     proxyTls: tls,
     httpProxy: '',
     httpsProxy: route.httpsProxy,
     noProxy: route.noProxy,
-    ...diagnosis,
   })
 }
 

@@ -1,9 +1,10 @@
-import { type Dispatcher, request as undiciRequest } from 'undici'
+import type { Dispatcher } from 'undici'
 import { type Clock, systemClock } from '../clock.ts'
-import { type Fault, failure, type Hop, type Outcome, success } from '../errors/fault.ts'
+import { failure, type Hop, type Outcome, success } from '../errors/fault.ts'
 import { childTraceparent, currentTrace } from '../trace-context.ts'
-import { describeNetworkError, type Exchange } from './network-fault.ts'
+import type { Exchange } from './network-fault.ts'
 import { createDispatcher, describePresentedIssuer, type Route, readPresentedIssuer } from './outbound-tls.ts'
+import { ReplyReader } from './reply-reader.ts'
 import { loadTrust } from './trust-roots.ts'
 
 /** How the service gets out. Nothing is read from the environment here. */
@@ -68,8 +69,9 @@ export function createOutbound(settings: OutboundSettings, clock: Clock = system
   return success({
     close: () => dispatcher.destroy(),
     async send(request) {
-      const exchange = { hop: request.hop, host: new URL(request.url).host, proxyHost: proxyHost.value }
-      const outcome = await exchangeOnce(dispatcher, clock, request, exchange)
+      const url = new URL(request.url)
+      const exchange = { hop: request.hop, host: url.host, proxyHost: proxyHost.value }
+      const outcome = await exchangeOnce(dispatcher, clock, request, { url, exchange })
       if (outcome.ok || outcome.fault.code !== 'tls_untrusted') return outcome
       const issuer = await readPresentedIssuer(route, request.url)
       const message = `${outcome.fault.message}; ${describePresentedIssuer(issuer)}`
@@ -78,33 +80,32 @@ export function createOutbound(settings: OutboundSettings, clock: Clock = system
   })
 }
 
-async function exchangeOnce(
+function exchangeOnce(
   dispatcher: Dispatcher,
   clock: Clock,
   request: HttpRequest,
-  exchange: Exchange,
+  { url, exchange }: { readonly url: URL; readonly exchange: Exchange },
 ): Promise<Outcome<HttpReply>> {
-  const limit = new AbortController()
-  const cancelLimit = clock.after(request.timeoutMs, () => limit.abort(timedOut))
-  // The proxy can only refuse before there is a reply: after that an abort is a broken connection.
-  let stage = exchange
-  try {
-    const response = await undiciRequest(request.url, {
-      dispatcher,
-      method: request.method,
-      headers: { ...request.headers, ...traceHeaders(), 'accept-encoding': 'identity' },
-      body: request.body ?? null,
-      signal: limit.signal,
-      headersTimeout: request.timeoutMs,
-      bodyTimeout: request.timeoutMs,
+  return new Promise((resolve) => {
+    const reader = new ReplyReader(exchange, request.maxBytes, (outcome) => {
+      cancelLimit()
+      resolve(outcome)
     })
-    stage = { ...exchange, proxyHost: undefined }
-    return await readReply(response, request.maxBytes, exchange)
-  } catch (error) {
-    return { ok: false, fault: describeNetworkError(error, stage) }
-  } finally {
-    cancelLimit()
-  }
+    const cancelLimit = clock.after(request.timeoutMs, () => reader.timeOut())
+    dispatcher.dispatch(
+      {
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: request.method,
+        headers: { ...request.headers, ...traceHeaders(), 'accept-encoding': 'identity' },
+        body: request.body ?? null,
+        // The limit above covers them.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      },
+      reader,
+    )
+  })
 }
 
 /**
@@ -116,48 +117,6 @@ const openTelemetry = Symbol.for('opentelemetry.js.api.1')
 function traceHeaders(): { readonly traceparent?: string } {
   const trace = currentTrace()
   return trace === undefined || openTelemetry in globalThis ? {} : { traceparent: childTraceparent(trace) }
-}
-
-/** The reason that a request over its time is aborted with; it maps like undici's own time limits. */
-const timedOut = Object.assign(new Error('time limit reached'), { code: 'ETIMEDOUT' })
-
-async function readReply(
-  response: Dispatcher.ResponseData,
-  maxBytes: number,
-  { hop, host }: Exchange,
-): Promise<Outcome<HttpReply>> {
-  const { statusCode: status, body } = response
-  const headers = Object.fromEntries(
-    Object.entries(response.headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]),
-  )
-  // Giving up on a body destroys the stream with an error that nobody else would catch.
-  body.on('error', () => {})
-  const giveUp = (fault: Pick<Fault, 'code' | 'message'>) => {
-    body.destroy()
-    return failure(fault.code, fault.message, { hop, host, status })
-  }
-
-  if (status >= 300 && status < 400) {
-    const target = redirectHost(headers.location)
-    return giveUp({ code: 'redirect_refused', message: `${host} answered ${status}, a redirect${target}` })
-  }
-  const tooLarge = () =>
-    giveUp({ code: 'reply_too_large', message: `the reply of ${host} is larger than ${maxBytes} bytes` })
-  if (Number(headers['content-length'] ?? 0) > maxBytes) return tooLarge()
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > maxBytes) return tooLarge()
-    chunks.push(chunk)
-  }
-  const contentType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return success({ status, headers, body: Buffer.concat(chunks).toString('utf8'), contentType })
-}
-
-/** Where a redirect points, as far as it can be said safely: a login page's host tells a captive portal at once. */
-function redirectHost(location: string | undefined): string {
-  return location && URL.canParse(location) ? ` to ${new URL(location).host}` : ''
 }
 
 function parseProxyHost(proxy: ProxySettings | undefined): Outcome<string | undefined> {

@@ -174,6 +174,36 @@ t.test('the time limit covers headers and body', async (t) => {
   }
 })
 
+t.test('a request that still waits for its connection is given up in time, and never sent', async (t) => {
+  let requests = 0
+  const origin = await serve(t, (_, response) => {
+    requests += 1
+    response.end()
+  })
+  const accepted: Socket[] = []
+  const front = createTcpServer({ pauseOnConnect: true }, (socket) => void accepted.push(socket))
+  const port = await listen(t, front)
+  const clock = new FakeClock()
+  const sent = outboundFor(t, { clock }).send(get(`https://127.0.0.1:${port}/`, { timeoutMs: 2000 }))
+  await waitUntil(() => accepted.length === 1)
+  await clock.advance(2000)
+  t.match(await sent, { ok: false, fault: { code: 'upstream_timeout' } })
+  t.equal(openConnections, 1, 'nobody waited for the connection to fail')
+  const onward = connect(Number(new URL(origin).port), '127.0.0.1')
+  onward.on('error', () => {})
+  accepted[0]?.pipe(onward).pipe(accepted[0])
+  await waitUntil(() => openConnections === 0)
+  t.equal(requests, 0, 'the request was not sent')
+})
+
+t.test('an interim reply is not taken for the reply', async (t) => {
+  const origin = await serve(t, (_, response) => {
+    response.writeEarlyHints({ link: '</a>; rel=preload' })
+    response.writeHead(200).end('the reply')
+  })
+  t.match(await outboundFor(t).send(get(origin)), { ok: true, value: { status: 200, body: 'the reply' } })
+})
+
 t.test('a host that cannot be reached says why', async (t) => {
   const outbound = outboundFor(t)
   const free = createTcpServer()
