@@ -41,7 +41,7 @@ export function parseComplianceReply(
   noteXmlDrift(root, note)
 
   const lists = root.children.filter((child) => child.name === 'devicelist')
-  const subject = values(root, 'name')[0]?.toLowerCase()
+  const subject = textsIn([root])('name')[0]?.toLowerCase()
   if (lists.length === 0 && subject !== undefined && subject !== 'attributes') {
     return malformed('Intune answered a device query with another kind of <ise_api> document')
   }
@@ -92,15 +92,15 @@ function isDevice(element: XmlElement): boolean {
 }
 
 /** The elements of version 2 that say more than the verdict, and where it goes. */
-const INVENTORY = {
-  manufacturer: 'manufacturer',
-  model: 'model',
-  os_version: 'osVersion',
-  serial_number: 'serialNumber',
-  imei: 'imei',
-  meid: 'meid',
-  udid: 'udid',
-} as const satisfies Record<string, keyof DeviceDetails>
+const INVENTORY: readonly (readonly [element: string, key: keyof DeviceDetails])[] = [
+  ['manufacturer', 'manufacturer'],
+  ['model', 'model'],
+  ['os_version', 'osVersion'],
+  ['serial_number', 'serialNumber'],
+  ['imei', 'imei'],
+  ['meid', 'meid'],
+  ['udid', 'udid'],
+]
 
 /** The ids and flags stand directly under <device> or under its <Attributes>. */
 function readDevice(device: XmlElement): Device {
@@ -108,8 +108,8 @@ function readDevice(device: XmlElement): Device {
   const compliances = holders.flatMap((holder) =>
     holder.children.filter((child) => child.name === 'compliance'),
   )
-  const every = (name: string) => holders.flatMap((holder) => values(holder, name))
-  const inventory = Object.entries(INVENTORY).flatMap(([element, key]) => {
+  const every = textsIn(holders)
+  const inventory = INVENTORY.flatMap(([element, key]) => {
     const text = parseText(every(element)[0])
     return text === undefined ? [] : [[key, text] as const]
   })
@@ -117,15 +117,24 @@ function readDevice(device: XmlElement): Device {
     guids: [...new Set(every('guid').map(normaliseGuid))].filter((guid) => !isNilGuid(guid)),
     macs: [...new Set(every('macaddress').map(normaliseMac))],
     registered: agreedFlag(every('register_status')),
-    compliant: agreedFlag(compliances.flatMap((compliance) => values(compliance, 'status'))),
+    compliant: agreedFlag(textsIn(compliances)('status')),
     details: Object.fromEntries(inventory),
   }
 }
 
-/** The non-blank texts of the children of that name. */
-function values(element: XmlElement, name: string): string[] {
-  return element.children
-    .filter((child) => child.name === name)
-    .map((child) => child.text.trim())
-    .filter((text) => text !== '')
+const NONE: readonly string[] = []
+
+/** The non-blank texts of the children of some elements, by the name of the child. */
+function textsIn(elements: readonly XmlElement[]): (name: string) => readonly string[] {
+  const texts = new Map<string, string[]>()
+  for (const { children } of elements) {
+    for (const { name, text } of children) {
+      const trimmed = text.trim()
+      if (trimmed === '') continue
+      const known = texts.get(name)
+      if (known) known.push(trimmed)
+      else texts.set(name, [trimmed])
+    }
+  }
+  return (name) => texts.get(name) ?? NONE
 }
