@@ -37,10 +37,10 @@ export interface WireReply {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** What is recorded of a request, and the names under which a fault may match it. */
+/** What is recorded of a request, and the names under which a fault may match it, found only where one is set. */
 export interface Description {
   readonly subject: RequestSubject
-  readonly names: readonly string[]
+  readonly names: () => readonly string[]
 }
 
 /** One of the simulated services: says what a request is about, and answers it as Microsoft would. */

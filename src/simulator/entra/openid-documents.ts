@@ -7,7 +7,7 @@ import { refuseTenant, tenantOf } from './tenant-path.ts'
 export function createOpenidConfiguration(cloud: SimulatedCloud): SimulatedService {
   return {
     hopOf: () => 'openid',
-    describe: () => ({ subject: {}, names: [] }),
+    describe: () => ({ subject: {}, names: () => [] }),
     answer(exchange) {
       const refusal = refuseTenant(exchange, cloud)
       if (refusal) {
@@ -46,7 +46,7 @@ export function createOpenidConfiguration(cloud: SimulatedCloud): SimulatedServi
 export function createKeySet(cloud: SimulatedCloud): SimulatedService {
   return {
     hopOf: () => 'keys',
-    describe: () => ({ subject: {}, names: [] }),
+    describe: () => ({ subject: {}, names: () => [] }),
     answer(exchange) {
       const refusal = refuseTenant(exchange, cloud)
       if (refusal) return presentRefusal(refusal, cloud.clock.nowMs(), exchange.clientRequestId)

@@ -156,7 +156,7 @@ function describeTokenRequest(exchange: Exchange, cloud: SimulatedCloud): Descri
     : resource
   const audience = audienceOf(requested ?? '', cloud)
   return {
-    names: [audience, scope ?? '', resource ?? ''],
+    names: () => [audience, scope ?? '', resource ?? ''],
     subject: {
       audience,
       ...(scope !== null && { scope }),

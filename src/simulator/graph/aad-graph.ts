@@ -20,7 +20,7 @@ const versions: readonly string[] = ['1.5', '1.6', 'beta']
 export function createAadGraph(cloud: SimulatedCloud): SimulatedService {
   return {
     hopOf: () => 'discovery',
-    describe: () => ({ subject: {}, names: ['aad_graph'] }),
+    describe: () => ({ subject: {}, names: () => ['aad_graph'] }),
     answer: (exchange) => answerServiceEndpoints(exchange, cloud),
   }
 }

@@ -13,7 +13,7 @@ export function createGraph(cloud: SimulatedCloud): SimulatedService {
     },
     describe(exchange) {
       const call = matchManagedDevices(exchange)
-      return call ? describeManagedDevices(call, exchange, cloud) : { subject: {}, names: [] }
+      return call ? describeManagedDevices(call, exchange, cloud) : { subject: {}, names: () => [] }
     },
     answer: (exchange) => answerGraph(exchange, cloud),
   }

@@ -54,13 +54,15 @@ export function describeManagedDevices(
   const options = readListOptions(exchange)
   const filter = typeof options === 'string' ? undefined : options.filter
   const about = id === undefined ? filter : { property: 'id', value: id }
-  if (about === undefined) return { subject: {}, names: [] }
-  const key = filterKeys.get(about.property.toLowerCase())
-  const device = id === undefined ? undefined : state.devices.find(id)
-  const devices = device ? [device] : key ? state.devices.findBy(key, about.value) : []
+  if (about === undefined) return { subject: {}, names: () => [] }
   return {
     subject: { identifier: { kind: about.property, value: about.value } },
-    names: [about.value, ...devices.flatMap((one) => state.devices.namesOf(one))],
+    names() {
+      const key = filterKeys.get(about.property.toLowerCase())
+      const device = id === undefined ? undefined : state.devices.find(id)
+      const devices = device ? [device] : key ? state.devices.findBy(key, about.value) : []
+      return [about.value, ...devices.flatMap((one) => state.devices.namesOf(one))]
+    },
   }
 }
 

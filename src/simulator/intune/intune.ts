@@ -70,11 +70,16 @@ function describeCall(
   const criteria = parameter(exchange, 'querycriteria')
   const value = parameter(exchange, 'value')
   if (route?.operation !== 'devices' || criteria === undefined || value === undefined) {
-    return { subject: {}, names: [] }
+    return { subject: {}, names: () => [] }
   }
   const subject = { identifier: { kind: criteria.toLowerCase(), value } }
-  if (isBulk(exchange)) return { subject, names: [parameter(exchange, 'deviceidentifier') ?? ''] }
-  const question = readQuestion(exchange, everyCriteria, { anyMacSpelling: false })
-  const devices = typeof question === 'string' ? [] : findDevices(question, cloud)
-  return { subject, names: [value, ...devices.flatMap((device) => cloud.state.devices.namesOf(device))] }
+  if (isBulk(exchange)) return { subject, names: () => [parameter(exchange, 'deviceidentifier') ?? ''] }
+  return {
+    subject,
+    names() {
+      const question = readQuestion(exchange, everyCriteria, { anyMacSpelling: false })
+      const devices = typeof question === 'string' ? [] : findDevices(question, cloud)
+      return [value, ...devices.flatMap((device) => cloud.state.devices.namesOf(device))]
+    },
+  }
 }

@@ -16,7 +16,7 @@ export interface FaultTable {
   clearAll(): void
   list(): readonly ActiveFault[]
   /** Takes what strikes a request of this hop about these names, and counts it down. */
-  strike(hop: SimulatorHop, names: readonly string[]): Strike
+  strike(hop: SimulatorHop, names: () => readonly string[]): Strike
 }
 
 /** Makes an empty table. */
@@ -41,11 +41,9 @@ export function createFaultTable(): FaultTable {
     clearAll: () => faults.clear(),
     list: () => [...faults.values()],
     strike(hop, names) {
-      const known = names.map(comparable)
-      const matching = [...faults.values()].filter(
-        (fault) =>
-          fault.hop === hop && (fault.match === undefined || known.includes(comparable(fault.match))),
-      )
+      const ofHop = [...faults.values()].filter((fault) => fault.hop === hop)
+      const known = ofHop.some((fault) => fault.match !== undefined) ? names().map(comparable) : []
+      const matching = ofHop.filter(({ match }) => match === undefined || known.includes(comparable(match)))
       let latencyMs = 0
       for (const fault of matching) {
         if (fault.kind !== 'latency') continue
