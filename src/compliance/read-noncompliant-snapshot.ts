@@ -55,10 +55,7 @@ export function createNoncompliantSnapshotReader(parts: {
   }
 }
 
-/**
- * Collects in slices. A device that is noncompliant all the while is found, whatever else changes: a set visits what
- * is added, or taken out and added again, under its iterator.
- */
+/** Collects in slices. A device that is noncompliant all the while is found, whatever else changes. */
 async function collect(
   records: RememberedRecords,
   list: NoncompliantList | undefined,
@@ -74,7 +71,7 @@ async function collect(
     known.macs.push(...macs)
     if (record.observedAtMs > known.record.observedAtMs) known.record = record
   }
-  for (const key of records.noncompliantKeys) {
+  for (const key of records.noncompliantKeys()) {
     const turned = next()
     if (turned) await turned
     const remembered = records.peek(key)?.record

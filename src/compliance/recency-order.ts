@@ -1,43 +1,42 @@
-/** What can be put in order; the two neighbours belong to the order alone. */
-export interface Recent<Self> {
-  older: Self | undefined
-  newer: Self | undefined
-}
+/** Stands between the newest and the oldest, so that every number has two neighbours. */
+const seam = 0
 
-/** Items by their last use, as a chain through the items themselves: nothing to grow, every step the same. */
-export class RecencyOrder<Item extends Recent<Item>> {
-  #oldest: Item | undefined
-  #newest: Item | undefined
+/** Numbers (1 and up) by their last use, as a ring in two arrays outside of the heap: nothing to grow, every step the same. */
+export class RecencyOrder {
+  readonly #older: Int32Array
+  readonly #newer: Int32Array
 
-  /** The item that was used longest ago. */
-  get oldest(): Item | undefined {
-    return this.#oldest
+  /** For numbers up to `highest`. */
+  constructor(highest: number) {
+    this.#older = new Int32Array(highest + 1)
+    this.#newer = new Int32Array(highest + 1)
   }
 
-  /** Takes in a new item, as used now. */
-  add(item: Item): void {
-    item.older = this.#newest
-    item.newer = undefined
-    if (this.#newest === undefined) this.#oldest = item
-    else this.#newest.newer = item
-    this.#newest = item
+  /** The number that was used longest ago; 0 where there is none. */
+  get oldest(): number {
+    return this.#newer[seam] as number
   }
 
-  /** Says that an item of the order was used. */
-  use(item: Item): void {
-    if (item === this.#newest) return
-    this.remove(item)
-    this.add(item)
+  /** Takes in a new number, as used now. */
+  add(number: number): void {
+    const newest = this.#older[seam] as number
+    this.#join(newest, number)
+    this.#join(number, seam)
   }
 
-  remove(item: Item): void {
-    const { older, newer } = item
-    if (older === undefined) this.#oldest = newer
-    else older.newer = newer
-    if (newer === undefined) this.#newest = older
-    else newer.older = older
-    // Else an item that is gone would keep its neighbours in memory.
-    item.older = undefined
-    item.newer = undefined
+  /** Says that a number of the order was used. */
+  use(number: number): void {
+    if (number === this.#older[seam]) return
+    this.remove(number)
+    this.add(number)
+  }
+
+  remove(number: number): void {
+    this.#join(this.#older[number] as number, this.#newer[number] as number)
+  }
+
+  #join(older: number, newer: number): void {
+    this.#newer[older] = newer
+    this.#older[newer] = older
   }
 }

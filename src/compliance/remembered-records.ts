@@ -1,4 +1,5 @@
 import { turnEvery } from '../turns/turn-every.ts'
+import { KeyIndex } from './key-index.ts'
 import {
   packedObservedAtOf,
   packedStateOf,
@@ -7,8 +8,8 @@ import {
   type StateLetter,
   unpackRecord,
 } from './packed-record.ts'
-import { RecencyOrder, type Recent } from './recency-order.ts'
-import { ShardedMap } from './sharded-map.ts'
+import { RecencyOrder } from './recency-order.ts'
+import { TextPages } from './text-pages.ts'
 
 /** How many records there are of each state. */
 export type RecordCounts = Readonly<Record<StateLetter, number>>
@@ -19,51 +20,62 @@ export interface RememberedRecordsOptions {
   readonly onChange?: (key: string) => void
 }
 
-interface Entry extends Recent<Entry> {
-  readonly key: string
-  packed: string
-  /** Where the entry stands in the list of all entries. */
-  position: number
+/** Where a record is, and what was read there. */
+interface Found {
+  readonly place: number
+  readonly packed: string
 }
 
 const minuteMs = 60_000
 
 /**
- * The compliance records in memory: bounded, least recently used first out, packed (about 250 bytes each with
- * everything that belongs to it), counted by state and by the minute of observation, walkable in slices.
+ * The compliance records in memory: bounded, least recently used first out, counted by state and by the minute of
+ * observation, walkable in slices. Each has a place, a number from 1 on; its key and its packed text are one text outside
+ * of the heap, about 120 bytes with everything that belongs to it: a million objects would take twice that, and as much
+ * again while the garbage collector looks for others among them.
  */
 export class RememberedRecords {
   readonly #maxRecords: number
-  readonly #entries = new ShardedMap<Entry>()
-  readonly #byUse = new RecencyOrder<Entry>()
-  /** All entries in no order, so that a walk can stop and go on: the order of use changes under it. */
-  readonly #all: Entry[] = []
+  readonly #texts: TextPages
+  readonly #keyLengths: Int32Array
+  readonly #places: KeyIndex
+  readonly #byUse: RecencyOrder
+  /** Places that were taken once and are free again, and the highest one that was ever taken. */
+  readonly #free: number[] = []
+  #highest = 0
+  #size = 0
   readonly #onChange: (key: string) => void
   readonly #counts: Record<StateLetter, number> = { c: 0, n: 0, u: 0, x: 0 }
   readonly #byMinute = new Map<number, { compliant: number; all: number }>()
-  readonly #noncompliant = new Set<string>()
+  readonly #noncompliant = new Set<number>()
   #noncompliantVersion = 0
 
   constructor({ maxRecords, onChange = () => {} }: RememberedRecordsOptions) {
     this.#maxRecords = maxRecords
+    this.#texts = new TextPages(maxRecords + 1)
+    this.#keyLengths = new Int32Array(maxRecords + 1)
+    this.#places = new KeyIndex(maxRecords)
+    this.#byUse = new RecencyOrder(maxRecords)
     this.#onChange = onChange
   }
 
   /** The record, as a use of it. */
   get(key: string): RememberedRecord | undefined {
-    const entry = this.#entries.get(key)
-    if (entry !== undefined) this.#byUse.use(entry)
-    return readEntry(entry)
+    const found = this.#find(key)
+    if (found === undefined) return undefined
+    this.#byUse.use(found.place)
+    return readPacked(key, found.packed)
   }
 
   /** The record, without counting as a use. */
   peek(key: string): RememberedRecord | undefined {
-    return readEntry(this.#entries.get(key))
+    const found = this.#find(key)
+    return found && readPacked(key, found.packed)
   }
 
   /** The packed record, for the store. */
   packed(key: string): string | undefined {
-    return this.#entries.get(key)?.packed
+    return this.#find(key)?.packed
   }
 
   set(key: string, remembered: RememberedRecord): void {
@@ -73,26 +85,28 @@ export class RememberedRecords {
 
   /** Takes a packed record from the store, unless there is a record already or it cannot be read. */
   restore(key: string, packed: string): boolean {
-    if (this.#entries.get(key) !== undefined || unpackRecord(key, packed) === undefined) return false
+    if (this.#find(key) !== undefined || unpackRecord(key, packed) === undefined) return false
     this.#put(key, packed)
     return true
   }
 
   delete(key: string): boolean {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return false
-    this.#drop(entry)
+    const found = this.#find(key)
+    if (found === undefined) return false
+    this.#drop(found)
     this.#onChange(key)
     return true
   }
 
   get size(): number {
-    return this.#all.length
+    return this.#size
   }
 
   /** Every key, in no order. */
   *keys(): Generator<string> {
-    for (const { key } of this.#all) yield key
+    for (let place = this.#highest; place > 0; place -= 1) {
+      if (this.#texts.has(place)) yield this.#read(place).key
+    }
   }
 
   /** Records by state. */
@@ -100,9 +114,12 @@ export class RememberedRecords {
     return this.#counts
   }
 
-  /** The keys of all enrolled, noncompliant records. */
-  get noncompliantKeys(): ReadonlySet<string> {
-    return this.#noncompliant
+  /**
+   * The keys of all enrolled, noncompliant records. Whatever changes meanwhile, one that is noncompliant all the while is
+   * among them: it keeps its place, and a set visits what is added under its iterator.
+   */
+  *noncompliantKeys(): Generator<string> {
+    for (const place of this.#noncompliant) yield this.#read(place).key
   }
 
   /** Changes whenever a noncompliant record comes, goes or is replaced. */
@@ -124,70 +141,86 @@ export class RememberedRecords {
 
   /**
    * Visits every record that is there when the walk begins, `sliceSize` at a time; the event loop turns in between.
-   * A record that moves meanwhile may be visited twice, one that goes is not.
+   * One that goes meanwhile is not visited, one that comes may be.
    */
   async walk(
     visit: (key: string, read: () => RememberedRecord, packed: string) => void,
     sliceSize = 1000,
   ): Promise<void> {
     const next = turnEvery(sliceSize)
-    // Downwards: removing an entry moves the last one, which has been visited, into its place.
-    for (let position = this.#all.length - 1; position >= 0; position -= 1) {
-      const entry = this.#all[position]
-      if (entry === undefined) continue
-      visit(entry.key, () => readEntry(entry), entry.packed)
+    for (let place = this.#highest; place > 0; place -= 1) {
+      if (this.#texts.has(place)) {
+        const { key, packed } = this.#read(place)
+        visit(key, () => readPacked(key, packed), packed)
+      }
       const turned = next()
       if (turned) await turned
     }
   }
 
+  #find(key: string): Found | undefined {
+    for (
+      let place = this.#places.first(this.#places.hash(key));
+      place > 0;
+      place = this.#places.after(place)
+    ) {
+      if (this.#keyLengths[place] !== key.length) continue
+      const text = this.#texts.read(place)
+      if (text.startsWith(key)) return { place, packed: text.slice(key.length) }
+    }
+    return undefined
+  }
+
+  #read(place: number): { readonly key: string; readonly packed: string } {
+    const text = this.#texts.read(place)
+    const keyLength = this.#keyLengths[place] as number
+    return { key: text.slice(0, keyLength), packed: text.slice(keyLength) }
+  }
+
   #put(key: string, packed: string): void {
-    const known = this.#entries.get(key)
+    const known = this.#find(key)
     if (known !== undefined) {
-      this.#byUse.use(known)
+      this.#byUse.use(known.place)
       this.#count(known, -1)
-      known.packed = flat(packed)
-      this.#count(known, 1)
+      this.#texts.write(known.place, key + packed)
+      this.#count({ place: known.place, packed }, 1)
       return
     }
-    const entry: Entry = {
-      key: flat(key),
-      packed: flat(packed),
-      position: this.#all.length,
-      older: undefined,
-      newer: undefined,
-    }
-    this.#all.push(entry)
-    this.#entries.set(entry.key, entry)
-    this.#byUse.add(entry)
-    this.#count(entry, 1)
-    if (this.#all.length > this.#maxRecords) this.#evict()
+    if (this.#size === this.#maxRecords) this.#evict()
+    const place = this.#free.pop() ?? this.#highest + 1
+    this.#highest = Math.max(this.#highest, place)
+    this.#size += 1
+    this.#texts.write(place, key + packed)
+    this.#keyLengths[place] = key.length
+    this.#places.add(place, this.#places.hash(key))
+    this.#byUse.add(place)
+    this.#count({ place, packed }, 1)
   }
 
   /** Pushes out the record that was used longest ago. */
   #evict(): void {
-    const { oldest } = this.#byUse
-    if (oldest === undefined) return
-    this.#drop(oldest)
-    this.#onChange(oldest.key)
+    const place = this.#byUse.oldest
+    const { key, packed } = this.#read(place)
+    this.#drop({ place, packed })
+    this.#onChange(key)
   }
 
-  #drop(entry: Entry): void {
-    this.#entries.delete(entry.key)
-    this.#byUse.remove(entry)
-    this.#count(entry, -1)
-    const last = this.#all.pop()
-    if (last === undefined || last === entry) return
-    this.#all[entry.position] = last
-    last.position = entry.position
+  #drop(found: Found): void {
+    const { place } = found
+    this.#places.remove(place)
+    this.#byUse.remove(place)
+    this.#count(found, -1)
+    this.#texts.remove(place)
+    this.#free.push(place)
+    this.#size -= 1
   }
 
-  #count({ key, packed }: Entry, by: 1 | -1): void {
+  #count({ place, packed }: Found, by: 1 | -1): void {
     const state = packedStateOf(packed)
     this.#counts[state] += by
     if (state === 'n') {
-      if (by === 1) this.#noncompliant.add(key)
-      else this.#noncompliant.delete(key)
+      if (by === 1) this.#noncompliant.add(place)
+      else this.#noncompliant.delete(place)
       this.#noncompliantVersion += 1
     }
     const minute = Math.floor(packedObservedAtOf(packed) / minuteMs)
@@ -199,17 +232,9 @@ export class RememberedRecords {
   }
 }
 
-function readEntry(entry: Entry): RememberedRecord
-function readEntry(entry: Entry | undefined): RememberedRecord | undefined
-function readEntry(entry: Entry | undefined): RememberedRecord | undefined {
-  if (entry === undefined) return undefined
-  const remembered = unpackRecord(entry.key, entry.packed)
+function readPacked(key: string, packed: string): RememberedRecord {
+  const remembered = unpackRecord(key, packed)
   // Only what packRecord wrote or unpackRecord has read gets in.
   if (remembered === undefined) throw new Error('a packed record cannot be read')
   return remembered
-}
-
-/** V8 keeps a joined text as a tree of its parts, and a cut one with the whole: both cost more than the text. */
-function flat(text: string): string {
-  return Buffer.from(text, 'utf8').toString('utf8')
 }

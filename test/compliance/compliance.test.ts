@@ -557,15 +557,15 @@ t.test(
       isDone = true
     })
     for (let round = 0; !isDone; round += 1) {
-      for (const key of [...records.noncompliantKeys].slice(0, 100)) {
+      for (const key of [...records.noncompliantKeys()].slice(0, 100)) {
         const remembered = records.peek(key)
         if (remembered && round % 2 === 0) records.set(key, remembered)
       }
-      records.delete([...records.noncompliantKeys].at(-1 - round) ?? '')
+      records.delete([...records.noncompliantKeys()].at(-1 - round) ?? '')
       await new Promise((resolve) => setImmediate(resolve))
     }
     const listed = new Set((await snapshot).devices.map(({ id }) => id))
-    const lost = [...records.noncompliantKeys].filter((key) => !listed.has(key.slice(key.indexOf('/') + 1)))
+    const lost = [...records.noncompliantKeys()].filter((key) => !listed.has(key.slice(key.indexOf('/') + 1)))
     t.same(lost, [], 'none is lost')
     t.equal((await snapshot).devices.length, listed.size, 'none is there twice')
   },

@@ -10,3 +10,10 @@ export function usedHeapBytes(): number {
   collect()
   return process.memoryUsage().heapUsed
 }
+
+/** Bytes of array buffers after everything that nobody holds has been collected. */
+export function usedOutsideOfHeapBytes(): number {
+  collect()
+  collect()
+  return process.memoryUsage().arrayBuffers
+}
