@@ -174,6 +174,7 @@ export function buildApp(
     ...(overrides.random && { random: overrides.random }),
     events: watchCompliance(logger.child({ component: 'compliance' }), metrics),
     onRecordChange: (key) => state?.noteChange(key),
+    onRecordsClear: () => state?.noteClear(),
     recall: (key) => state?.recall(key),
   })
   // Derived from the private key: secret, the same after a restart, another for every deployment.

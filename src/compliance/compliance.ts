@@ -44,6 +44,8 @@ export interface ComplianceParts {
   readonly events?: ComplianceEvents
   /** Told the key of every record that changes. */
   readonly onRecordChange?: (key: string) => void
+  /** Told when all records were forgotten. */
+  readonly onRecordsClear?: () => void
   readonly recall?: (key: string) => Promise<void> | undefined
 }
 
@@ -81,7 +83,7 @@ export interface Compliance {
   /** Forgets one device, given as in a URL; undefined where that names no device, false where nothing was remembered. */
   purge(kind: string, value: string): boolean | undefined
   /** Forgets every device; gives how many there were. */
-  purgeAll(): Promise<number>
+  purgeAll(): number
   /** Starts to ask for the list of noncompliant devices; the returned function stops it. */
   pollNoncompliantList(source: {
     readonly fetchList: FetchNoncompliantList
@@ -92,10 +94,12 @@ export interface Compliance {
   keepTidy(): () => void
 }
 
-const hourMs = 60 * 60 * 1000
+const secondMs = 1000
+const hourMs = 60 * 60 * secondMs
 const dayMs = 24 * hourMs
 /** Two milliseconds to write. */
 const recordsPerTurn = 500
+const forgottenPerSecond = 20_000
 const shortestBurstWindowMs = 5 * 60 * 1000
 
 /** Joins the records, the cache, the guard and the way to Intune. */
@@ -104,6 +108,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
   const records = new RememberedRecords({
     maxRecords: parts.maxDevices ?? 1_000_000,
     ...(parts.onRecordChange && { onChange: parts.onRecordChange }),
+    ...(parts.onRecordsClear && { onClear: parts.onRecordsClear }),
   })
   const guard = new MassFlipGuard({
     clock,
@@ -144,12 +149,16 @@ export function createCompliance(parts: ComplianceParts): Compliance {
     }
   }
 
-  async function forget(isOld: (observedAtMs: number) => boolean): Promise<number> {
+  /** A morning's devices grow old together: some of them at a time, so that the state file keeps up. */
+  async function forgetOld(observedBeforeMs: number): Promise<void> {
     let forgotten = 0
     await records.walk((key, _read, packed) => {
-      if (isOld(packedObservedAtOf(packed)) && records.delete(key)) forgotten += 1
+      if (packedObservedAtOf(packed) >= observedBeforeMs || !records.delete(key)) return
+      forgotten += 1
+      if (forgotten % forgottenPerSecond === 0) {
+        return new Promise((resolve) => void clock.after(secondMs, resolve))
+      }
     })
-    return forgotten
   }
 
   return {
@@ -195,7 +204,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
       const identifier = identity.ok ? identity.value.identifiers[0] : undefined
       return identifier && identifier.kind === kind ? cache.forget(identifier) : undefined
     },
-    purgeAll: () => forget(() => true),
+    purgeAll: () => records.clear(),
     pollNoncompliantList({ fetchList, isReady, store }) {
       listStore = store
       const poller = new NoncompliantPoller({
@@ -219,7 +228,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
       let cancel = () => {}
       const schedule = () => {
         cancel = clock.after(hourMs, () => {
-          void forget((observedAtMs) => observedAtMs < clock.nowMs() - keptMs)
+          void forgetOld(clock.nowMs() - keptMs)
           schedule()
         })
       }

@@ -18,6 +18,8 @@ export interface RememberedRecordsOptions {
   readonly maxRecords: number
   /** Told the key of every record that was set, deleted or pushed out. */
   readonly onChange?: (key: string) => void
+  /** Told when all of them were forgotten at once; not told their keys. */
+  readonly onClear?: () => void
 }
 
 /** Where a record is, and what was read there. */
@@ -36,27 +38,29 @@ const minuteMs = 60_000
  */
 export class RememberedRecords {
   readonly #maxRecords: number
-  readonly #texts: TextPages
+  #texts: TextPages
   readonly #keyLengths: Int32Array
-  readonly #places: KeyIndex
-  readonly #byUse: RecencyOrder
+  #places: KeyIndex
+  #byUse: RecencyOrder
   /** Places that were taken once and are free again, and the highest one that was ever taken. */
-  readonly #free: number[] = []
+  #free: number[] = []
   #highest = 0
   #size = 0
   readonly #onChange: (key: string) => void
+  readonly #onClear: () => void
   readonly #counts: Record<StateLetter, number> = { c: 0, n: 0, u: 0, x: 0 }
   readonly #byMinute = new Map<number, { compliant: number; all: number }>()
   readonly #noncompliant = new Set<number>()
   #noncompliantVersion = 0
 
-  constructor({ maxRecords, onChange = () => {} }: RememberedRecordsOptions) {
+  constructor({ maxRecords, onChange = () => {}, onClear = () => {} }: RememberedRecordsOptions) {
     this.#maxRecords = maxRecords
     this.#texts = new TextPages(maxRecords + 1)
     this.#keyLengths = new Int32Array(maxRecords + 1)
     this.#places = new KeyIndex(maxRecords)
     this.#byUse = new RecencyOrder(maxRecords)
     this.#onChange = onChange
+    this.#onClear = onClear
   }
 
   /** The record, as a use of it. */
@@ -96,6 +100,23 @@ export class RememberedRecords {
     this.#drop(found)
     this.#onChange(key)
     return true
+  }
+
+  /** Forgets all of them at once, however many there are; gives how many there were. */
+  clear(): number {
+    const forgotten = this.#size
+    this.#texts = new TextPages(this.#maxRecords + 1)
+    this.#places = new KeyIndex(this.#maxRecords)
+    this.#byUse = new RecencyOrder(this.#maxRecords)
+    this.#free = []
+    this.#highest = 0
+    this.#size = 0
+    Object.assign(this.#counts, { c: 0, n: 0, u: 0, x: 0 } satisfies RecordCounts)
+    this.#byMinute.clear()
+    this.#noncompliant.clear()
+    this.#noncompliantVersion += 1
+    this.#onClear()
+    return forgotten
   }
 
   get size(): number {
@@ -141,17 +162,18 @@ export class RememberedRecords {
 
   /**
    * Visits every record that is there when the walk begins, `sliceSize` at a time; the event loop turns in between.
-   * One that goes meanwhile is not visited, one that comes may be.
+   * One that goes meanwhile is not visited, one that comes may be. The walk waits for what `visit` returns.
    */
   async walk(
-    visit: (key: string, read: () => RememberedRecord, packed: string) => void,
+    visit: (key: string, read: () => RememberedRecord, packed: string) => void | Promise<void>,
     sliceSize = 1000,
   ): Promise<void> {
     const next = turnEvery(sliceSize)
     for (let place = this.#highest; place > 0; place -= 1) {
       if (this.#texts.has(place)) {
         const { key, packed } = this.#read(place)
-        visit(key, () => readPacked(key, packed), packed)
+        const visited = visit(key, () => readPacked(key, packed), packed)
+        if (visited) await visited
       }
       const turned = next()
       if (turned) await turned

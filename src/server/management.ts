@@ -23,7 +23,7 @@ export interface ManagementParts {
   readonly rejectHeld: () => Readonly<Record<string, unknown>>
   /** Undefined where the kind and value name no device, else whether anything was remembered. */
   readonly purge: (kind: string, value: string) => boolean | undefined
-  readonly purgeAll: () => Promise<number>
+  readonly purgeAll: () => number
   /** Who callers from other machines are; absent: nobody is let in. */
   readonly authenticate?: Pick<Authenticator, 'hasOperators'> & Authenticate
   readonly onRefused?: (door: 'management', code: FaultCode) => void
@@ -64,7 +64,7 @@ function registerChanges(app: FastifyInstance, parts: ManagementParts): void {
   )
   app.post('/guard/reject', { onRequest }, (_request, reply) => sendJson(reply, parts.rejectHeld()))
   app.delete('/devices', { onRequest }, async (_request, reply) =>
-    sendJson(reply, { purged: await parts.purgeAll() }),
+    sendJson(reply, { purged: parts.purgeAll() }),
   )
   app.delete<{ Params: { kind: string; value: string } }>(
     '/devices/:kind/:value',

@@ -9,6 +9,7 @@ import { type StateNotice, type StateStatus, StateStore } from './state-store.ts
 export interface ComplianceState {
   readonly listStore: NoncompliantListStore
   noteChange(key: string): void
+  noteClear(): void
   recall(key: string): Promise<void> | undefined
   attach(records: RememberedRecords): void
   /** Reads everything that was observed at `sinceMs` or later; resolves when it is in memory. Never rejects. */
@@ -60,6 +61,7 @@ export function openComplianceState({
       },
     },
     noteChange: (key) => store.noteChange(key),
+    noteClear: () => store.noteClear(),
     recall: (key) => store.recall(key),
     attach(attached) {
       records = attached

@@ -78,6 +78,11 @@ export class StateDatabase {
     this.#database.prepare('DELETE FROM records WHERE observed_at < ?').run(beforeMs)
   }
 
+  /** Removes every record. Without a condition SQLite drops whole pages, and does not look at a single row. */
+  clear(): void {
+    this.#database.exec('DELETE FROM records')
+  }
+
   /**
    * True for exactly one caller in `intervalMs`, over all processes that use the file. A claim that lies in the future
    * was made by a clock that was wrong, and does not count.

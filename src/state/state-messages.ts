@@ -7,6 +7,8 @@ export type StateRequest =
   | { readonly ask: 'rows'; readonly sinceMs: number }
   | { readonly ask: 'write'; readonly changes: readonly StateChange[] }
   | { readonly ask: 'read'; readonly key: string }
+  /** Removes every record, whoever wrote it; the documents stay. */
+  | { readonly ask: 'clear' }
   | { readonly ask: 'prune'; readonly beforeMs: number }
   | { readonly ask: 'claim'; readonly name: string; readonly nowMs: number; readonly intervalMs: number }
   | { readonly ask: 'put'; readonly name: string; readonly value: string; readonly writtenAtMs: number }

@@ -24,8 +24,11 @@ export interface StateStoreParts {
   readonly read: (key: string) => { readonly value: string; readonly observedAtMs: number } | undefined
   /** Takes in one stored record. */
   readonly restore: (key: string, value: string) => void
-  /** Visits every key in memory, in slices: asked for when a damaged file was replaced. */
-  readonly visitKeys: (visit: (key: string) => void) => Promise<void>
+  /**
+   * Visits every key in memory, in slices, and waits for what a visit returns: asked for when a damaged file was
+   * replaced.
+   */
+  readonly visitKeys: (visit: (key: string) => void | Promise<void>) => Promise<void>
   readonly onNotice: (notice: StateNotice) => void
 }
 
@@ -44,6 +47,8 @@ export interface StateStatus {
 const flushIntervalMs = 1000
 /** One message of this size costs the main thread about 2 ms. */
 const changesPerWrite = 2000
+/** Where everything has to be written again, it is noted a part at a time: a million keys would stay in memory till then. */
+const notedAtOnce = 20_000
 /** A thread that hangs on its disk does not hold up a shutdown for longer. */
 const closeLimitMs = 3000
 
@@ -58,6 +63,10 @@ export class StateStore {
   /** Changed keys and since when, oldest first. */
   readonly #dirty = new Map<string, number>()
   #writing = new Map<string, number>()
+  /** All records were forgotten, and those in the file have to go. */
+  #mustClear = false
+  /** From then on nothing is read from the file any more that was there before. */
+  #isForgotten = false
   #mode: StateStatus['mode'] = 'opening'
   #opened = Promise.withResolvers<void>()
   #isLoaded = false
@@ -90,8 +99,9 @@ export class StateStore {
 
   /** Fetches one record while the others are still being read; nothing to wait for after that. */
   recall(key: string): Promise<void> | undefined {
-    if (this.#isLoaded || this.#mode === 'memory_only') return undefined
+    if (this.#isLoaded || this.#isForgotten || this.#mode === 'memory_only') return undefined
     return this.#thread.ask({ ask: 'read', key }).then((answer) => {
+      if (this.#isForgotten) return
       if (answer.ok && typeof answer.value === 'string') this.#parts.restore(key, answer.value)
     })
   }
@@ -100,6 +110,15 @@ export class StateStore {
   noteChange(key: string): void {
     if (this.#mode === 'memory_only' || this.#mode === 'read_only') return
     if (!this.#dirty.has(key)) this.#dirty.set(key, this.#parts.clock.nowMs())
+  }
+
+  /** Says that all records were removed at once. Those of other processes in the file go as well. */
+  noteClear(): void {
+    this.#isForgotten = true
+    if (this.#mode === 'memory_only' || this.#mode === 'read_only') return
+    this.#dirty.clear()
+    this.#mustClear = true
+    void this.flush()
   }
 
   /** True for exactly one caller in `intervalMs` over all processes on this file; false where nothing can be stored. */
@@ -159,9 +178,15 @@ export class StateStore {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#mode === 'read_write' && this.#dirty.size > 0) {
-      if (!(await this.#writeSome())) return
+    while (this.#mode === 'read_write' && (this.#mustClear || this.#dirty.size > 0)) {
+      if (!(await (this.#mustClear ? this.#clearFile() : this.#writeSome()))) return
     }
+  }
+
+  async #clearFile(): Promise<boolean> {
+    const answer = await this.#thread.ask({ ask: 'clear' })
+    this.#mustClear = !answer.ok
+    return answer.ok || this.#noteFailure(answer.problem)
   }
 
   async #writeSome(): Promise<boolean> {
@@ -181,18 +206,18 @@ export class StateStore {
       this.#lastProblem = undefined
       return true
     }
-    this.#failed += 1
     // Back into the line, unless they have changed again.
     for (const [key, sinceMs] of written) if (!this.#dirty.has(key)) this.#dirty.set(key, sinceMs)
-    this.#noticeFailedWrite(answer.problem)
-    return false
+    return this.#noteFailure(answer.problem)
   }
 
-  /** Once per kind of trouble, not once a second. */
-  #noticeFailedWrite(problem: StateFileProblem): void {
-    if (problem === this.#lastProblem || this.#mode !== 'read_write') return
+  /** Told once per kind of trouble, not once a second. */
+  #noteFailure(problem: StateFileProblem): false {
+    this.#failed += 1
+    if (problem === this.#lastProblem || this.#mode !== 'read_write') return false
     this.#lastProblem = problem
     this.#notice(problem, 'not_written_for_now')
+    return false
   }
 
   #scheduleFlush(): void {
@@ -205,15 +230,22 @@ export class StateStore {
   #takeOpened({ mode, problem, movedTo, replaced }: Extract<StateMessage, { say: 'opened' }>): void {
     this.#mode = mode
     if (problem !== undefined) this.#notice(problem, mode === 'read_write' ? 'new_file' : mode, movedTo)
-    if (replaced) void this.#parts.visitKeys((key) => this.noteChange(key))
+    if (replaced) void this.#noteEverything()
     this.#opened.resolve()
+  }
+
+  #noteEverything(): Promise<void> {
+    return this.#parts.visitKeys((key) => {
+      this.noteChange(key)
+      return this.#dirty.size > 0 && this.#dirty.size % notedAtOnce === 0 ? this.flush() : undefined
+    })
   }
 
   /** False when there is no more to be had. */
   async #loadSome(sinceMs: number): Promise<boolean> {
-    if (this.#mode === 'memory_only' || this.#isClosed) return false
+    if (this.#mode === 'memory_only' || this.#isClosed || this.#isForgotten) return false
     const answer = await this.#thread.ask({ ask: 'rows', sinceMs })
-    if (!answer.ok || !Array.isArray(answer.value)) return false
+    if (this.#isForgotten || !answer.ok || !Array.isArray(answer.value)) return false
     const rows: readonly string[] = answer.value
     for (let index = 0; index + 1 < rows.length; index += 2) {
       this.#parts.restore(rows[index] ?? '', rows[index + 1] ?? '')

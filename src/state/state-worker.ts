@@ -88,6 +88,11 @@ function perform(
       return undefined
     case 'read':
       return state.read(request.key)
+    case 'clear':
+      walk?.return(undefined)
+      walk = undefined
+      state.clear()
+      return undefined
     case 'prune':
       state.prune(request.beforeMs)
       return undefined

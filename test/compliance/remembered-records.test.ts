@@ -49,6 +49,58 @@ t.test('every change is told, also that something was pushed out', async (t) => 
   t.equal(changed.length, 5, 'what comes from disk is no change')
 })
 
+t.test('all of them can be forgotten at once, also while somebody walks through them', async (t) => {
+  const changed: string[] = []
+  let cleared = 0
+  const records = new RememberedRecords({
+    maxRecords: 100,
+    onChange: (key) => changed.push(key),
+    onClear: () => {
+      cleared += 1
+    },
+  })
+  for (let index = 0; index < 100; index += 1) records.set(`k${index}`, remembered('noncompliant'))
+  const version = records.noncompliantVersion
+  changed.length = 0
+  const noncompliant = records.noncompliantKeys()
+  noncompliant.next()
+  let visited = 0
+  await records.walk(() => {
+    visited += 1
+    if (visited === 10) t.equal(records.clear(), 100)
+  })
+  t.equal(visited, 10)
+  t.same([...noncompliant], [])
+  t.equal(cleared, 1)
+  t.same(changed, [], 'no key is told')
+  t.same(records.counts, { c: 0, n: 0, u: 0, x: 0 })
+  t.not(records.noncompliantVersion, version)
+  t.same(records.countObservedSince(0), { compliant: 0, all: 0 })
+  t.equal(records.size, 0)
+  t.equal(records.get('k1'), undefined)
+  for (let index = 50; index < 250; index += 1) records.set(`k${index}`, remembered('compliant'))
+  t.same(
+    [...records.keys()].sort(),
+    Array.from({ length: 100 }, (_, index) => `k${index + 150}`),
+  )
+})
+
+t.test('a walk waits for what a visit returns', async (t) => {
+  const records = new RememberedRecords({ maxRecords: 3 })
+  for (const key of ['a', 'b', 'c']) records.set(key, remembered('compliant'))
+  const gate = Promise.withResolvers<void>()
+  let visited = 0
+  const walk = records.walk(() => {
+    visited += 1
+    return visited === 2 ? gate.promise : undefined
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(visited, 2)
+  gate.resolve()
+  await walk
+  t.equal(visited, 3)
+})
+
 t.test('a stored record does not replace a newer one, and a damaged one is left out', async (t) => {
   const records = new RememberedRecords({ maxRecords: 10 })
   records.set('a', remembered('noncompliant'))

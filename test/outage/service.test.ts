@@ -1,6 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { StateDatabase } from '../../src/state/state-database.ts'
 import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { runToEnd, startCommand } from '../e2e/run-process.ts'
 
@@ -158,8 +159,13 @@ t.test('management: status, metrics, purge and the guard', async (t) => {
     status: 400,
     code: 'identifier_malformed',
   })
+  const file = new StateDatabase(join(stateDirectory, `compliance-${simulator.tenantId}.sqlite`))
+  t.teardown(() => file.close())
+  file.write([{ key: 'mac/00505600000B', value: 'c-1.1', observedAtMs: Date.now() }])
   t.same((await call('DELETE', '/devices')).json(), { purged: 1 })
   t.match((await call('GET', '/status')).json(), { cache: { records: 0 } })
+  while (file.read('mac/00505600000B') !== undefined) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.pass('the file is cleared as well, whoever wrote into it')
 })
 
 t.test('without STATE_DIR nothing is stored and the list is not asked for', async (t) => {

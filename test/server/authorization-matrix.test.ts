@@ -272,7 +272,7 @@ t.test('every route of the management listener answers every kind of caller as i
     acceptHeld: async () => ({}),
     rejectHeld: () => ({}),
     purge: () => true,
-    purgeAll: async () => 0,
+    purgeAll: () => 0,
     traces: { find: async () => undefined, about: async () => [], latest: async () => [] },
     authenticate,
     onRefused: (door, code) => void refused.push(`${door} ${code}`),

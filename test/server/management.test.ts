@@ -10,7 +10,7 @@ const parts: ManagementParts = {
   acceptHeld: async () => ({ accepted: done.push('accept') }),
   rejectHeld: () => ({ rejected: done.push('reject') }),
   purge: () => done.push('purge') > 0,
-  purgeAll: async () => done.push('purge all'),
+  purgeAll: () => done.push('purge all'),
   traces: { find: async () => undefined, about: async () => [], latest: async () => [] },
 }
 

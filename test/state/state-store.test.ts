@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/clock.ts'
 import { StateDatabase } from '../../src/state/state-database.ts'
@@ -121,8 +122,8 @@ t.test('a file that is no database is moved aside, and a new one takes its place
   t.match(store.status, { mode: 'read_write', writtenRecords: 1 })
 })
 
-t.test('damage that shows only while reading costs what could not be read, and nothing else', async (t) => {
-  const directory = t.testdir({})
+/** A file with 20,000 rows, two pages of them unreadable. */
+function damagedFile(directory: string): void {
   const file = join(directory, 'compliance-contoso.sqlite')
   const database = new StateDatabase(file)
   const rows = Array.from({ length: 20_000 }, (_, index) => ({
@@ -135,7 +136,11 @@ t.test('damage that shows only while reading costs what could not be read, and n
   const bytes = readFileSync(file)
   bytes.fill(0xff, Math.floor(bytes.length * 0.7), Math.floor(bytes.length * 0.7) + 8192)
   writeFileSync(file, bytes)
+}
 
+t.test('damage that shows only while reading costs what could not be read, and nothing else', async (t) => {
+  const directory = t.testdir({})
+  damagedFile(directory)
   const { store, memory, notices, remember } = openStore(t, directory)
   await store.load(0)
   remember('learnt', 'meanwhile')
@@ -146,6 +151,37 @@ t.test('damage that shows only while reading costs what could not be read, and n
   const next = openStore(t, directory)
   await next.store.load(0)
   t.equal(next.memory.size, memory.size, 'what could be read, and what was learnt, is in the new file')
+})
+
+t.test('where everything has to be written again, it is noted as fast as the disk keeps up', async (t) => {
+  const directory = t.testdir({})
+  damagedFile(directory)
+  const memory = new Map<string, { value: string; observedAtMs: number }>()
+  for (let index = 0; index < 50_000; index += 1) memory.set(`k${index}`, { value: 'v', observedAtMs: 1 })
+  const everything = Promise.withResolvers<void>()
+  let mostPending = 0
+  const store = new StateStore({
+    directory,
+    name: 'compliance-contoso',
+    clock: systemClock,
+    read: (key) => memory.get(key),
+    restore: () => {},
+    visitKeys: async (visit) => {
+      for (const key of memory.keys()) {
+        const visited = visit(key)
+        mostPending = Math.max(mostPending, store.status.pendingChanges)
+        if (visited) await visited
+      }
+      everything.resolve()
+    },
+    onNotice: () => {},
+  })
+  t.teardown(() => store.close())
+  await store.load(0)
+  await everything.promise
+  await store.flush()
+  t.equal(store.status.writtenRecords, 50_000)
+  t.ok(mostPending <= 20_000, `${mostPending} at once`)
 })
 
 t.test('a path that cannot be a directory leaves the memory alone', async (t) => {
@@ -252,6 +288,65 @@ t.test('a batch that the file does not take is kept, told once, and tried again'
   memory.set('bad', { value: 'v', observedAtMs: 1 })
   await store.flush()
   t.match(store.status, { pendingChanges: 0, failedWrites: 2, writtenRecords: 2 })
+})
+
+t.test('what is forgotten at once goes from the file, and what is learnt afterwards stays', async (t) => {
+  const directory = t.testdir({})
+  const { store, memory, remember } = openStore(t, directory)
+  await store.load(0)
+  for (let index = 0; index < 5000; index += 1) remember(`k${index}`, `v${index}`)
+  await store.flush()
+  remember('k1', 'noted and not written yet')
+  memory.clear()
+  store.noteClear()
+  remember('new', 'v')
+  await store.flush()
+  t.match(store.status, { pendingChanges: 0, failedWrites: 0 })
+  const next = openStore(t, directory)
+  await next.store.load(0)
+  t.same([...next.memory.keys()], ['new'])
+})
+
+t.test('what is forgotten while the file is still being read does not come back', async (t) => {
+  const directory = t.testdir({})
+  const first = openStore(t, directory)
+  await first.store.load(0)
+  for (let index = 0; index < 20_000; index += 1) first.remember(`k${index}`, `v${index}`)
+  await first.store.close()
+  const second = openStore(t, directory)
+  const loading = second.store.load(0)
+  while (second.memory.size === 0) await new Promise((resolve) => setImmediate(resolve))
+  const recalled = second.store.recall('k19999')
+  second.memory.clear()
+  second.store.noteClear()
+  t.equal(second.store.recall('k1'), undefined)
+  await Promise.all([loading, recalled])
+  t.equal(second.memory.size, 0)
+  t.equal(second.store.status.isLoaded, true)
+  await second.store.close()
+  const third = openStore(t, directory)
+  await third.store.load(0)
+  t.equal(third.memory.size, 0, 'nor after a restart')
+})
+
+t.test('a file that cannot be cleared now is cleared as soon as it can be', async (t) => {
+  const directory = t.testdir({})
+  const { store, memory, remember, notices } = openStore(t, directory)
+  await store.load(0)
+  remember('k', 'v')
+  await store.flush()
+  const file = join(directory, 'compliance-contoso.sqlite')
+  const other = new DatabaseSync(file)
+  other.exec("CREATE TRIGGER kept BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'kept'); END")
+  memory.clear()
+  store.noteClear()
+  await store.flush()
+  t.match(store.status, { failedWrites: 1 })
+  t.match(notices, [{ consequence: 'not_written_for_now' }])
+  other.exec('DROP TRIGGER kept')
+  await store.flush()
+  t.equal(other.prepare('SELECT count(*) AS n FROM records').get()?.n, 0)
+  other.close()
 })
 
 t.test('when the thread is gone every question is answered, and its loss is told', async (t) => {
