@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Decision } from '../../src/decision/decision.ts'
 import { type FaultCode, faultCatalogue } from '../../src/errors/catalogue.ts'
 import { parseRadiusRequest } from '../../src/frontends/radius/parse-request.ts'
 import { presentDecision, presentFault, presentProbe } from '../../src/frontends/radius/present.ts'
+import { readRlmRest } from '../../src/frontends/radius/read-rlm-rest.ts'
 import { replyMessage, safeText, writeProfile } from '../../src/frontends/radius/reply-attributes.ts'
 import {
   isMacAuthentication,
@@ -12,7 +14,7 @@ import {
 } from '../../src/frontends/radius/request-identity.ts'
 import { canonicalMac, json, mutated, sanUri, spelledMac, text } from './arbitraries.ts'
 import { fuzz, fuzzed } from './fuzz.ts'
-import { radiusBody } from './radius-body.ts'
+import { radiusBody, rlmRestBody } from './radius-body.ts'
 
 const name = fc.oneof(
   fc.constantFrom(
@@ -106,6 +108,15 @@ await fuzz(t, 'radius-bodies', {
         return parsed.ok || parsed.fault.code === 'request_malformed'
       },
     ),
+  ),
+  'what is read byte by byte is what JSON.parse reads': fuzzed(
+    fc.property(rlmRestBody, (body) => {
+      const known = readRlmRest(Buffer.from(body))
+      if (known === undefined) return true
+      // The white space in front makes it a body of another form.
+      const parsed = parseRadiusRequest(Buffer.from(` ${body}`), '')
+      return parsed.ok && isDeepStrictEqual(known, parsed.value)
+    }),
   ),
   'who asks is canonical, where it asks from is printable': fuzzed(
     fc.property(radiusBody, (body) => {

@@ -1,4 +1,4 @@
-import type { RadiusRequest } from './parse-request.ts'
+import type { RadiusRequest } from './request-attributes.ts'
 
 // RFC 5280 section 4.1.2.5: UTCTime (YYMMDDHHMMSSZ) up to 2049, GeneralizedTime (YYYYMMDDHHMMSSZ) from 2050 on.
 const asn1Time = /^(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/

@@ -1,4 +1,4 @@
-import type { RadiusRequest } from './parse-request.ts'
+import type { RadiusRequest } from './request-attributes.ts'
 
 /**
  * User names that network equipment logs in with to see whether a RADIUS server is alive, by their defaults: Meraki's

@@ -1,33 +1,16 @@
 import { failure, type Outcome, success } from '../../errors/fault.ts'
-
-/** The attributes that are read; everything else in a request, passwords above all, is dropped while parsing. */
-const names = [
-  'User-Name',
-  'Calling-Station-Id',
-  'Called-Station-Id',
-  'Called-Station-SSID',
-  'Service-Type',
-  'NAS-IP-Address',
-  'NAS-IPv6-Address',
-  'NAS-Identifier',
-  'EAP-Message',
-  'EAP-Type',
-  'Intune-Device-Id',
-  'TLS-Client-Cert-X509v3-Subject-Alternative-Name',
-  'TLS-Client-Cert-Subject-Alt-Name-Uri',
-  'TLS-Client-Cert-Common-Name',
-  'TLS-Client-Cert-Expiration',
-] as const
-
-/** The dictionary name of an attribute that is read. */
-export type RequestAttributeName = (typeof names)[number]
-
-/** The attributes of one RADIUS request as texts, in the order of the request. Untrusted; `EAP-Message` is empty. */
-export type RadiusRequest = ReadonlyMap<RequestAttributeName, readonly string[]>
+import { readRlmRest } from './read-rlm-rest.ts'
+import {
+  type CollectedAttributes,
+  collect,
+  type RadiusRequest,
+  type RequestAttributeName,
+  requestAttributeNames,
+} from './request-attributes.ts'
 
 /** As the dictionary has it, which is how it comes, and in lower case. */
 const nameOf: ReadonlyMap<string, RequestAttributeName> = new Map(
-  names.flatMap((name) => [[name, name] as const, [name.toLowerCase(), name] as const]),
+  requestAttributeNames.flatMap((name) => [[name, name] as const, [name.toLowerCase(), name] as const]),
 )
 
 /**
@@ -40,6 +23,8 @@ const nameOf: ReadonlyMap<string, RequestAttributeName> = new Map(
  * `request_malformed` for JSON that cannot be read or is not an object, and never quotes the body, which holds passwords.
  */
 export function parseRadiusRequest(body: unknown, query: string): Outcome<RadiusRequest> {
+  const known = Buffer.isBuffer(body) ? readRlmRest(body) : undefined
+  if (known !== undefined) return success(known)
   const text = Buffer.isBuffer(body) ? body.toString('utf8').trim() : ''
   if (text === '') return success(fromForm(query))
   if (!/^[{["]/.test(text)) return success(fromForm(text))
@@ -52,33 +37,26 @@ export function parseRadiusRequest(body: unknown, query: string): Outcome<Radius
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     return failure('request_malformed', 'The request body must be a JSON object of RADIUS attributes.')
   }
-  const request: Collected = new Map()
+  const request: CollectedAttributes = new Map()
   for (const [given, entry] of Object.entries(parsed)) {
     const name = nameOf.get(given) ?? nameOf.get(given.toLowerCase())
-    if (name !== undefined) for (const item of itemsOf(entry)) collect(request, name, textOf(item))
+    if (name === undefined) continue
+    for (const item of itemsOf(entry)) {
+      const value = textOf(item)
+      if (value !== undefined) collect(request, name, value)
+    }
   }
   return success(request)
 }
 
 function fromForm(text: string): RadiusRequest {
-  const request: Collected = new Map()
+  const request: CollectedAttributes = new Map()
   if (text === '') return request
   for (const [given, value] of new URLSearchParams(text)) {
     const name = nameOf.get(given.toLowerCase())
     if (name !== undefined) collect(request, name, value)
   }
   return request
-}
-
-type Collected = Map<RequestAttributeName, string[]>
-
-function collect(request: Collected, name: RequestAttributeName, value: string | undefined): void {
-  if (value === undefined) return
-  // Only that it is there matters; the credentials inside are nobody's business.
-  const kept = name === 'EAP-Message' ? '' : value
-  const values = request.get(name)
-  if (values === undefined) request.set(name, [kept])
-  else values.push(kept)
 }
 
 /** The values of one entry: an object with `value`, a list, or the value itself. */

@@ -3,7 +3,7 @@ import type { Outcome } from '../../errors/fault.ts'
 import type { DeviceIdentity } from '../../identity/device-identity.ts'
 import { parseMacAddress } from '../../identity/mac-address.ts'
 import { parseIdentity } from '../../identity/parse-identity.ts'
-import type { RadiusRequest, RequestAttributeName } from './parse-request.ts'
+import type { RadiusRequest, RequestAttributeName } from './request-attributes.ts'
 
 /**
  * Which device a RADIUS request is about. Best first: the certificate's SAN (`Intune-Device-Id`, the whole SAN text of
