@@ -72,7 +72,9 @@ export function findDeviceIdsInSan(text: string): readonly string[] {
  */
 export function findDeviceIdsInCommonName(text: string): readonly string[] {
   const trimmed = text.trim()
-  return allMatches(bareGuid.test(trimmed) ? `CN=${trimmed}` : trimmed, commonName)
+  if (!bareGuid.test(trimmed)) return allMatches(trimmed, commonName)
+  const id = trimmed.toLowerCase()
+  return id === nilGuid ? [] : [id]
 }
 
 /** The GUID with its hyphens, or undefined where the text is not a GUID. */
@@ -84,11 +86,10 @@ function withHyphens(text: string): string | undefined {
 
 function allMatches(text: string, pattern: RegExp): readonly string[] {
   const ids: string[] = []
-  for (const [, ...groups] of text.matchAll(pattern)) {
-    for (const group of groups) {
-      const id = group.toLowerCase()
-      if (id !== nilGuid && !ids.includes(id)) ids.push(id)
-    }
+  // matchAll would compile a copy of the pattern for each text; after its last match exec starts anew by itself.
+  for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) {
+    const id = (found[1] ?? '').toLowerCase()
+    if (id !== nilGuid && !ids.includes(id)) ids.push(id)
   }
   return ids
 }

@@ -43,12 +43,9 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
   if (!deviceIds.ok) return deviceIds
   const sanTexts = givenTexts(attributes, 'certificateSan')
   if (!sanTexts.ok) return sanTexts
-  for (const value of unique(deviceIds.value)) {
-    identifiers.push({ kind: 'deviceId', value, origin: 'deviceId', rank: 1 })
-  }
-  for (const value of unique(sanTexts.value.flatMap(findDeviceIdsInSan))) {
-    if (deviceIds.value.includes(value)) continue
-    identifiers.push({ kind: 'deviceId', value, origin: 'certificateSan', rank: 1 })
+  for (const value of deviceIds.value) addDeviceId(identifiers, value, 'deviceId', 1)
+  for (const text of sanTexts.value) {
+    for (const value of findDeviceIdsInSan(text)) addDeviceId(identifiers, value, 'certificateSan', 1)
   }
   const [first, second] = identifiers
 
@@ -56,9 +53,7 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
   if (!commonNames.ok) return commonNames
   const commonNameId = onlyOne('certificateCn', commonNames.value.flatMap(findDeviceIdsInCommonName))
   if (!commonNameId.ok) return commonNameId
-  if (commonNameId.value !== undefined && !identifiers.some(({ value }) => value === commonNameId.value)) {
-    identifiers.push({ kind: 'deviceId', value: commonNameId.value, origin: 'certificateCn', rank: 2 })
-  }
+  if (commonNameId.value !== undefined) addDeviceId(identifiers, commonNameId.value, 'certificateCn', 2)
 
   for (const [field, parse] of hardwareParsers) {
     const values = parseEach(attributes, field, parse)
@@ -72,9 +67,12 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
 
   const macs = parseEach(attributes, 'mac', parseMacAddress)
   if (!macs.ok) return macs
-  const [mac, ...otherMacs] = macs.value
-  if (mac !== undefined && otherMacs.length > 0) {
-    const macValue = onlyOne('mac', [mac.value, ...otherMacs.map(({ value }) => value)])
+  const mac = macs.value[0]
+  if (macs.value.length > 1) {
+    const macValue = onlyOne(
+      'mac',
+      macs.value.map(({ value }) => value),
+    )
     if (!macValue.ok) return macValue
   }
   if (mac !== undefined && !mac.randomized) {
@@ -85,11 +83,24 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
   if (identifiers.length === 0 && randomizedMac === undefined) {
     return missingIdentifier(sanTexts.value.length > 0, commonNames.value.length > 0)
   }
+  // Nearly every request is one of these: an object with two parts that are not there costs as much as a look-up.
+  if (second === undefined && randomizedMac === undefined) return success({ identifiers })
   return success({
     identifiers,
     ...(first !== undefined && second !== undefined && { conflict: [first, second] as const }),
     ...(randomizedMac !== undefined && { randomizedMac }),
   })
+}
+
+/** Adds a device id that no better attribute has named already. */
+function addDeviceId(
+  identifiers: DeviceIdentifier[],
+  value: string,
+  origin: 'deviceId' | 'certificateSan' | 'certificateCn',
+  rank: 1 | 2,
+): void {
+  for (const known of identifiers) if (known.value === value) return
+  identifiers.push({ kind: 'deviceId', value, origin, rank })
 }
 
 /** The texts of one attribute without the blank ones, which NAC products send for what they do not know. */
@@ -128,13 +139,10 @@ function parseEach<T>(
   return success(values)
 }
 
-function unique(values: readonly string[]): readonly string[] {
-  return values.length < 2 ? values : [...new Set(values)]
-}
-
 function onlyOne(field: Field, values: readonly string[]): Outcome<string | undefined> {
-  if (values.length === 0) return nothingGiven
-  const [first] = values
+  const first = values[0]
+  if (first === undefined) return nothingGiven
+  if (values.length === 1) return success(first)
   const different = values.find((value) => value !== first)
   if (different === undefined) return success(first)
   return malformedIdentifier(
