@@ -15,13 +15,12 @@ import type { RadiusRequest, RequestAttributeName } from './request-attributes.t
  */
 export function parseRequestIdentity(request: RadiusRequest): Outcome<DeviceIdentity> {
   const calling = texts(request, 'Calling-Station-Id').filter(isMac)
+  const san = request.get('TLS-Client-Cert-X509v3-Subject-Alternative-Name')
+  const sanUris = request.get('TLS-Client-Cert-Subject-Alt-Name-Uri')
   return parseIdentity({
-    deviceId: texts(request, 'Intune-Device-Id'),
-    certificateSan: [
-      ...texts(request, 'TLS-Client-Cert-X509v3-Subject-Alternative-Name'),
-      ...texts(request, 'TLS-Client-Cert-Subject-Alt-Name-Uri'),
-    ],
-    certificateCn: texts(request, 'TLS-Client-Cert-Common-Name'),
+    deviceId: request.get('Intune-Device-Id'),
+    certificateSan: san !== undefined && sanUris !== undefined ? [...san, ...sanUris] : (san ?? sanUris),
+    certificateCn: request.get('TLS-Client-Cert-Common-Name'),
     mac: calling.length > 0 || isEap(request) ? calling : texts(request, 'User-Name').filter(isMac),
   })
 }
