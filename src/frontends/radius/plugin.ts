@@ -28,7 +28,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body))
   app.addHook('onRequest', (request, _reply, next) => {
-    delete request.raw.headers['content-type']
+    // Taken away it would make a slow dictionary of the header fields.
+    request.raw.headers['content-type'] = undefined
     next()
   })
   app.addHook(
@@ -156,7 +157,8 @@ function send(reply: FastifyReply, { status, body }: RadiusAnswer): void {
     .code(status)
     .header('cache-control', 'no-store')
     .header('x-content-type-options', 'nosniff')
-    .type('application/json')
+    // With the charset, which Fastify would add to each answer by itself.
+    .header('content-type', 'application/json; charset=utf-8')
     .send(body)
 }
 
