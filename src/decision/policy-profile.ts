@@ -29,7 +29,7 @@ export interface ProfileDefinition {
   }[]
 }
 
-/** A profile that can be filled in. One without placeholders is the same object in every decision. */
+/** A profile that can be filled in. One without placeholders is the same frozen object in every decision. */
 export interface ProfileTemplate {
   readonly name: string
   fill(values: () => PlaceholderValues): AttributeProfile
@@ -52,7 +52,7 @@ export function compileProfile(definition: ProfileDefinition): ProfileTemplate {
     }),
   })
   if (templated) return { name, fill: (values) => fill(values()) }
-  const fixed = fill()
+  const fixed = Object.freeze(fill())
   return { name, fill: () => fixed }
 }
 

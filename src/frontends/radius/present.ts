@@ -1,10 +1,12 @@
-import type { Decision, DecisionReason } from '../../decision/decision.ts'
+import type { AttributeProfile, Decision, DecisionReason } from '../../decision/decision.ts'
+import { decisionReasons } from '../../decision/policy-rules.ts'
 import { faultCatalogue } from '../../errors/catalogue.ts'
 import { type Fault, type Outcome, success } from '../../errors/fault.ts'
 import { httpStatusOf, presentProblem } from '../../server/problem.ts'
 import {
   controlAttribute,
   type Dialect,
+  dialects,
   type ReplyAttributes,
   replyMessage,
   safeText,
@@ -54,8 +56,8 @@ export function presentDecision(
   const accept = form.section === 'authorize' && form.macAuthentication
   const body = {
     ...facts,
-    ...(accept && controlAttribute('Auth-Type', 'Accept', form.dialect)),
-    ...proof(outcome, reason, form.dialect),
+    ...(accept && accepts[form.dialect]),
+    ...proofs[form.dialect][outcome][reason],
     ...attributes.value,
   }
   return { answer: { status: 200, body } }
@@ -90,7 +92,23 @@ function radiusStatusOf(httpStatus: number): number {
 }
 
 function profileOf({ profile }: Decision, dialect: Dialect): Outcome<ReplyAttributes> {
-  return profile === undefined ? success({}) : writeProfile(profile, dialect)
+  if (profile === undefined) return noAttributes
+  return Object.isFrozen(profile) ? writeOnce(profile, dialect) : writeProfile(profile, dialect)
+}
+
+const noAttributes = success<ReplyAttributes>({})
+const written: Readonly<Record<Dialect, WeakMap<AttributeProfile, Outcome<ReplyAttributes>>>> = {
+  v3: new WeakMap(),
+  v4: new WeakMap(),
+}
+
+/** A profile without placeholders is the same in every decision, and writing it takes 3 µs. */
+function writeOnce(profile: AttributeProfile, dialect: Dialect): Outcome<ReplyAttributes> {
+  const known = written[dialect].get(profile)
+  if (known !== undefined) return known
+  const attributes = writeProfile(profile, dialect)
+  written[dialect].set(profile, attributes)
+  return attributes
 }
 
 /** By these a site knows that a 200 came from here, and may choose VLANs of its own. */
@@ -99,6 +117,18 @@ function proof(decision: string, reason: string, dialect: Dialect): ReplyAttribu
     ...controlAttribute('NAC-Decision', decision, dialect),
     ...controlAttribute('NAC-Reason', reason, dialect),
   }
+}
+
+// Of what every Accept carries there is little, so it is made once: it was a third of the time of an answer.
+const accepts = forEach(dialects, (dialect) => controlAttribute('Auth-Type', 'Accept', dialect))
+const proofs = forEach(dialects, (dialect) =>
+  forEach(['allow', 'remediate'], (outcome) =>
+    forEach(decisionReasons, (reason) => proof(outcome, reason, dialect)),
+  ),
+)
+
+function forEach<K extends string, V>(keys: readonly K[], make: (key: K) => V): Readonly<Record<K, V>> {
+  return Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, V>
 }
 
 interface Facts {

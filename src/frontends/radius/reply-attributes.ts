@@ -2,7 +2,10 @@ import type { AttributeProfile, RadiusAttribute } from '../../decision/decision.
 import { failure, type Outcome, success } from '../../errors/fault.ts'
 
 /** The naming of FreeRADIUS 3 (`reply:Filter-Id`) or of version 4 (`reply.Filter-Id`). */
-export type Dialect = 'v3' | 'v4'
+export const dialects = ['v3', 'v4'] as const
+
+/** One of them. */
+export type Dialect = (typeof dialects)[number]
 
 /**
  * One attribute as rlm_rest reads it. `do_xlat` is false on every one: FreeRADIUS 3 otherwise evaluates `%{...}` in the
