@@ -20,14 +20,13 @@ const maxMacAddresses = 5
 
 /** The elements of `attributes` in the order of Cisco's description; each gives what it has to say, or nothing. */
 const writers = {
-  register_status: ({ registered }) => [element('register_status', String(registered))],
-  compliance: ({ compliant, failureReason, remediation }) => [
+  register_status: ({ registered }) => element('register_status', String(registered)),
+  compliance: ({ compliant, failureReason, remediation }) =>
     element('compliance', [
       element('status', String(compliant)),
-      ...optionalElement('failure_reason', failureReason),
-      ...optionalElement('remediation', remediation),
+      optionalElement('failure_reason', failureReason),
+      optionalElement('remediation', remediation),
     ]),
-  ],
   disk_encryption_on: ({ details }) => flag('disk_encryption_on', details.diskEncrypted),
   pin_lock_on: ({ details }) => flag('pin_lock_on', details.pinLocked),
   jail_broken: ({ details }) => flag('jail_broken', details.jailBroken),
@@ -38,19 +37,23 @@ const writers = {
   udid: ({ details }) => optionalElement('udid', details.udid),
   serial_number: ({ details }) => optionalElement('serial_number', details.serialNumber),
   os_version: ({ details: { operatingSystem, osVersion } }) =>
-    optionalElement('os_version', [operatingSystem, osVersion].filter(Boolean).join(' ')),
+    optionalElement(
+      'os_version',
+      operatingSystem && osVersion ? `${operatingSystem} ${osVersion}` : operatingSystem || osVersion,
+    ),
   phone_number: ({ details }) => optionalElement('phone_number', details.phoneNumber),
   lastcheckintimestamp: ({ details: { lastSyncMs } }) =>
     optionalElement('lastCheckinTimeStamp', lastSyncMs === undefined ? '' : String(Math.trunc(lastSyncMs))),
   guid: ({ deviceId }) => optionalElement('guid', deviceId),
   macaddresses: ({ macs }) => optionalElement('macaddresses', macs.slice(0, maxMacAddresses).join(',')),
-} as const satisfies Record<string, (facts: DeviceFacts) => XmlElement[]>
+} as const satisfies Record<string, (facts: DeviceFacts) => XmlElement | undefined>
 
 type AttributeName = keyof typeof writers
 
 const namesInOrder = Object.keys(writers) as readonly AttributeName[]
 /** Added by version 3. */
 const sinceVersion3: ReadonlySet<AttributeName> = new Set(['lastcheckintimestamp', 'guid', 'macaddresses'])
+const namesBeforeVersion3 = namesInOrder.filter((name) => !sinceVersion3.has(name))
 
 /** Which attributes a caller wants, from its filter. */
 export type WantedAttributes = 'all' | ReadonlySet<AttributeName>
@@ -86,15 +89,13 @@ export function presentAttributes(
   version: 1 | 2 | 3,
   wanted: WantedAttributes,
 ): XmlElement {
-  const names = namesInOrder.filter(
-    (name) => (wanted === 'all' || wanted.has(name)) && (version === 3 || !sinceVersion3.has(name)),
-  )
-  return element(
-    'attributes',
-    names.flatMap((name) => writers[name](facts)),
-  )
+  const written: (XmlElement | undefined)[] = []
+  for (const name of version === 3 ? namesInOrder : namesBeforeVersion3) {
+    if (wanted === 'all' || wanted.has(name)) written.push(writers[name](facts))
+  }
+  return element('attributes', written)
 }
 
-function flag(name: string, value: boolean | undefined): XmlElement[] {
-  return value === undefined ? [] : [element(name, String(value))]
+function flag(name: string, value: boolean | undefined): XmlElement | undefined {
+  return value === undefined ? undefined : element(name, String(value))
 }

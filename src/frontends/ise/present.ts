@@ -110,7 +110,7 @@ export function presentRefusal(
   return document(refused, version, [
     element('deviceList', [
       element('device', [
-        ...(isNamed ? optionalElement(identifier?.name ?? 'guid', identifier?.value) : []),
+        isNamed ? optionalElement(identifier?.name ?? 'guid', identifier?.value) : undefined,
         element('result', [
           element(status, 'false'),
           element('failure_reason', `Not supported: intune-nac only reads. Send ${what} from Intune.`),
@@ -142,8 +142,8 @@ function presentDevice(
   { version, wanted }: { readonly version: ApiVersion; readonly wanted: WantedAttributes },
 ): XmlElement {
   return element('device', [
-    ...(version === 3 && by === 'guid' ? [] : optionalElement('macaddress', facts.macs[0])),
-    ...(version === 3 ? optionalElement('guid', facts.deviceId) : []),
+    version === 3 && by === 'guid' ? undefined : optionalElement('macaddress', facts.macs[0]),
+    version === 3 ? optionalElement('guid', facts.deviceId) : undefined,
     presentAttributes(facts, version, wanted),
   ])
 }

@@ -1,29 +1,27 @@
-/** One element: a text, or element children in order. */
+/** One element, as it is written: tags and escaped texts. */
 export interface XmlElement {
-  readonly name: string
-  readonly content: string | readonly XmlElement[]
+  readonly xml: string
 }
 
-/** Builds an element. `name` is one of our own names and is written as it is; a text is escaped when it is written. */
-export function element(name: string, content: string | readonly XmlElement[]): XmlElement {
-  return { name, content }
+/**
+ * Writes an element with a text, which is escaped, or with element children in order, of which some may not be there.
+ * `name` is one of our own names and is written as it is.
+ */
+export function element(name: string, content: string | readonly (XmlElement | undefined)[]): XmlElement {
+  if (typeof content === 'string') return { xml: `<${name}>${escapeXml(content)}</${name}>` }
+  let inside = ''
+  for (const child of content) if (child !== undefined) inside += child.xml
+  return { xml: `<${name}>${inside}</${name}>` }
 }
 
-/** Builds a list with the element, or an empty one where there is nothing to say: absent is not the same as empty. */
-export function optionalElement(name: string, text: string | undefined): XmlElement[] {
-  return text === undefined || text === '' ? [] : [{ name, content: text }]
+/** Writes the element, or none where there is nothing to say: absent is not the same as empty. */
+export function optionalElement(name: string, text: string | undefined): XmlElement | undefined {
+  return text === undefined || text === '' ? undefined : element(name, text)
 }
 
 /** Writes a document: XML 1.0, UTF-8, no white space between elements. */
 export function writeXml(root: XmlElement): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${writeElement(root)}`
-}
-
-function writeElement({ name, content }: XmlElement): string {
-  if (typeof content === 'string') return `<${name}>${escapeXml(content)}</${name}>`
-  let inside = ''
-  for (const child of content) inside += writeElement(child)
-  return `<${name}>${inside}</${name}>`
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${root.xml}`
 }
 
 /** What is not a Char of XML 1.0 (section 2.2): no reference can stand for it, so it can only be left out. */
