@@ -1,4 +1,5 @@
 import type { Decision, DecisionOutcome } from '../../decision/decision.ts'
+import { isoTime } from './iso-time.ts'
 import type { DecisionAnswer } from './schema.ts'
 
 /** A decision that there is an answer for; `fail` is an error instead. */
@@ -20,7 +21,7 @@ export function presentDecision(decision: AnswerableDecision): DecisionAnswer {
     matchedBy: decision.matchedBy,
     device: decision.device,
     source: decision.source,
-    observedAt: observedAtMs === undefined ? null : new Date(observedAtMs).toISOString(),
+    observedAt: observedAtMs === undefined ? null : isoTime(observedAtMs),
     ageSeconds: wholeSeconds(decision.ageMs),
     stale: decision.stale,
     expiresInSeconds: wholeSeconds(decision.expiresInMs),
