@@ -1,43 +1,64 @@
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createIseClient, type Endpoint, type IseClient } from '../ise-client/ise-client.ts'
 import type { MdmDevice } from '../ise-client/read-reply.ts'
-import {
-  type Command,
-  type CommandContext,
-  type ExitCode,
-  exitCodes,
-  parseCommandLine,
-  WrongUse,
-} from './command.ts'
+import { type CommandContext, type ExitCode, exitCodes, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { explainFault } from './configured.ts'
 import { readSecretFile, readTextFile } from './read-option-file.ts'
 import { coloured, formatTable } from './table.ts'
 
-const example =
-  'check --as-ise https://nac.example:8443 --user ise-psn-1 --password-file FILE --ca-file FILE 00:50:56:A4:89:5A'
+const form = {
+  name: 'check',
+  usage: ['--as-ise URL --user NAME --password-file FILE [options] [IDENTIFIER...]'],
+  does: [
+    'Asks a running service the way Cisco ISE does, over HTTPS with Basic credentials: Test Connection,',
+    'then the device by its GUID and by its MAC address.',
+  ],
+  operands: {
+    IDENTIFIER: 'a MAC address or an Intune device id; without one the connection alone is tested',
+  },
+  options: {
+    'as-ise': { type: 'string', argument: 'URL', meaning: 'https address of the service' },
+    user: { type: 'string', argument: 'NAME', meaning: 'user name of a client with the front end ise' },
+    'password-file': { type: 'string', argument: 'FILE', meaning: 'file with the password in it' },
+    'ca-file': {
+      type: 'string',
+      argument: 'FILE',
+      meaning: 'PEM of authorities that are trusted besides the public ones',
+    },
+    'api-version': {
+      type: 'string',
+      argument: 'NUMBER',
+      default: '3',
+      meaning: "of Cisco's MDM API: 1, 2 or 3",
+    },
+    poll: {
+      type: 'string',
+      argument: 'NAME',
+      meaning: 'the list of noncompliant devices too, by guid or macaddress',
+    },
+    json: { type: 'boolean', default: false, meaning: 'the answers as JSON' },
+  },
+  examples: [
+    'check --as-ise https://nac.example:8443 --user ise --password-file pw --ca-file ca.pem',
+    'check --as-ise https://nac.example:8443 --user ise --password-file pw 00:50:56:A4:89:5A',
+  ],
+  exitCodes: {
+    0: 'registered and compliant; without an identifier: the connection works',
+    1: 'not so, or no answer',
+  },
+} as const satisfies CommandForm
 
-/**
- * `intune-nac check --as-ise URL --user NAME --password-file FILE [--ca-file FILE] [--poll guid|macaddress]
- * [identifier...]`: asks a running service the way Cisco ISE does, over HTTPS with Basic credentials: Test Connection,
- * then the device by its GUID and by its MAC address. Exit code 0 is "registered and compliant" (without an identifier:
- * the connection works), 1 is not.
- */
-export const checkAsIse: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    'as-ise': { type: 'string' },
-    user: { type: 'string' },
-    'password-file': { type: 'string' },
-    'ca-file': { type: 'string' },
-    'api-version': { type: 'string', default: '3' },
-    poll: { type: 'string' },
-    json: { type: 'boolean' },
-  })
+/** `intune-nac check --as-ise` */
+export const checkAsIse = defineCommand(form, async ({ values, positionals }, context) => {
   const { user, poll } = values
   const url = URL.parse(values['as-ise'] ?? '')
   const version = ([1, 2, 3] as const).find((known) => String(known) === values['api-version'])
-  if (url === null || url.protocol !== 'https:') throw new WrongUse(`needs the address: ${example}`)
+  if (url === null || url.protocol !== 'https:')
+    throw new WrongUse('needs the address: --as-ise https://nac.example:8443')
   if (user === undefined || values['password-file'] === undefined) {
-    throw new WrongUse(`needs --user and --password-file: ${example}`)
+    throw new WrongUse('needs --user and --password-file')
   }
   if (version === undefined) throw new WrongUse('takes --api-version 1, 2 or 3')
   if (poll !== undefined && poll !== 'guid' && poll !== 'macaddress') {
@@ -52,11 +73,11 @@ export const checkAsIse: Command = async (args, context) => {
     ...(values['ca-file'] !== undefined && { caPem: readTextFile(values['ca-file'], '--ca-file') }),
   })
   try {
-    return await ask(client, { endpoint, poll, json: values.json === true }, context)
+    return await ask(client, { endpoint, poll, json: values.json }, context)
   } finally {
     await client.close()
   }
-}
+})
 
 async function ask(
   client: IseClient,

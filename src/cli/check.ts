@@ -9,7 +9,9 @@ import type { IdentityAttributes } from '../identity/device-identity.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { checkAsIse } from './check-as-ise.ts'
-import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { type Command, exitCodes, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { configured, explainFault, proxyOf } from './configured.ts'
 import { explainRules } from './explain-decision.ts'
 import { coloured, formatTable } from './table.ts'
@@ -25,23 +27,44 @@ const attributeNames = [
   'certificateCn',
 ] as const satisfies readonly (keyof IdentityAttributes)[]
 
-/**
- * `intune-nac check <identifier>...`: one decision with the configured tenant, without a running service. A bare
- * identifier is a MAC or an Intune device id; anything else is given as name=value. Exit code 0 is allow, 1 is not.
- * `--explain` names the rule that decided and why those above it did not; the other options play the request that
- * the rules look at. With `--as-ise` a running service is asked instead (check-as-ise.ts).
- */
-export const check: Command = async (args, context) => {
-  if (args.some((arg) => /^--as-ise(=|$)/.test(arg))) return checkAsIse(args, context)
-  const { values, positionals } = parseCommandLine(args, {
-    json: { type: 'boolean' },
-    explain: { type: 'boolean' },
-    frontend: { type: 'string', default: 'json' },
-    client: { type: 'string', default: 'cli' },
-    'nas-address': { type: 'string' },
-    'nas-identifier': { type: 'string' },
-    ssid: { type: 'string' },
-  })
+/** What the help of a command says about identifiers. */
+export const identifierHelp = [
+  'An identifier is a MAC address or an Intune device id as it is, or name=value, where name is one of',
+  `${attributeNames.join(', ')}.`,
+]
+
+const form = {
+  name: 'check',
+  usage: ['IDENTIFIER... [options]'],
+  does: [
+    'One decision with the configured tenant and policy, without a running service.',
+    ...identifierHelp,
+    'The options below --explain play the request that the rules of the policy look at.',
+  ],
+  operands: { IDENTIFIER: 'what the device is known by; several of one device may be given' },
+  options: {
+    json: { type: 'boolean', default: false, meaning: 'the answer as JSON' },
+    explain: {
+      type: 'boolean',
+      default: false,
+      meaning: 'which rule decided, and why those above it did not',
+    },
+    frontend: {
+      type: 'string',
+      argument: 'NAME',
+      default: 'json',
+      meaning: `front end: ${frontendNames.join(', ')}`,
+    },
+    client: { type: 'string', argument: 'NAME', default: 'cli', meaning: 'name of the client that asks' },
+    'nas-address': { type: 'string', argument: 'ADDRESS', meaning: 'NAS-IP-Address' },
+    'nas-identifier': { type: 'string', argument: 'TEXT', meaning: 'NAS-Identifier' },
+    ssid: { type: 'string', argument: 'TEXT', meaning: 'SSID of the wireless network' },
+  },
+  examples: ['check 00:50:56:A4:89:5A', 'check 00:50:56:A4:89:5A --explain --frontend radius --ssid Corp'],
+  exitCodes: { 0: 'allow', 1: 'any other decision', 78: 'the configuration is wrong' },
+} as const satisfies CommandForm
+
+const decide = defineCommand(form, async ({ values, positionals }, context) => {
   if (positionals.length === 0)
     throw new WrongUse('needs an identifier, for example: check 00:50:56:A4:89:5A')
   const identity = parseIdentity(attributesOf(positionals))
@@ -95,6 +118,15 @@ export const check: Command = async (args, context) => {
   } finally {
     await app.value.close()
   }
+})
+
+/** `intune-nac check`: with `--as-ise` a running service is asked (check-as-ise.ts), else the decision is made here. */
+export const check: Command = {
+  forms: [...decide.forms, ...checkAsIse.forms],
+  run: async (args, context) => {
+    const asIse = args.some((arg) => /^--as-ise(=|$)/.test(arg))
+    return (asIse ? checkAsIse : decide).run(args, context)
+  },
 }
 
 function parseFrontend(text: string): FrontendName {

@@ -1,33 +1,63 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { createSecret, hashSecret } from '../server/secret-hash.ts'
-import { clientsFileOf, readClientsFile, writeClientsFile } from './clients-document.ts'
-import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { clientsFileOf, clientsFileOption, readClientsFile, writeClientsFile } from './clients-document.ts'
+import { exitCodes, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 
-/**
- * `intune-nac client add NAME`: makes a credential, prints it once, and adds its hash to the clients file. `--basic` (user
- * name is NAME) or `--bearer` (default). With `--certificate-subject` or `--certificate-san` alone there is no secret;
- * beside a secret the certificate is needed as well. `--frontend` (json, radius, ise, or management for what that listener
- * keeps from other machines) and `--network` may be repeated, `--rate-limit` is in requests a second. `--secret-file` writes
- * the secret there instead of printing it; `--if-missing` leaves everything alone when the clients file is there already.
- */
-export const addClient: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    file: { type: 'string' },
-    basic: { type: 'boolean', default: false },
-    bearer: { type: 'boolean', default: false },
-    'certificate-subject': { type: 'string' },
-    'certificate-san': { type: 'string' },
-    'rate-limit': { type: 'string' },
-    network: { type: 'string', multiple: true },
-    frontend: { type: 'string', multiple: true },
-    'secret-file': { type: 'string' },
-    'if-missing': { type: 'boolean', default: false },
-  })
+const form = {
+  name: 'client add',
+  usage: ['NAME [options]'],
+  does: [
+    'Makes a credential, prints it once, and adds its hash to the clients file; a running service knows',
+    'it within 2 seconds. With --certificate-subject or --certificate-san alone there is no secret;',
+    'beside --basic or --bearer the certificate is needed as well.',
+  ],
+  operands: { NAME: 'name of the client; with --basic also its user name' },
+  options: {
+    ...clientsFileOption,
+    basic: { type: 'boolean', default: false, meaning: 'a password for HTTP Basic, as Cisco ISE has it' },
+    bearer: { type: 'boolean', default: false, meaning: 'a bearer token; so it is when nothing is said' },
+    'certificate-subject': {
+      type: 'string',
+      argument: 'DN',
+      meaning: 'subject of its certificate, as RFC 4514 writes it',
+    },
+    'certificate-san': {
+      type: 'string',
+      argument: 'SAN',
+      meaning: 'a name of its certificate: DNS:..., URI:... or email:...',
+    },
+    'rate-limit': { type: 'string', argument: 'NUMBER', meaning: 'requests a second (default: no limit)' },
+    network: {
+      type: 'string',
+      argument: 'CIDR',
+      multiple: true,
+      meaning: 'where it may ask from (default: anywhere)',
+    },
+    frontend: {
+      type: 'string',
+      argument: 'NAME',
+      multiple: true,
+      meaning: 'json, radius, ise, management (default: the first 3)',
+    },
+    'secret-file': { type: 'string', argument: 'FILE', meaning: 'write the secret there, do not print it' },
+    'if-missing': {
+      type: 'boolean',
+      default: false,
+      meaning: 'do nothing when the clients file is there already',
+    },
+  },
+  examples: [
+    'client add ise-psn-1 --basic --frontend ise --network 10.1.0.0/16 --file clients.yaml',
+    'client add radius-1 --certificate-san DNS:radius-1.contoso.example',
+  ],
+} as const satisfies CommandForm
+
+/** `intune-nac client add` */
+export const addClient = defineCommand(form, async ({ values, positionals }, context) => {
   const [name, ...more] = positionals
-  if (name === undefined || more.length > 0)
-    throw new WrongUse(
-      'is used as: client add NAME [--basic|--bearer] [--frontend json|radius|ise|management] [--file FILE]',
-    )
+  if (name === undefined || more.length > 0) throw new WrongUse('needs the name of one client')
   if (values.basic && values.bearer) throw new WrongUse('takes --basic or --bearer, not both')
   const { 'certificate-subject': subject, 'certificate-san': san, 'secret-file': secretFile } = values
   const certificate = (subject !== undefined || san !== undefined) && {
@@ -62,4 +92,4 @@ export const addClient: Command = async (args, context) => {
     context.err(`The secret is in ${secretFile}; ${file} holds only its hash.`)
   }
   return exitCodes.fine
-}
+})

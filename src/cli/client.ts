@@ -1,30 +1,19 @@
 import { addClient } from './client-add.ts'
-import { readClientsFile, writeClientsFile } from './clients-document.ts'
-import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { clientsFileOption, readClientsFile, writeClientsFile } from './clients-document.ts'
+import { type Command, exitCodes, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { formatTable } from './table.ts'
 
-/**
- * `intune-nac client add|list|remove`: who may ask, in CLIENTS_FILE or --file. A running service follows the file
- * within two seconds.
- */
-export const client: Command = async (args, context) => {
-  const [action, ...rest] = args
-  switch (action) {
-    case 'add':
-      return addClient(rest, context)
-    case 'list':
-      return listClients(rest, context)
-    case 'remove':
-      return removeClient(rest, context)
-    default:
-      throw new WrongUse('is used as: client add NAME, client list or client remove NAME')
-  }
-}
+const listForm = {
+  name: 'client list',
+  usage: ['[--file FILE]'],
+  does: ['Lists the clients: kinds of credentials, front ends, networks and limits; never a hash.'],
+  options: clientsFileOption,
+  examples: ['client list --file clients.yaml'],
+} as const satisfies CommandForm
 
-/** Names, kinds of credentials, front ends, networks and limits; never a hash. */
-const listClients: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, { file: { type: 'string' } })
-  if (positionals.length > 0) throw new WrongUse('is used as: client list [--file FILE]')
+const listClients = defineCommand(listForm, async ({ values }, context) => {
   const { list } = readClientsFile(values.file, context)
   const rows = list.clients.map(
     ({ name, frontends, basic, bearer, certificate, networks, rateLimitPerSecond: rate }) => [
@@ -37,14 +26,21 @@ const listClients: Command = async (args, context) => {
   )
   context.out(formatTable(['name', 'credentials', 'front ends', 'networks', 'rate limit'], rows))
   return exitCodes.fine
-}
+})
 
-const removeClient: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, { file: { type: 'string' } })
+const removeForm = {
+  name: 'client remove',
+  usage: ['NAME [--file FILE]'],
+  does: ['Takes a client out of the clients file; a running service refuses it within 2 seconds.'],
+  operands: { NAME: 'name of the client' },
+  options: clientsFileOption,
+  examples: ['client remove ise-psn-1 --file clients.yaml'],
+  exitCodes: { 0: 'removed', 1: 'there is no such client' },
+} as const satisfies CommandForm
+
+const removeClient = defineCommand(removeForm, async ({ values, positionals }, context) => {
   const [name, ...more] = positionals
-  if (name === undefined || more.length > 0) {
-    throw new WrongUse('is used as: client remove NAME [--file FILE]')
-  }
+  if (name === undefined || more.length > 0) throw new WrongUse('needs the name of one client')
   const { file, document, list } = readClientsFile(values.file, context)
   const index = list.clients.findIndex((one) => one.name === name)
   if (index === -1) {
@@ -55,4 +51,16 @@ const removeClient: Command = async (args, context) => {
   writeClientsFile(file, document)
   context.err(`${name} was removed from ${file}; a running service refuses it within 2 seconds.`)
   return exitCodes.fine
+})
+
+const actions: Readonly<Record<string, Command>> = { add: addClient, list: listClients, remove: removeClient }
+
+/** `intune-nac client add|list|remove`: who may ask, in CLIENTS_FILE or --file. */
+export const client: Command = {
+  forms: Object.values(actions).flatMap((action) => action.forms),
+  run: async ([name = '', ...args], context) => {
+    const action = Object.hasOwn(actions, name) ? actions[name] : undefined
+    if (!action) throw new WrongUse('is used as: client add NAME, client list or client remove NAME')
+    return action.run(args, context)
+  },
 }

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { type Document, parseDocument } from 'yaml'
 import { type ClientList, parseClients } from '../server/clients.ts'
-import { type CommandContext, WrongUse } from './command.ts'
+import { type CommandContext, UnusableFile, WrongUse } from './command.ts'
+import type { CommandOptions } from './command-form.ts'
 
 /** A clients file, and its text as a document whose comments and order stay when it is written again. */
 export interface ClientsDocument {
@@ -10,6 +11,15 @@ export interface ClientsDocument {
   readonly list: ClientList
 }
 
+/** `--file`, of every command about clients. */
+export const clientsFileOption = {
+  file: {
+    type: 'string',
+    argument: 'FILE',
+    meaning: 'the clients file (default: what CLIENTS_FILE names)',
+  },
+} as const satisfies CommandOptions
+
 /** The file that `--file` or CLIENTS_FILE names. */
 export function clientsFileOf(given: string | undefined, context: CommandContext): string {
   const file = given ?? context.environment.CLIENTS_FILE
@@ -17,17 +27,17 @@ export function clientsFileOf(given: string | undefined, context: CommandContext
   return file
 }
 
-/** Reads a clients file that is right, or throws WrongUse with every problem. `absent` is the text of a file that is not there. */
+/** Reads a clients file that is right, or throws UnusableFile with every problem. `absent` is the text of a file that is not there. */
 export function readClientsFile(
   given: string | undefined,
   context: CommandContext,
   absent?: string,
 ): ClientsDocument {
   const file = clientsFileOf(given, context)
-  if (!existsSync(file) && absent === undefined) throw new WrongUse(`${file} is not there`)
+  if (!existsSync(file) && absent === undefined) throw new UnusableFile(`${file} is not there`)
   const text = existsSync(file) ? readFileSync(file, 'utf8') : (absent ?? '')
   const list = parseClients(text, file)
-  if (!list.ok) throw new WrongUse(`${file} was left as it is: ${list.fault.message}`)
+  if (!list.ok) throw new UnusableFile(`${file} was left as it is: ${list.fault.message}`)
   return { file, document: parseDocument(text), list: list.value }
 }
 
@@ -35,7 +45,7 @@ export function readClientsFile(
 export function writeClientsFile(file: string, document: Document): void {
   const text = document.toString()
   const parsed = parseClients(text, file)
-  if (!parsed.ok) throw new WrongUse(`nothing was written: ${parsed.fault.message}`)
+  if (!parsed.ok) throw new UnusableFile(`nothing was written: ${parsed.fault.message}`)
   writeFileSync(`${file}.new`, text, { mode: 0o600 })
   renameSync(`${file}.new`, file)
 }

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import type { CommandForm } from './command-form.ts'
 
 /** What a command may touch of the process it runs in. */
 export interface CommandContext {
@@ -9,8 +9,13 @@ export interface CommandContext {
   readonly err: (text: string) => void
 }
 
-/** A command takes its arguments and resolves with an exit code. */
-export type Command = (args: readonly string[], context: CommandContext) => Promise<ExitCode>
+/** A command: its forms, which `--help` prints, and what it does with its arguments. */
+export interface Command {
+  /** One, or several where the command has sub-commands or is used in two ways. */
+  readonly forms: readonly CommandForm[]
+  /** Resolves with an exit code; rejects with WrongUse or UnusableFile, or because of a defect. */
+  readonly run: (args: readonly string[], context: CommandContext) => Promise<ExitCode>
+}
 
 /** Exit codes, the same for every command. 78 is EX_CONFIG of sysexits.h. */
 export const exitCodes = { fine: 0, no: 1, wrongUse: 2, wrongConfiguration: 78 } as const
@@ -18,25 +23,12 @@ export const exitCodes = { fine: 0, no: 1, wrongUse: 2, wrongConfiguration: 78 }
 /** The codes themselves. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** How the command line was wrong, in a sentence for the person who typed it. */
+/** How the command line was wrong, in a sentence for the person who typed it; the help of the command helps. */
 export class WrongUse extends Error {
   override readonly name = 'WrongUse'
 }
 
-type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
-
-/** node:util's parseArgs, with its complaints turned into WrongUse. */
-export function parseCommandLine<T extends Options>(args: readonly string[], options: T) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
-  } catch (error) {
-    throw new WrongUse(error instanceof Error ? error.message : 'the arguments cannot be read')
-  }
-}
-
-/** A whole number from a command line option, or WrongUse. */
-export function parsePort(text: string, option: string): number {
-  const port = Number(text)
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
-  throw new WrongUse(`${option} must be a port from 0 to 65535, not ${JSON.stringify(text)}`)
+/** Why a file that the command line names cannot be used: wrong use as well, but the help says nothing about it. */
+export class UnusableFile extends Error {
+  override readonly name = 'UnusableFile'
 }

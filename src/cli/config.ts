@@ -1,27 +1,33 @@
 import { defaultPolicyText } from '../policy/default-policy.ts'
 import type { ParsedPolicy } from '../policy/policy-file.ts'
 import { loadPolicy } from '../policy/site-policy.ts'
-import {
-  type Command,
-  type CommandContext,
-  type ExitCode,
-  exitCodes,
-  parseCommandLine,
-  WrongUse,
-} from './command.ts'
+import { type CommandContext, type ExitCode, exitCodes } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { configured } from './configured.ts'
 import { formatTable } from './table.ts'
 
-/**
- * `intune-nac config`: checks the environment and prints the settings as JSON; secrets only as set or not set.
- * `--policy FILE` checks one policy file and prints its rules; `--print-default-policy` prints the built-in one.
- */
-export const config: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    policy: { type: 'string' },
-    'print-default-policy': { type: 'boolean', default: false },
-  })
-  if (positionals.length > 0) throw new WrongUse('takes options only: --policy FILE, --print-default-policy')
+const form = {
+  name: 'config',
+  usage: ['[options]'],
+  does: [
+    'Checks the environment and the policy, without starting anything, and prints the settings as JSON;',
+    'secrets only as set or not set.',
+  ],
+  options: {
+    policy: {
+      type: 'string',
+      argument: 'FILE',
+      meaning: 'check this policy file alone and print its rules',
+    },
+    'print-default-policy': { type: 'boolean', default: false, meaning: 'print the built-in policy' },
+  },
+  examples: ['config', 'config --policy policy.yaml'],
+  exitCodes: { 0: 'everything is right', 78: 'the configuration or the policy is wrong' },
+} as const satisfies CommandForm
+
+/** `intune-nac config` */
+export const config = defineCommand(form, async ({ values }, context) => {
   if (values['print-default-policy']) {
     context.out(defaultPolicyText.trimEnd())
     return exitCodes.fine
@@ -37,7 +43,7 @@ export const config: Command = async (args, context) => {
   context.out(JSON.stringify({ ...loaded.settings, secrets }, null, 2))
   for (const notice of loaded.notices) context.err(`note: ${notice}`)
   return exitCodes.fine
-}
+})
 
 function checkPolicy(file: string, context: CommandContext): ExitCode {
   const policy = readPolicy(file, context)

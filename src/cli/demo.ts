@@ -4,7 +4,9 @@ import { buildApp } from '../app.ts'
 import { loadSettings } from '../config/load-settings.ts'
 import { type Simulator, startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { type Command, exitCodes, parseCommandLine, parsePort, WrongUse } from './command.ts'
+import { exitCodes } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand, parsePort } from './command-line.ts'
 import { playStory } from './demo-story.ts'
 import { putSampleDevices, sampleClientId, samples } from './sample-devices.ts'
 import { temporaryDirectory, writeSimulatorAccess } from './simulator-files.ts'
@@ -12,17 +14,31 @@ import { temporaryDirectory, writeSimulatorAccess } from './simulator-files.ts'
 /** Seconds that a "no" stays fresh in the demo, so that nobody has to wait the real 30. */
 const noncompliantFreshSeconds = 3
 
-/**
- * `intune-nac demo`: simulator and service on loopback with sample devices; prints the curl lines and stays up.
- * `--once` plays every scene against them, prints a table and exits 0 if each gave what it must, else 1.
- */
-export const demo: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    once: { type: 'boolean', default: false },
-    port: { type: 'string', default: '8080' },
-    'simulator-port': { type: 'string', default: '8443' },
-  })
-  if (positionals.length > 0) throw new WrongUse('takes options only: --once, --port, --simulator-port')
+const form = {
+  name: 'demo',
+  usage: ['[options]'],
+  does: [
+    'Simulated Intune and the service on loopback, with sample devices: prints curl lines to try and runs',
+    'until Ctrl-C. A port that is in use is replaced by a free one.',
+  ],
+  options: {
+    once: {
+      type: 'boolean',
+      default: false,
+      meaning: 'play every scene on free ports, print a table and end',
+    },
+    port: { type: 'string', argument: 'PORT', default: '8080', meaning: 'of the service' },
+    'simulator-port': { type: 'string', argument: 'PORT', default: '8443', meaning: 'of the simulator' },
+  },
+  examples: ['demo', 'demo --once'],
+  exitCodes: {
+    0: 'stopped; with --once: each scene gave what it must',
+    1: 'with --once: a scene gave something else',
+  },
+} as const satisfies CommandForm
+
+/** `intune-nac demo` */
+export const demo = defineCommand(form, async ({ values }, context) => {
   const stage = await startStage(
     values.once ? 0 : await freePort(parsePort(values.port, '--port'), context.out),
     values.once ? 0 : await freePort(parsePort(values['simulator-port'], '--simulator-port'), context.out),
@@ -42,7 +58,7 @@ export const demo: Command = async (args, context) => {
       resolve(exitCodes.fine)
     })
   })
-}
+})
 
 interface Stage {
   readonly serviceUrl: string

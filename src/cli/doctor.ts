@@ -2,17 +2,35 @@ import { type Diagnosis, diagnoseConnection } from '../connection/diagnose.ts'
 import type { StepReport } from '../connection/step-runner.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
-import { attributesOf } from './check.ts'
-import { type Command, type ExitCode, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { attributesOf, identifierHelp } from './check.ts'
+import { type ExitCode, exitCodes, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { configured, proxyOf } from './configured.ts'
 import { coloured, formatTable } from './table.ts'
 
-/**
- * `intune-nac doctor [identifier...]`: tests every step of the connection with the configured tenant and explains the
- * first that fails. Exit code 0: all passed (warnings included); 1: a step failed; 78: what failed is the configuration.
- */
-export const doctor: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, { json: { type: 'boolean' } })
+const form = {
+  name: 'doctor',
+  usage: ['[IDENTIFIER...] [--json]'],
+  does: [
+    'Tests every step of the connection with the configured tenant and explains the first that fails.',
+    'The last step asks about the given device, or about one that is made up.',
+    ...identifierHelp,
+  ],
+  operands: { IDENTIFIER: 'what a device of the tenant is known by' },
+  options: {
+    json: { type: 'boolean', default: false, meaning: 'the steps as JSON; holds nothing secret' },
+  },
+  examples: ['doctor', 'doctor 00:50:56:A4:89:5A'],
+  exitCodes: {
+    0: 'every step passed, with warnings or without',
+    1: 'a step failed',
+    78: 'what failed is the configuration',
+  },
+} as const satisfies CommandForm
+
+/** `intune-nac doctor` */
+export const doctor = defineCommand(form, async ({ values, positionals }, context) => {
   const identity = parseIdentity(attributesOf(positionals))
   if (positionals.length > 0 && !identity.ok) throw new WrongUse(identity.fault.message)
   const loaded = configured(context)
@@ -26,7 +44,7 @@ export const doctor: Command = async (args, context) => {
   })
   context.out(values.json ? JSON.stringify(presentDiagnosis(diagnosis), null, 2) : formatDiagnosis(diagnosis))
   return exitCodeOf(diagnosis)
-}
+})
 
 /** The diagnosis as `--json` prints it; names are stable. */
 export function presentDiagnosis({ ok, steps, firstFailure }: Diagnosis): object {

@@ -3,7 +3,9 @@ import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { z } from 'zod'
 import type { ListenerSettings, Settings } from '../config/settings.ts'
-import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { exitCodes, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { configured } from './configured.ts'
 
 const timeoutMs = 2500
@@ -23,17 +25,32 @@ const Answer = z.object({
   checks: z.record(z.string(), z.union([z.string().transform((status): ShownCheck => ({ status })), Check])),
 })
 
-/**
- * `intune-nac health [--url URL] [--verbose]`: asks /readyz of the service on this machine, at the address of the same
- * settings, and says in one line what it found; for health checks of images without a shell. `--verbose` asks the
- * management listener and prints each check. Exit code 0 is ready, 1 is not, or no answer.
- */
-export const health: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    url: { type: 'string' },
-    verbose: { type: 'boolean', default: false },
-  })
-  if (positionals.length > 0) throw new WrongUse('takes options only: --url, --verbose')
+const form = {
+  name: 'health',
+  usage: ['[options]'],
+  does: [
+    'Asks /readyz of the service on this machine and says in one line what it found.',
+    'For health checks of images without a shell: it reads the variables of the service, and trusts its',
+    'certificate.',
+  ],
+  options: {
+    url: { type: 'string', argument: 'URL', meaning: 'another address (default: that of the variables)' },
+    verbose: {
+      type: 'boolean',
+      default: false,
+      meaning: 'ask the management listener and print each check',
+    },
+  },
+  examples: ['health --verbose', 'health --url http://127.0.0.1:9090'],
+  exitCodes: {
+    0: 'ready',
+    1: `not ready, or no answer within ${timeoutMs / 1000} seconds`,
+    78: 'the configuration is wrong',
+  },
+} as const satisfies CommandForm
+
+/** `intune-nac health` */
+export const health = defineCommand(form, async ({ values }, context) => {
   let target: Target
   if (values.url === undefined) {
     const loaded = configured(context)
@@ -56,7 +73,7 @@ export const health: Command = async (args, context) => {
     context.err(`no answer from ${target.url.origin}: ${reasonOf(error)}`)
   }
   return exitCodes.no
-}
+})
 
 interface Target {
   readonly url: URL
@@ -80,7 +97,7 @@ function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): U
 function parseUrl(text: string): URL {
   const url = URL.parse(text)
   if (url !== null && /^https?:$/.test(url.protocol)) return url
-  throw new WrongUse('--url is an address: health --url http://127.0.0.1:9090')
+  throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
 }
 
 async function fetchReadiness({ url, certificateFile }: Target): Promise<{ status: number; text: string }> {

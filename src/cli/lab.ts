@@ -2,21 +2,34 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import closeWithGrace from 'close-with-grace'
-import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { exitCodes } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { type LabStage, startLab } from './lab-stage.ts'
 import { playLabStory } from './lab-story.ts'
 import { samples } from './sample-devices.ts'
 
 const installer = join(import.meta.dirname, '../../scripts/install-test-peers.sh')
 
-/**
- * `intune-nac lab`: simulated Intune, the service and a private FreeRADIUS with the site of deploy/freeradius, all on loopback;
- * plays MAB and EAP-TLS and prints who landed in which VLAN. Stays up afterwards with the commands to try, unless
- * `--once`: then it exits 0 if everyone is where they must be, else 1.
- */
-export const lab: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, { once: { type: 'boolean', default: false } })
-  if (positionals.length > 0) throw new WrongUse('takes options only: --once')
+const form = {
+  name: 'lab',
+  usage: ['[--once]'],
+  does: [
+    'Simulated Intune, the service and a private FreeRADIUS with the site of deploy/freeradius, all on',
+    'loopback: plays MAB and EAP-TLS, prints who landed in which VLAN, and stays up until Ctrl-C with the',
+    'commands to try.',
+    'Run as root it installs FreeRADIUS and eapol_test where they are missing.',
+  ],
+  options: { once: { type: 'boolean', default: false, meaning: 'end after the story' } },
+  examples: ['lab --once'],
+  exitCodes: {
+    0: 'stopped; with --once: everyone is where they must be',
+    1: 'a program is missing; with --once: someone is elsewhere',
+  },
+} as const satisfies CommandForm
+
+/** `intune-nac lab` */
+export const lab = defineCommand(form, async ({ values }, context) => {
   if (!installPeers()) {
     context.err(
       'The lab needs FreeRADIUS and eapol_test (Debian: freeradius freeradius-rest freeradius-utils eapoltest).',
@@ -44,7 +57,7 @@ export const lab: Command = async (args, context) => {
     await stage?.close()
     grace.uninstall()
   }
-}
+})
 
 /** Runs the project's script, which installs what is missing as root and otherwise names it. */
 function installPeers(): boolean {

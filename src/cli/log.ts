@@ -1,33 +1,47 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type LogVerification, verifyDecisionLog } from '../telemetry/verify-decision-log.ts'
-import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { exitCodes, UnusableFile, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { coloured } from './table.ts'
 
-/**
- * `intune-nac log verify FILE... [--head HASH] [--partial] [--json]`: finds the first line of a decision log that was
- * altered, removed or reordered. One FILE takes FILE.1, FILE.2 ... along, oldest first; several are read as given.
- * Exit code 0 is an unbroken chain, 1 a finding, 2 wrong use or nothing to verify.
- */
-export const log: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    head: { type: 'string' },
-    partial: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  })
+const form = {
+  name: 'log verify',
+  usage: ['FILE... [options]'],
+  does: [
+    'Finds the first line of a decision log that was altered, removed or reordered.',
+    'One FILE takes FILE.1, FILE.2 and so on along, oldest first; several are read in the order given.',
+  ],
+  operands: { FILE: 'a decision log, as DECISION_LOG_FILE names it' },
+  options: {
+    head: {
+      type: 'string',
+      argument: 'HASH',
+      meaning: 'chain of the last line, kept elsewhere: finds lines cut off at the end',
+    },
+    partial: { type: 'boolean', default: false, meaning: 'the file begins in the middle of a log' },
+    json: { type: 'boolean', default: false, meaning: 'the result as JSON' },
+  },
+  examples: ['log verify decisions.log'],
+  exitCodes: { 0: 'an unbroken chain', 1: 'a finding', 2: 'wrong use, or nothing to verify' },
+} as const satisfies CommandForm
+
+/** `intune-nac log` */
+export const log = defineCommand(form, async ({ values, positionals }, context) => {
   const [action, ...given] = positionals
   const [only, ...more] = given
-  if (action !== 'verify' || only === undefined)
-    throw new WrongUse('is used as: log verify FILE... [--head HASH] [--partial] [--json]')
+  if (action !== 'verify' || only === undefined) throw new WrongUse('is used as: log verify FILE...')
   if (values.head !== undefined && !/^[0-9a-f]{64}$/.test(values.head))
     throw new WrongUse('--head takes 64 hexadecimal digits, the chain of the last line')
   const files = more.length > 0 ? given : withRotated(only)
   const { head, partial } = values
   const verified = await readable(verifyDecisionLog(files, { partial, ...(head !== undefined && { head }) }))
-  if (verified.lines === 0 && !verified.finding) throw new WrongUse(`${only} has no line of a decision log`)
+  if (verified.lines === 0 && !verified.finding)
+    throw new UnusableFile(`${only} has no line of a decision log`)
   context.out(values.json ? JSON.stringify({ files, ...verified }, null, 2) : asText(verified))
   return verified.finding ? exitCodes.no : exitCodes.fine
-}
+})
 
 /** FILE.n comes before FILE.1, and FILE is the newest. */
 function withRotated(file: string): string[] {
@@ -47,7 +61,7 @@ async function readable(verifying: Promise<LogVerification>): Promise<LogVerific
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException
     if (code === undefined) throw error
-    throw new WrongUse(`cannot read ${path ?? 'the file'}: ${code}`)
+    throw new UnusableFile(`cannot read ${path ?? 'the file'}: ${code}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createSelfSignedCertificate } from '../certificates/certificate-authority.ts'
-import { WrongUse } from './command.ts'
+import { UnusableFile } from './command.ts'
 
 /** A certificate on disk; the key file is only known when it was made here. */
 export interface CertificateOnDisk {
@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000
 
 /**
  * Makes a key (RSA) and a self-signed certificate in `directory`: app.pem and app.key, the key readable by its owner
- * alone. Nothing is ever overwritten: a file that is there is WrongUse.
+ * alone. Nothing is ever overwritten: a file that is there is UnusableFile.
  */
 export async function createCertificateFiles(options: {
   readonly directory: string
@@ -34,7 +34,7 @@ export async function createCertificateFiles(options: {
   try {
     mkdirSync(directory, { recursive: true })
   } catch (error) {
-    throw new WrongUse(`--out: ${directory} cannot be made (${codeOf(error)})`)
+    throw new UnusableFile(`--out: ${directory} cannot be made (${codeOf(error)})`)
   }
   writeNew(privateKeyFile, privateKeyPem, 0o600)
   try {
@@ -47,33 +47,33 @@ export async function createCertificateFiles(options: {
   return { content: Buffer.from(certificatePem), certificateFile, privateKeyFile }
 }
 
-/** Reads a file that the operator named, or WrongUse. */
+/** Reads a file that the operator named, or UnusableFile. */
 export function readGiven(file: string, option: string): Buffer {
   try {
     return readFileSync(file)
   } catch (error) {
-    throw new WrongUse(`${option}: ${file} cannot be read (${codeOf(error)})`)
+    throw new UnusableFile(`${option}: ${file} cannot be read (${codeOf(error)})`)
   }
 }
 
-/** WrongUse, naming them, when any of the files is there already. */
+/** UnusableFile, naming them, when any of the files is there already. */
 export function refuseExisting(files: readonly string[]): void {
   const taken = files.filter((file) => existsSync(file))
   if (taken.length > 0) throw overwriting(taken)
 }
 
-/** Writes a file that must not be there yet, or WrongUse. */
+/** Writes a file that must not be there yet, or UnusableFile. */
 export function writeNew(file: string, text: string, mode: number): void {
   try {
     writeFileSync(file, text, { mode, flag: 'wx' })
   } catch (error) {
     if (codeOf(error) === 'EEXIST') throw overwriting([file])
-    throw new WrongUse(`${file} cannot be written (${codeOf(error)})`)
+    throw new UnusableFile(`${file} cannot be written (${codeOf(error)})`)
   }
 }
 
-function overwriting(files: readonly string[]): WrongUse {
-  return new WrongUse(
+function overwriting(files: readonly string[]): UnusableFile {
+  return new UnusableFile(
     `never overwrites: ${files.join(' and ')} ${files.length === 1 ? 'is' : 'are'} there already`,
   )
 }

@@ -5,7 +5,9 @@ import { type AppCertificate, keyCredentialsOf, readAppCertificate } from '../on
 import { type ConnectionNames, iseFieldsOf, serviceVariablesOf } from '../onboarding/connection-values.ts'
 import { mergeCertificate, type ParsedManifest, parseManifest } from '../onboarding/manifest.ts'
 import { permissionNames, requiredResourceAccess } from '../onboarding/permissions.ts'
-import { type Command, type CommandContext, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { type CommandContext, exitCodes, UnusableFile, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import {
   type CertificateOnDisk,
   createCertificateFiles,
@@ -16,27 +18,67 @@ import {
 
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/**
- * `intune-nac onboard --certificate FILE | --new --out DIR`: prints what Entra ID and Cisco ISE have to be given. With
- * `--merge MANIFEST` the merged manifest goes to --out-manifest, or to standard output and the rest to standard error.
- */
-export const onboard: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    certificate: { type: 'string' },
-    new: { type: 'boolean', default: false },
-    out: { type: 'string' },
-    name: { type: 'string', default: 'intune-nac' },
-    bits: { type: 'string', default: '3072' },
-    days: { type: 'string', default: '365' },
-    'key-id': { type: 'string' },
-    merge: { type: 'string' },
-    'out-manifest': { type: 'string' },
-    tenant: { type: 'string' },
-    client: { type: 'string' },
-    cloud: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  })
-  if (positionals.length > 0) throw new WrongUse('takes options only')
+const form = {
+  name: 'onboard',
+  usage: ['--certificate FILE [options]', '--new --out DIR [options]'],
+  does: [
+    'Prints what Entra ID and Cisco ISE have to be given (docs/entra-setup.md); overwrites no file.',
+    'Without --out-manifest the merged manifest goes to standard output, and the rest to standard error.',
+  ],
+  options: {
+    certificate: { type: 'string', argument: 'FILE', meaning: 'a certificate that exists, PEM or DER' },
+    new: {
+      type: 'boolean',
+      default: false,
+      meaning: 'make an RSA key and a self-signed certificate: app.key, app.pem',
+    },
+    out: { type: 'string', argument: 'DIR', meaning: 'where --new writes them' },
+    name: {
+      type: 'string',
+      argument: 'TEXT',
+      default: 'intune-nac',
+      meaning: 'common name in a new certificate',
+    },
+    bits: {
+      type: 'string',
+      argument: 'NUMBER',
+      default: '3072',
+      meaning: 'length of a new key: 2048, 3072 or 4096',
+    },
+    days: {
+      type: 'string',
+      argument: 'NUMBER',
+      default: '365',
+      meaning: 'how long a new certificate is valid: 1 to 3650',
+    },
+    'key-id': { type: 'string', argument: 'GUID', meaning: 'keyId in the manifest (default: a new one)' },
+    merge: {
+      type: 'string',
+      argument: 'FILE',
+      meaning: 'manifest of the app registration, to add the certificate to',
+    },
+    'out-manifest': { type: 'string', argument: 'FILE', meaning: 'where the merged manifest goes' },
+    tenant: {
+      type: 'string',
+      argument: 'TENANT',
+      meaning: 'tenant id or domain (default: INTUNE_TENANT_ID)',
+    },
+    client: { type: 'string', argument: 'GUID', meaning: 'application id (default: INTUNE_CLIENT_ID)' },
+    cloud: {
+      type: 'string',
+      argument: 'NAME',
+      meaning: `${Object.keys(clouds).join(', ')} (default: INTUNE_CLOUD)`,
+    },
+    json: { type: 'boolean', default: false, meaning: 'everything as JSON' },
+  },
+  examples: [
+    'onboard --new --out /etc/intune-nac --tenant contoso.example',
+    'onboard --certificate app.pem --merge manifest.json --out-manifest merged.json',
+  ],
+} as const satisfies CommandForm
+
+/** `intune-nac onboard` */
+export const onboard = defineCommand(form, async ({ values }, context) => {
   if (values.new === (values.certificate !== undefined))
     throw new WrongUse('needs --certificate FILE for one that exists, or --new --out DIR to make one')
   if (values.new && values.out === undefined)
@@ -68,7 +110,7 @@ export const onboard: Command = async (args, context) => {
         certificateFile: resolve(values.certificate ?? ''),
       }
   const read = readAppCertificate(onDisk.content, values['key-id'])
-  if (!read.ok) throw new WrongUse(`${onDisk.certificateFile}: ${read.fault.message}`)
+  if (!read.ok) throw new UnusableFile(`${onDisk.certificateFile}: ${read.fault.message}`)
   const certificate = read.value
   if (Date.parse(certificate.notAfter) < Date.now())
     context.err(`warning: the certificate expired at ${certificate.notAfter}; Entra ID will refuse it`)
@@ -96,17 +138,17 @@ export const onboard: Command = async (args, context) => {
     say(`\nThe merged manifest (${merged.kept} kept, 1 added) is in ${where}: upload it under Manifest.`)
   }
   return exitCodes.fine
-}
+})
 
 function readManifest(file: string): ParsedManifest {
   const parsed = parseManifest(readGiven(file, '--merge').toString('utf8'))
-  if (!parsed.ok) throw new WrongUse(`${file}: ${parsed.fault.message}; nothing was written`)
+  if (!parsed.ok) throw new UnusableFile(`${file}: ${parsed.fault.message}; nothing was written`)
   return parsed.value
 }
 
 function merge(manifest: ParsedManifest, certificate: AppCertificate, file: string) {
   const merged = mergeCertificate(manifest, certificate)
-  if (!merged.ok) throw new WrongUse(`${file}: ${merged.fault.message}; no manifest was written`)
+  if (!merged.ok) throw new UnusableFile(`${file}: ${merged.fault.message}; no manifest was written`)
   return merged.value
 }
 

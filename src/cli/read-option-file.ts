@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { WrongUse } from './command.ts'
+import { UnusableFile } from './command.ts'
 
-/** The text of a file that an option names. Throws WrongUse, naming the option, where it cannot be read. */
+/** The text of a file that an option names. Throws UnusableFile, naming the option, where it cannot be read. */
 export function readTextFile(file: string, option: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch {
-    throw new WrongUse(`cannot read the file of ${option}: ${file}`)
+    throw new UnusableFile(`cannot read the file of ${option}: ${file}`)
   }
 }
 

@@ -1,62 +1,7 @@
-import { type Command, type CommandContext, type ExitCode, exitCodes, WrongUse } from './command.ts'
-
-interface Entry {
-  readonly summary: string
-  readonly load: () => Promise<Command>
-}
-
-/** Loaded on demand, so that `check` does not pay for the simulator. */
-const commands: Readonly<Record<string, Entry>> = {
-  serve: {
-    summary: 'run the service, configured by the environment',
-    load: async () => (await import('./serve.ts')).serve,
-  },
-  check: {
-    summary: 'one decision: check <identifier>... [--json] [--explain]; --as-ise URL asks a running service',
-    load: async () => (await import('./check.ts')).check,
-  },
-  doctor: {
-    summary: 'test each step of the connection and explain the first failure: doctor [identifier] [--json]',
-    load: async () => (await import('./doctor.ts')).doctor,
-  },
-  onboard: {
-    summary: 'what Entra ID and ISE have to be given: onboard --certificate FILE | --new --out DIR',
-    load: async () => (await import('./onboard.ts')).onboard,
-  },
-  health: {
-    summary: 'is the service on this machine ready? health [--url URL] [--verbose]; exit code 0 or 1',
-    load: async () => (await import('./health.ts')).health,
-  },
-  why: {
-    summary: 'how a decision of the running service came about: why <decisionId or identifier> [--json]',
-    load: async () => (await import('./why.ts')).why,
-  },
-  log: {
-    summary: 'find what was altered, removed or reordered in a decision log: log verify FILE',
-    load: async () => (await import('./log.ts')).log,
-  },
-  config: {
-    summary: 'check the configuration and print it; --policy FILE, --print-default-policy',
-    load: async () => (await import('./config.ts')).config,
-  },
-  client: {
-    summary:
-      'who may ask, in CLIENTS_FILE: client add NAME [--basic|--bearer], client list, client remove NAME',
-    load: async () => (await import('./client.ts')).client,
-  },
-  simulator: {
-    summary: 'simulated Entra ID, Graph and Intune over HTTPS',
-    load: async () => (await import('./simulator.ts')).simulator,
-  },
-  demo: {
-    summary: 'simulator and service with sample devices; --once plays the whole story',
-    load: async () => (await import('./demo.ts')).demo,
-  },
-  lab: {
-    summary: 'the demo with a real FreeRADIUS: MAB and EAP-TLS into VLANs; --once ends after the story',
-    load: async () => (await import('./lab.ts')).lab,
-  },
-}
+import { type CommandContext, type ExitCode, exitCodes, UnusableFile, WrongUse } from './command.ts'
+import { asksForHelp } from './command-line.ts'
+import { commands } from './commands.ts'
+import { presentHelp } from './help.ts'
 
 function usage(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length))
@@ -66,16 +11,19 @@ function usage(): string {
     '',
     ...lines,
     '',
+    'intune-nac <command> --help has the options of a command, and examples.',
+    'Exit codes: 0 fine, 1 no, 2 wrong use, 78 wrong configuration.',
     'docs/configuration.md lists the variables.',
   ].join('\n')
 }
 
 /**
  * Runs one command and resolves with its exit code: 0 fine, 1 "no", 2 wrong use, 78 wrong configuration.
- * Only a defect rejects.
+ * With `--help` the command is not run: its help is printed. Only a defect rejects.
  */
 export async function runCommand(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
   const [name = '', ...args] = argv
+  if (name === 'help' && args.length > 0) return runCommand([...args, '--help'], context)
   if (['help', '--help', '-h'].includes(name)) {
     context.out(usage())
     return exitCodes.fine
@@ -88,11 +36,19 @@ export async function runCommand(argv: readonly string[], context: CommandContex
     return exitCodes.wrongUse
   }
   const command = await entry.load()
+  const named = command.forms.filter((form) => form.name === `${name} ${args[0]}`)
+  const forms = named.length > 0 ? named : command.forms
+  if (asksForHelp(args, forms)) {
+    context.out(forms.map(presentHelp).join('\n\n'))
+    return exitCodes.fine
+  }
   try {
-    return await command(args, context)
+    return await command.run(args, context)
   } catch (error) {
-    if (!(error instanceof WrongUse)) throw error
+    const isWrongUse = error instanceof WrongUse
+    if (!isWrongUse && !(error instanceof UnusableFile)) throw error
     context.err(`intune-nac ${name}: ${error.message}`)
+    if (isWrongUse) context.err(`See intune-nac ${named[0]?.name ?? name} --help`)
     return exitCodes.wrongUse
   }
 }

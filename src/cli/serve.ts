@@ -2,19 +2,36 @@ import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
 import { StartRefused } from '../lifecycle/start-refused.ts'
 import { batchedStandardOutput, createLogger } from '../telemetry/logger.ts'
-import { type Command, type ExitCode, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { type ExitCode, exitCodes } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { configured, explainFault, proxyOf } from './configured.ts'
 
 /** What closing may take after the grace, before the process ends anyway. */
 const closeLimitMs = 10_000
+
+const form = {
+  name: 'serve',
+  usage: [''],
+  does: [
+    'Runs the service until SIGTERM, SIGINT or another signal.',
+    'Environment variables configure everything: docs/configuration.md; intune-nac config checks them.',
+  ],
+  options: {},
+  examples: ['serve'],
+  exitCodes: {
+    0: 'stopped by a signal',
+    1: 'could not start, or was not stopped in order',
+    78: 'the configuration is wrong, or a file that it names',
+  },
+} as const satisfies CommandForm
 
 /**
  * `intune-nac serve`: runs until a signal. SIGTERM is announced for SHUTDOWN_GRACE_SECONDS; then, and at once after any
  * other signal, the answers under way are finished and everything is written, within 10 seconds: exit code 0. A second
  * signal, or a stop that takes longer, ends the process as it is: exit code 1.
  */
-export const serve: Command = async (args, context) => {
-  if (parseCommandLine(args, {}).positionals.length > 0) throw new WrongUse('takes no arguments')
+export const serve = defineCommand(form, async (_line, context) => {
   const loaded = configured(context)
   if (!loaded) return exitCodes.wrongConfiguration
   const logger = createLogger(loaded.settings.log, batchedStandardOutput())
@@ -58,7 +75,7 @@ export const serve: Command = async (args, context) => {
   }
   started.resolve()
   return stopped.promise
-}
+})
 
 function explainStart(error: unknown): string {
   if (error instanceof StartRefused) return error.message

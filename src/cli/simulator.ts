@@ -3,29 +3,42 @@ import { resolve as resolvePath } from 'node:path'
 import closeWithGrace from 'close-with-grace'
 import { type ParsedScenario, parseScenario, startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { type Command, exitCodes, parseCommandLine, parsePort, WrongUse } from './command.ts'
+import { exitCodes, UnusableFile } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand, parsePort } from './command-line.ts'
 import { putSampleDevices, sampleClientId, sampleTenantId } from './sample-devices.ts'
 import { temporaryDirectory, writeSimulatorAccess } from './simulator-files.ts'
 
-/**
- * `intune-nac simulator`: the simulated cloud alone. Prints the variables for `serve`, writes them with the
- * certificates into --directory (or a temporary folder), runs until it is stopped. A scenario takes the place of the
- * sample devices; one with a mistake ends it with 78 and every problem.
- */
-export const simulator: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    host: { type: 'string', default: '127.0.0.1' },
-    'public-host': { type: 'string' },
-    port: { type: 'string', default: '8443' },
-    directory: { type: 'string' },
-    'no-samples': { type: 'boolean', default: false },
-    scenario: { type: 'string' },
-    'tenant-id': { type: 'string', default: sampleTenantId },
-  })
-  if (positionals.length > 0)
-    throw new WrongUse(
-      'takes options only: --host, --public-host, --port, --directory, --tenant-id, --scenario, --no-samples',
-    )
+const form = {
+  name: 'simulator',
+  usage: ['[options]'],
+  does: [
+    'Simulated Entra ID, Graph and Intune over HTTPS (docs/simulator.md), until Ctrl-C.',
+    'Makes the certificates of a service that asks it, and prints the variables for intune-nac serve.',
+  ],
+  options: {
+    host: { type: 'string', argument: 'ADDRESS', default: '127.0.0.1', meaning: 'where it listens' },
+    'public-host': {
+      type: 'string',
+      argument: 'NAME',
+      meaning: 'how it is reached, where that is another name or address',
+    },
+    port: { type: 'string', argument: 'PORT', default: '8443', meaning: '0 is any free one' },
+    directory: {
+      type: 'string',
+      argument: 'DIR',
+      meaning: 'for service.env, key and certificates (default: a temporary folder)',
+    },
+    'no-samples': { type: 'boolean', default: false, meaning: 'without the sample devices' },
+    scenario: { type: 'string', argument: 'FILE', meaning: 'a tenant in place of the sample devices' },
+    'tenant-id': { type: 'string', argument: 'GUID', default: sampleTenantId, meaning: 'its tenant' },
+  },
+  examples: ['simulator', 'simulator --scenario office.yaml --directory /tmp/cloud'],
+  exitCodes: { 0: 'stopped', 78: 'the scenario has a mistake' },
+} as const satisfies CommandForm
+
+/** `intune-nac simulator` */
+export const simulator = defineCommand(form, async ({ values }, context) => {
   const scenario = values.scenario === undefined ? undefined : readScenario(values.scenario)
   if (scenario?.ok === false) {
     context.err(`intune-nac simulator: ${values.scenario} cannot be used:`)
@@ -57,12 +70,12 @@ export const simulator: Command = async (args, context) => {
       resolve(exitCodes.fine)
     })
   })
-}
+})
 
 function readScenario(path: string): ParsedScenario {
   try {
     return parseScenario(readFileSync(path, 'utf8'))
   } catch {
-    throw new WrongUse(`--scenario: ${path} cannot be read`)
+    throw new UnusableFile(`--scenario: ${path} cannot be read`)
   }
 }

@@ -1,32 +1,55 @@
 import { z } from 'zod'
 import { DecisionTrace } from '../trace/decision-trace.ts'
-import { type Command, exitCodes, parseCommandLine, WrongUse } from './command.ts'
+import { exitCodes, WrongUse } from './command.ts'
+import type { CommandForm } from './command-form.ts'
+import { defineCommand } from './command-line.ts'
 import { explainTrace } from './explain-trace.ts'
 import { readSecretFile } from './read-option-file.ts'
 
-const example =
-  'why <decisionId or identifier> [--url http://127.0.0.1:9090] [--token-file FILE | --user NAME --password-file FILE] [--json]'
 const decisionIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const Found = z.object({ decisions: z.array(DecisionTrace) })
 const timeoutMs = 10_000
 
-/**
- * `intune-nac why <decisionId or identifier> [--url URL] [--json]`: asks the management listener of the running service
- * how a decision came about and tells it as a story; of a device, its last decision. From another machine it needs the
- * credentials of a client with `frontends: [management]`. Exit code 0 is found, 1 is not.
- */
-export const why: Command = async (args, context) => {
-  const { values, positionals } = parseCommandLine(args, {
-    url: { type: 'string' },
-    'token-file': { type: 'string' },
-    user: { type: 'string' },
-    'password-file': { type: 'string' },
-    json: { type: 'boolean', default: false },
-  })
+const form = {
+  name: 'why',
+  usage: ['DECISION_ID [options]', 'IDENTIFIER [options]'],
+  does: [
+    'Asks the management listener of the running service how a decision came about, of a device the last',
+    'one, and tells it as a story. From another machine that takes the credentials of a client with',
+    'frontends: [management] (docs/clients.md).',
+  ],
+  operands: {
+    DECISION_ID: 'decisionId of an answer or of the decision log',
+    IDENTIFIER: 'a MAC address, an Intune device id, a serial number ...',
+  },
+  options: {
+    url: {
+      type: 'string',
+      argument: 'URL',
+      default: 'http://127.0.0.1:9090',
+      meaning: 'the management listener',
+    },
+    'token-file': { type: 'string', argument: 'FILE', meaning: 'file with the bearer token of a client' },
+    user: { type: 'string', argument: 'NAME', meaning: 'or its user name, with --password-file' },
+    'password-file': { type: 'string', argument: 'FILE', meaning: 'file with the password of --user' },
+    json: { type: 'boolean', default: false, meaning: 'the last decision as JSON' },
+  },
+  examples: [
+    'why 00:50:56:A4:89:5A',
+    'why 5c8f0f5e-7c1d-4c55-9b3e-0f4f5f0a6f0e --url http://nac-1:9090 --token-file token',
+  ],
+  exitCodes: { 0: 'found', 1: 'not known, refused, or no answer' },
+} as const satisfies CommandForm
+
+/** `intune-nac why` */
+export const why = defineCommand(form, async ({ values, positionals }, context) => {
   const [asked, ...more] = positionals
-  if (asked === undefined || more.length > 0) throw new WrongUse(`is used as: ${example}`)
-  const base = URL.parse(values.url ?? 'http://127.0.0.1:9090')
-  if (base === null || !/^https?:$/.test(base.protocol)) throw new WrongUse(`--url is an address: ${example}`)
+  if (asked === undefined || more.length > 0) {
+    throw new WrongUse('needs one decision id or identifier: why 00:50:56:A4:89:5A')
+  }
+  const base = URL.parse(values.url)
+  if (base === null || !/^https?:$/.test(base.protocol))
+    throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
   const listener = { base, authorization: authorizationOf(values) }
   try {
     const traces = await findTraces(listener, asked)
@@ -56,7 +79,7 @@ export const why: Command = async (args, context) => {
     context.err(`The management listener at ${base.origin} gave no answer that can be read.`)
     return exitCodes.no
   }
-}
+})
 
 class Refused extends Error {}
 
@@ -73,11 +96,12 @@ function authorizationOf(values: {
 }): string {
   const { 'token-file': tokenFile, user, 'password-file': passwordFile } = values
   const isBasic = user !== undefined || passwordFile !== undefined
-  if (tokenFile !== undefined && isBasic) throw new WrongUse(`takes one kind of credentials: ${example}`)
+  if (tokenFile !== undefined && isBasic)
+    throw new WrongUse('takes one kind of credentials: --token-file, or --user and --password-file')
   if (tokenFile !== undefined) return `Bearer ${readSecretFile(tokenFile, '--token-file')}`
   if (!isBasic) return ''
   if (user === undefined || passwordFile === undefined) {
-    throw new WrongUse(`needs both --user and --password-file: ${example}`)
+    throw new WrongUse('needs both --user and --password-file')
   }
   const password = readSecretFile(passwordFile, '--password-file')
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`

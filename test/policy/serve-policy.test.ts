@@ -133,7 +133,7 @@ t.test('config --print-default-policy prints a file that config --policy finds r
   t.equal(printed.exitCode, 0)
   const { policyFile } = setUp(t, printed.output)
   t.match(await runToEnd(['config', '--policy', policyFile]), { exitCode: 0, output: /is fine: 5 rules/ })
-  t.match(await runToEnd(['config', 'policy.yaml']), { exitCode: 2, output: /--policy FILE/ })
+  t.match(await runToEnd(['config', 'policy.yaml']), { exitCode: 2, output: /takes options only/ })
 })
 
 t.test('check --explain names the rule that decided and why the earlier ones did not', async (t) => {
