@@ -2,14 +2,16 @@
  * Writes every generated file of the repository; with `--check` it only says which ones are out of date and exits 1.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { commandsPage } from './commands-page.ts'
 import { configurationPage } from './configuration-page.ts'
 import { errorCodesPage } from './error-codes-page.ts'
 import { openApiDocument } from './generate-openapi.ts'
 import { metricsPage } from './metrics-page.ts'
 import { policySchema } from './policy-schema.ts'
 
-const generated: Readonly<Record<string, () => string>> = {
+const generated: Readonly<Record<string, () => string | Promise<string>>> = {
   'openapi.yaml': openApiDocument,
+  'docs/commands.md': commandsPage,
   'docs/configuration.md': configurationPage,
   'docs/error-codes.md': errorCodesPage,
   'docs/metrics.md': metricsPage,
@@ -18,7 +20,7 @@ const generated: Readonly<Record<string, () => string>> = {
 
 const check = process.argv.includes('--check')
 for (const [file, generate] of Object.entries(generated)) {
-  const text = generate()
+  const text = await generate()
   if (readIfThere(file) === text) continue
   if (check) {
     process.stderr.write(`${file} is out of date; run: npm run generate\n`)
