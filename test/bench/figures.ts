@@ -7,6 +7,7 @@ export const figures = {
   p50Ms: { heading: 'p50 ms', digits: 2 },
   p99Ms: { heading: 'p99 ms', digits: 2, range: true },
   p999Ms: { heading: 'p99.9 ms', digits: 2 },
+  p99OfSecondMs: { heading: 'p99 of one second ms', digits: 2, range: true },
   cpuMicrosPerRequest: { heading: 'CPU µs/request', digits: 1, range: true },
   waitedForCoreMs: { heading: 'waited for its core ms', digits: 0 },
   loopDelayP99Ms: { heading: 'loop delay p99 ms', digits: 1 },

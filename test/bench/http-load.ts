@@ -27,13 +27,17 @@ export async function sendLoad(target: LoadTarget, options: LoadOptions): Promis
   return sendWithAutocannon(target, options)
 }
 
+/** So long it takes until our own sender is compiled: before that it is the slower side. */
+const warmUpSeconds = 3
+
 /** Sends `target` so many times a second, whether the server keeps up or not. */
 export async function sendAtRate(
   target: LoadTarget,
   ratePerSecond: number,
   options: LoadOptions,
 ): Promise<LoadResult> {
-  return sendWithSender({ target, ...options, ratePerSecond, warmUpSeconds: Math.min(0.5, options.seconds) })
+  const warmUp = Math.min(warmUpSeconds, options.seconds)
+  return sendWithSender({ target, ...options, ratePerSecond, warmUpSeconds: warmUp })
 }
 
 /** Lua for wrk: the request, and the summary as one line of JSON. wrk counts in microseconds. */

@@ -14,10 +14,14 @@ export interface LoadTarget {
 export interface LoadResult {
   /** Answers that arrived. */
   readonly requests: number
+  /** With those of a warm-up; absent where there was none. */
+  readonly requestsWithWarmUp?: number
   readonly requestsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
   readonly p999Ms: number
+  /** The 99th percentile of each second; absent where the tool does not tell. */
+  readonly p99EachSecondMs?: readonly number[]
   /** Answers other than 2xx, and connections that failed. */
   readonly failed: number
 }

@@ -2,6 +2,7 @@ import type { Sample } from './figures.ts'
 import type { LoadResult } from './load-target.ts'
 import type { MeasuredProcess } from './measured-process.ts'
 import type { ProbeFigures } from './probe.ts'
+import { spreadOf } from './results.ts'
 
 /** Does the work that sends load, and gives what it saw together with what happened inside the server. */
 export async function measureLoad(server: MeasuredProcess, work: () => Promise<LoadResult>): Promise<Sample> {
@@ -9,7 +10,17 @@ export async function measureLoad(server: MeasuredProcess, work: () => Promise<L
   return sampleOf(result, figures)
 }
 
-export function sampleOf({ requests, ...seen }: LoadResult, figures: ProbeFigures): Sample {
+export function sampleOf(
+  { requests, requestsWithWarmUp, p99EachSecondMs, ...seen }: LoadResult,
+  figures: ProbeFigures,
+): Sample {
   const { cpuMicroseconds, ...inside } = figures
-  return { ...seen, ...inside, cpuMicrosPerRequest: cpuMicroseconds / Math.max(1, requests) }
+  // The server was busy during the warm-up as well.
+  const served = Math.max(1, requestsWithWarmUp ?? requests)
+  return {
+    ...seen,
+    ...(p99EachSecondMs && { p99OfSecondMs: spreadOf(p99EachSecondMs).median }),
+    ...inside,
+    cpuMicrosPerRequest: cpuMicroseconds / served,
+  }
 }

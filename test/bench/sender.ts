@@ -4,7 +4,7 @@
  * (no coordinated omission). Without one every connection sends again as soon as it has its answer.
  */
 import { connect, type Socket } from 'node:net'
-import { createHistogram } from 'node:perf_hooks'
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { type LoadResult, type LoadTarget, requestSource } from './load-target.ts'
 
 export interface SenderTask {
@@ -32,11 +32,14 @@ const {
 }: SenderTask = JSON.parse(process.argv[2] ?? '')
 const { hostname, port } = new URL(target.url)
 const nextRequest = requestSource(target)
-const latencies = createHistogram({ lowest: 1000, highest: 60_000_000_000, figures: 3 })
+const whatIsCounted = { lowest: 1000, highest: 60_000_000_000, figures: 3 } as const
+const latencies = createHistogram(whatIsCounted)
+const latenciesOfSecond = createHistogram(whatIsCounted)
 const idle: Connection[] = []
 /** Due times that found no free connection. */
 const late: number[] = []
 let requests = 0
+let requestsWithWarmUp = 0
 let failed = 0
 let measuring = false
 let running = true
@@ -57,10 +60,13 @@ function take(connection: Connection, data: Buffer): void {
   }
   connection.received = Buffer.alloc(0)
   const nowMs = performance.now()
+  requestsWithWarmUp += 1
   if (measuring) {
     requests += 1
     if (!head.startsWith('HTTP/1.1 2')) failed += 1
-    latencies.record(Math.max(1000, Math.round((nowMs - connection.dueMs) * 1e6)))
+    const latencyNs = Math.max(1000, Math.round((nowMs - connection.dueMs) * 1e6))
+    latencies.record(latencyNs)
+    latenciesOfSecond.record(latencyNs)
   }
   if (!running) return
   const dueMs = ratePerSecond === undefined ? nowMs : late.shift()
@@ -101,6 +107,10 @@ async function keepRate(perSecond: number): Promise<void> {
   }
 }
 
+function percentile(histogram: RecordableHistogram, share: number): number {
+  return histogram.count === 0 ? 0 : histogram.percentile(share) / 1e6
+}
+
 const wait = (waitSeconds: number) => new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000))
 
 const opened = await Promise.all(Array.from({ length: connections }, open))
@@ -112,18 +122,24 @@ else {
 await wait(warmUpSeconds)
 measuring = true
 const measuredSinceMs = performance.now()
-await wait(seconds)
+const p99EachSecondMs: number[] = []
+for (let left = seconds; left > 0; left -= 1) {
+  await wait(Math.min(1, left))
+  p99EachSecondMs.push(percentile(latenciesOfSecond, 99))
+  latenciesOfSecond.reset()
+}
 measuring = false
 const measuredSeconds = (performance.now() - measuredSinceMs) / 1000
 running = false
 for (const { socket } of opened) socket.destroy()
-const percentile = (share: number) => (latencies.count === 0 ? 0 : latencies.percentile(share) / 1e6)
 const result: LoadResult = {
   requests,
+  requestsWithWarmUp,
   requestsPerSecond: requests / measuredSeconds,
-  p50Ms: percentile(50),
-  p99Ms: percentile(99),
-  p999Ms: percentile(99.9),
+  p50Ms: percentile(latencies, 50),
+  p99Ms: percentile(latencies, 99),
+  p999Ms: percentile(latencies, 99.9),
+  p99EachSecondMs,
   failed,
 }
 process.stdout.write(`${JSON.stringify(result)}\n`)

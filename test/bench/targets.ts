@@ -67,7 +67,12 @@ export function judgeTargets(sections: Sections): readonly Target[] {
   for (const name of ['radius-mab', 'radius-certificate', 'ise-lookup'] as const) {
     cached(name, others[name].nodeHttp, 'node:http', 0.6)
   }
-  aim('JSON GET at 70 %, p99 ms', figure(sections, [latencySection, get.service, 'p99Ms']), '≤', 5)
+  for (const [name, what] of [
+    ['p99Ms', 'p99 ms'],
+    ['p99OfSecondMs', 'p99 of one second ms'],
+  ] as const) {
+    aim(`JSON GET at 70 %, ${what}`, figure(sections, [latencySection, get.service, name]), '≤', 5)
+  }
   for (const latencyMs of missLatenciesMs) {
     const place = [missesSection, missRow(latencyMs), 'addedP99Ms'] as const
     aim(`cold, upstream at ${latencyMs} ms: added at p99 ms`, figure(sections, place), '≤', 5)
