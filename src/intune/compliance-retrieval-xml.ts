@@ -48,8 +48,9 @@ export function parseComplianceReply(
   const devices = lists.flatMap((list) => list.children.filter(isDevice)).map(readDevice)
   if (devices.length === 0) return success(NOT_ENROLLED)
 
-  const about = devices.filter((device) => echoes(device, asked) === 'same')
-  const silent = devices.filter((device) => echoes(device, asked) === 'none')
+  const echoed = devices.map((device) => echoes(device, asked))
+  const about = devices.filter((_, index) => echoed[index] === 'same')
+  const silent = devices.filter((_, index) => echoed[index] === 'none')
   const candidates = about.length > 0 ? about : silent
   if (about.length === 0 && silent.length < devices.length) {
     return failure('intune_reply_mismatch', 'Intune answered about another device than the one asked for')
@@ -109,16 +110,17 @@ function readDevice(device: XmlElement): Device {
     holder.children.filter((child) => child.name === 'compliance'),
   )
   const every = textsIn(holders)
-  const inventory = INVENTORY.flatMap(([element, key]) => {
+  const details: Record<string, string> = {}
+  for (const [element, key] of INVENTORY) {
     const text = parseText(every(element)[0])
-    return text === undefined ? [] : [[key, text] as const]
-  })
+    if (text !== undefined) details[key] = text
+  }
   return {
     guids: [...new Set(every('guid').map(normaliseGuid))].filter((guid) => !isNilGuid(guid)),
     macs: [...new Set(every('macaddress').map(normaliseMac))],
     registered: agreedFlag(every('register_status')),
     compliant: agreedFlag(textsIn(compliances)('status')),
-    details: Object.fromEntries(inventory),
+    details,
   }
 }
 

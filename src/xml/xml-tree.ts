@@ -38,7 +38,8 @@ export function parseXml(text: string, limits: XmlLimits): XmlElement | undefine
   parser.on('opentag', (tag) => {
     elements += 1
     if (elements > limits.maxElements || open.length >= limits.maxDepth) refuse()
-    const element: GrowingElement = { ...namesOf(tag.name), text: '', children: [] }
+    const writtenName = tag.name.slice(tag.name.lastIndexOf(':') + 1)
+    const element = { name: writtenName.toLowerCase(), writtenName, text: '', children: [] }
     const parent = open.at(-1)
     if (parent) parent.children.push(element)
     else root = element
@@ -66,9 +67,4 @@ export function parseXml(text: string, limits: XmlLimits): XmlElement | undefine
 /** Stops the parser at once: saxes would otherwise go on reading after an error. */
 function refuse(): never {
   throw new Error('refused')
-}
-
-function namesOf(qualifiedName: string): Pick<XmlElement, 'name' | 'writtenName'> {
-  const writtenName = qualifiedName.slice(qualifiedName.lastIndexOf(':') + 1)
-  return { name: writtenName.toLowerCase(), writtenName }
 }
