@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { DeviceInput, RequestCounts } from '../../src/simulator/simulator.ts'
 import { startNode } from './child-process.ts'
 import { loadCore } from './cores.ts'
-import type { SimulatorRequest } from './simulator-process.ts'
+import type { OwnTimes, SimulatorRequest } from './simulator-process.ts'
 
 /** The simulated cloud, on the core of the load. */
 export interface BenchSimulator {
@@ -11,6 +11,8 @@ export interface BenchSimulator {
   putDevices(devices: readonly DeviceInput[]): Promise<void>
   setLatency(latencyMs: number): Promise<void>
   counts(): Promise<RequestCounts>
+  /** How long it took with each value that was queried since this was called last, milliseconds. */
+  takeOwnTimes(): Promise<ReadonlyMap<string, number>>
   stop(): Promise<void>
 }
 
@@ -28,6 +30,7 @@ export async function startBenchSimulator(directory: string): Promise<BenchSimul
       await ask({ ask: 'set_latency', latencyMs })
     },
     counts: () => ask({ ask: 'counts' }) as Promise<RequestCounts>,
+    takeOwnTimes: async () => new Map((await ask({ ask: 'own_times' })) as OwnTimes),
     stop: () => started.stop(),
   }
 }

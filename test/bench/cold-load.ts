@@ -10,7 +10,11 @@ export interface ColdLoadResult {
   readonly failed: number
 }
 
-/** Sends one request per MAC address, so many at once, from this process. An answer that `isRight` refuses has failed. */
+/**
+ * Sends one request per MAC address, so many at once, from this process. An answer that `isRight` refuses has failed.
+ * Callers that begin at the same moment stay together for good where every answer takes the same time: `spreadMs` lets
+ * them begin one after the other over that time.
+ */
 export async function askEach(
   macs: readonly string[],
   {
@@ -18,13 +22,17 @@ export async function askEach(
     headers,
     dispatcher,
     inFlight,
+    spreadMs = 0,
     isRight = () => true,
+    onAnswer = () => {},
   }: {
     readonly urlOf: (mac: string) => string
     readonly headers: Readonly<Record<string, string>>
     readonly dispatcher: Dispatcher
     readonly inFlight: number
+    readonly spreadMs?: number
     readonly isRight?: (body: string) => boolean
+    readonly onAnswer?: (mac: string, tookMs: number) => void
   },
 ): Promise<ColdLoadResult> {
   const latencies = createHistogram({ lowest: 1000, highest: 60_000_000_000, figures: 3 })
@@ -41,11 +49,14 @@ export async function askEach(
       ;({ statusCode, body } = await request(urlOf(mac), { headers, dispatcher }))
       text = await body.text()
     }
-    latencies.record(Math.max(1000, Math.round((performance.now() - askedAt) * 1e6)))
+    const tookMs = performance.now() - askedAt
+    latencies.record(Math.max(1000, Math.round(tookMs * 1e6)))
+    onAnswer(mac, tookMs)
     if (statusCode !== 200 || !isRight(text)) failed += 1
   }
   await Promise.all(
-    Array.from({ length: inFlight }, async () => {
+    Array.from({ length: inFlight }, async (_, caller) => {
+      if (spreadMs > 0) await sleep((caller * spreadMs) / inFlight)
       for (const mac of waiting) await ask(mac)
     }),
   )

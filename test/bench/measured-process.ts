@@ -5,8 +5,11 @@ import type { ProbeFigures, ProbeRequest, ProfileKind } from './probe.ts'
 
 /** A server with the probe in it. */
 export interface MeasuredProcess extends BenchProcess {
-  /** Does the work and gives, besides its result, what happened in the process meanwhile. */
-  during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly figures: ProbeFigures }>
+  /** Does the work and gives, besides its result, what happened in the process meanwhile; pauses only if asked for. */
+  during<T>(
+    work: () => Promise<T>,
+    more?: { readonly seesPauses: boolean },
+  ): Promise<{ readonly result: T; readonly figures: ProbeFigures }>
   /** What has happened since the process was started, or since the last window began. */
   figures(): Promise<ProbeFigures>
   profile(kind: ProfileKind, file: string, work: () => Promise<unknown>): Promise<void>
@@ -32,8 +35,8 @@ export function startMeasured(
   return {
     ...started,
     figures,
-    async during(work) {
-      await ask({ ask: 'begin' })
+    async during(work, { seesPauses } = { seesPauses: true }) {
+      await ask({ ask: 'begin', seesPauses })
       const result = await work()
       return { result, figures: await figures() }
     },

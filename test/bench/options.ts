@@ -15,7 +15,7 @@ export interface BenchOptions {
   readonly from?: string
   /** Rewrites the table in docs/performance.md. */
   readonly doc: boolean
-  /** A cached scenario that is profiled instead of measured. */
+  /** A scenario that is profiled instead of measured. */
   readonly profile?: string
   /** Folder of the profiles. */
   readonly profiles: string
@@ -29,7 +29,7 @@ export const usage = `npm run bench -- [options]
   --out FILE            the report as JSON
   --from FILE           shows such a report instead of measuring
   --doc                 rewrites the table in docs/performance.md
-  --profile NAME        profiles a cached scenario instead: CPU and allocations
+  --profile NAME        profiles a cached scenario or misses instead: CPU and allocations
   --profiles DIR        where the profiles go (.bench)`
 
 /** Long enough for every part to run. */

@@ -6,6 +6,7 @@ import type { BenchReport } from './report.ts'
 import { Results, spreadOf } from './results.ts'
 import { cachedSection } from './scenarios/cached.ts'
 import { coldSection, stormRow } from './scenarios/cold-devices.ts'
+import { missesSection, missRow } from './scenarios/misses.ts'
 import { rememberedSection } from './scenarios/remembered.ts'
 import { sizingOf } from './sizing.ts'
 import { judgeTargets, otherRatios } from './targets.ts'
@@ -71,6 +72,22 @@ t.test('a target is judged only where it was measured, and missed where it is mi
       ['storm: upstream queries', false],
       ['storm: tokens', true],
       ['storm: discoveries', true],
+    ],
+  )
+})
+
+t.test('misses are judged by what is added, and but for bursts request by request', async (t) => {
+  const results = new Results()
+  for (const atOnce of [false, true]) {
+    const row = missRow({ latencyMs: 20, atOnce })
+    results.add(missesSection, row, { addedP99Ms: 4, aboveP99Ms: 6 })
+  }
+  t.strictSame(
+    judgeTargets(results.sections()).map(({ what, isMet }) => [what, isMet]),
+    [
+      ['cold, upstream takes 20 ms: added at p99 ms', true],
+      ['cold, upstream takes 20 ms, all 50 at the same moment: added at p99 ms', true],
+      ['cold, upstream takes 20 ms: each request above its own upstream time, p99 ms', false],
     ],
   )
 })

@@ -10,9 +10,8 @@ import { leaveServerCore } from './cores.ts'
 import { replaceBlock } from './doc-block.ts'
 import { formatCounts, formatReport } from './markdown.ts'
 import { type BenchOptions, parseOptions, usage } from './options.ts'
-import { profileCached } from './profile.ts'
+import { profiledNames, profileScenario } from './profile.ts'
 import { type BenchReport, createReport, describeMachine } from './report.ts'
-import { cachedNames } from './scenarios/cached.ts'
 import { runScenarios, scenarioNames } from './scenarios/scenarios.ts'
 
 const page = join(import.meta.dirname, '../../docs/performance.md')
@@ -33,7 +32,7 @@ async function profile(options: BenchOptions, name: string): Promise<void> {
   leaveServerCore()
   const { bench, close } = await openBench(options)
   try {
-    process.stdout.write(`${await profileCached(bench, name)}\n`)
+    process.stdout.write(`${await profileScenario(bench, name)}\n`)
   } finally {
     await close()
   }
@@ -58,12 +57,10 @@ function readOptions(args: readonly string[]): BenchOptions | undefined {
     const options = parseOptions(args)
     const unknown =
       options.only.find((name) => !scenarioNames.includes(name)) ??
-      [options.profile].find(
-        (name) => name !== undefined && !(cachedNames as readonly string[]).includes(name),
-      )
+      [options.profile].find((name) => name !== undefined && !profiledNames.includes(name))
     if (unknown === undefined) return options
     process.stderr.write(
-      `there is no scenario ${unknown}, or it cannot be profiled: only ${cachedNames.join(', ')} can\n`,
+      `there is no scenario ${unknown}, or it cannot be profiled: only ${profiledNames.join(', ')} can\n`,
     )
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)

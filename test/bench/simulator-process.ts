@@ -3,7 +3,9 @@
  * writes its certificate and key and the root to trust into the directory, prints INTUNE_* as one line of JSON, and does
  * what the benchmark asks over the channel.
  */
+import { subscribe } from 'node:diagnostics_channel'
 import { writeFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { type DeviceInput, startSimulator } from '../../src/simulator/simulator.ts'
@@ -15,6 +17,11 @@ export type SimulatorRequest =
   | { readonly ask: 'set_latency'; readonly latencyMs: number }
   /** Answered with RequestCounts since the start. */
   | { readonly ask: 'counts' }
+  /** Answered with OwnTimes since it was asked last. */
+  | { readonly ask: 'own_times' }
+
+/** For each value that was queried, how long the simulator took with it, milliseconds. */
+export type OwnTimes = readonly (readonly [value: string, tookMs: number])[]
 
 const directory = process.argv[2] ?? '.'
 const clientId = '6f1c7a52-3c1e-4f0a-9f0d-2a6f5a1b9c01'
@@ -37,6 +44,19 @@ const environment = {
   INTUNE_PRIVATE_KEY_FILE: write('app.key', pair.privateKeyPem),
 }
 
+/**
+ * From the moment at which a query has been read to that at which its answer goes to the socket: not later, or what
+ * the other side needs to read it would count as the upstream's own.
+ */
+let ownTimes: [string, number][] = []
+subscribe('http.server.request.start', (message) => {
+  const { request, response } = message as { request: IncomingMessage; response: ServerResponse }
+  const value = /[?&]value=([^&]+)/.exec(request.url ?? '')?.[1]
+  if (value === undefined) return
+  const startedAt = performance.now()
+  response.once('prefinish', () => ownTimes.push([value, performance.now() - startedAt]))
+})
+
 answerParent<SimulatorRequest>((request) => {
   switch (request.ask) {
     case 'put_devices':
@@ -49,6 +69,11 @@ answerParent<SimulatorRequest>((request) => {
       return
     case 'counts':
       return tenant.requestCounts()
+    case 'own_times': {
+      const taken: OwnTimes = ownTimes
+      ownTimes = []
+      return taken
+    }
   }
 })
 process.once('SIGTERM', async () => {
