@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openStateDatabase, type StateDatabase, type StateRow } from './state-database.ts'
 import { describeStateError, moveAside, type StateFileProblem } from './state-file.ts'
 import type { NumberedRequest, StateMessage, StateValue } from './state-messages.ts'
+import { standBack } from './thread-priority.ts'
 
 /**
  * The thread that has the state file. SQLite in Node waits for the disk and for other processes; here nobody waits
@@ -12,6 +13,7 @@ const rowsPerMessage = 1000
 
 let database: StateDatabase | undefined
 let walk: Generator<StateRow> | undefined
+standBack()
 open()
 parentPort?.on('message', answer)
 

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { describeStateError, moveAside, type StateFileProblem } from './state-file.ts'
 import type { Numbered, StateMessage, StateValue } from './state-messages.ts'
+import { standBack } from './thread-priority.ts'
 import { TraceDatabase } from './trace-database.ts'
 import type { TraceRequest } from './trace-messages.ts'
 
@@ -8,6 +9,7 @@ import type { TraceRequest } from './trace-messages.ts'
 const { file } = workerData as { readonly file: string }
 
 let database: TraceDatabase | undefined
+standBack()
 open()
 parentPort?.on('message', answer)
 
