@@ -1,9 +1,10 @@
-import { TLSSocket } from 'node:tls'
-import { buildConnector, Client, request } from 'undici'
+import type { TLSSocket } from 'node:tls'
+import { request } from 'undici'
 import type { Clock } from '../clock.ts'
 import { failure, type Hop, type Outcome, success } from '../errors/fault.ts'
 import { describeNetworkError } from '../intune/network-fault.ts'
-import { createDispatcher, type Route } from '../intune/outbound-tls.ts'
+import type { Route } from '../intune/outbound-tls.ts'
+import { createHandshakeDispatcher, describeIssuer } from '../intune/tls-handshake.ts'
 
 /** What a TLS handshake with a host showed. */
 export interface HostFacts {
@@ -33,20 +34,8 @@ export async function probeHost(
   const { host } = new URL(url)
   const exchange = { hop, host, proxyHost: route.proxyHost }
   let seen: { readonly facts: HostFacts; readonly distrust: string | undefined } | undefined
-  const dispatcher = createDispatcher(route, {
-    factory(origin, options: Client.Options) {
-      const { connect } = options
-      const connector = typeof connect === 'function' ? connect : buildConnector(connect ?? {})
-      return new Client(origin, {
-        ...options,
-        connect: (target, callback) =>
-          connector(target, (error, socket) => {
-            if (socket instanceof TLSSocket) seen = readSocket(socket, host)
-            socket?.destroy()
-            callback(error ?? new Error('the handshake was all that was wanted'), null)
-          }),
-      })
-    },
+  const dispatcher = createHandshakeDispatcher(route, (socket) => {
+    seen = readSocket(socket, host)
   })
   const limit = new AbortController()
   const late = Object.assign(new Error('time limit reached'), { code: 'ETIMEDOUT' })
@@ -66,12 +55,10 @@ export async function probeHost(
 }
 
 function readSocket(socket: TLSSocket, host: string) {
-  const { CN, O } = socket.getPeerCertificate().issuer ?? {}
-  const issuer = [CN, O].flat().filter(Boolean).join(', ')
   const facts: HostFacts = {
     host,
     protocol: socket.getProtocol() ?? 'TLS',
-    issuer: `"${issuer.replace(/[^\p{L}\p{N} .,:()&'*_-]/gu, '').slice(0, 120)}"`,
+    issuer: describeIssuer(socket) ?? '""',
   }
   // Typed as an Error, but Node puts the code of one here as a text.
   const distrust = socket.authorized ? undefined : String(socket.authorizationError)

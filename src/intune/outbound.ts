@@ -3,8 +3,9 @@ import { type Clock, systemClock } from '../clock.ts'
 import { failure, type Hop, type Outcome, success } from '../errors/fault.ts'
 import { childTraceparent, currentTrace } from '../trace-context.ts'
 import type { Exchange } from './network-fault.ts'
-import { createDispatcher, describePresentedIssuer, type Route, readPresentedIssuer } from './outbound-tls.ts'
+import { createDispatcher, type Route } from './outbound-tls.ts'
 import { ReplyReader } from './reply-reader.ts'
+import { describePresentedIssuer, readPresentedIssuer } from './tls-handshake.ts'
 import { loadTrust } from './trust-roots.ts'
 
 /** How the service gets out. Nothing is read from the environment here. */
