@@ -10,8 +10,6 @@ export interface MeasuredProcess extends BenchProcess {
     work: () => Promise<T>,
     more?: { readonly seesPauses: boolean },
   ): Promise<{ readonly result: T; readonly figures: ProbeFigures }>
-  /** What has happened since the process was started, or since the last window began. */
-  figures(): Promise<ProbeFigures>
   profile(kind: ProfileKind, file: string, work: () => Promise<unknown>): Promise<void>
 }
 
@@ -31,14 +29,13 @@ export function startMeasured(
 ): MeasuredProcess {
   const started = startNode(cores, ['--import', probe, ...args], options)
   const ask = (request: ProbeRequest) => started.ask(request)
-  const figures = () => ask({ ask: 'end' }) as Promise<ProbeFigures>
   return {
     ...started,
-    figures,
     async during(work, { seesPauses } = { seesPauses: true }) {
       await ask({ ask: 'begin', seesPauses })
       const result = await work()
-      return { result, figures: await figures() }
+      const figures = (await ask({ ask: 'end' })) as ProbeFigures
+      return { result, figures }
     },
     async profile(kind, file, work) {
       await ask({ ask: 'begin_profile', of: kind })

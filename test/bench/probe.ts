@@ -118,8 +118,6 @@ async function endProfile(kind: ProfileKind, file: string): Promise<void> {
 }
 
 if (isMainThread) {
-  // From the first line of the process, so that its start is a window too.
-  begin(true)
   answerParent<ProbeRequest>((request) => {
     switch (request.ask) {
       case 'begin':
