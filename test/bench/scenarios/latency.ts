@@ -6,11 +6,14 @@ import { recordAnswer } from '../record-answer.ts'
 import { cachedRequests } from '../requests.ts'
 import { cachedRows } from './cached.ts'
 
-export const latencySection = '64 connections at 70 % of the highest rate'
+export const latencySection = '64 connections at 70 % and at half of the highest rate'
 export const latencyNames = ['json-get', 'radius-mab', 'ise-lookup'] as const
 
 /** The yardstick gets the rate of the service's JSON GET: what it shows is the noise of machine and sender. */
 export const latencyNoiseRow = 'node:http GET, at the rate of JSON GET'
+
+/** How the row is called that gets half of the highest rate. */
+const halfRateRow = 'JSON GET, half of the highest rate'
 
 const share = 0.7
 
@@ -45,6 +48,9 @@ export async function measureLatency(bench: Bench): Promise<void> {
         sendAtRate(first.at(nodeHttp.url), ratePerSecond, { connections, seconds }),
       )
       results.add(latencySection, latencyNoiseRow, { ratePerSecond, ...noise })
+      const halfRate = Math.floor(highest.requestsPerSecond / 2)
+      const atHalf = await measureLoad(service, () => sendAtRate(target, halfRate, { connections, seconds }))
+      results.add(latencySection, halfRateRow, { ratePerSecond: halfRate, ...atHalf })
     }
   }
 }
