@@ -5,6 +5,8 @@ export interface BenchOptions {
   readonly rounds: number
   readonly seconds: number
   readonly connections: number
+  /** Whether the cores are kept from sleeping. */
+  readonly awake: boolean
   /** Small numbers, and nothing but counts is asserted. */
   readonly quick: boolean
   /** Names of scenarios; all when empty. */
@@ -26,6 +28,7 @@ export const usage = `npm run bench -- [options]
   --only NAME[,NAME]    these scenarios alone
   --rounds N            rounds (5), interleaved
   --seconds S           length of each measurement (6)
+  --awake               keeps the cores from sleeping
   --out FILE            the report as JSON
   --from FILE           shows such a report instead of measuring
   --doc                 rewrites the table in docs/performance.md
@@ -44,6 +47,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       only: { type: 'string', default: '' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
+      awake: { type: 'boolean', default: false },
       out: { type: 'string' },
       from: { type: 'string' },
       doc: { type: 'boolean', default: false },
@@ -55,6 +59,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     rounds: values.quick ? 1 : positive('--rounds', values.rounds, 5),
     seconds: values.quick ? quickSeconds : positive('--seconds', values.seconds, 6),
     connections: 64,
+    awake: values.awake,
     quick: values.quick,
     only: values.only.split(',').filter((name) => name !== ''),
     doc: values.doc,

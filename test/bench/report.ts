@@ -42,6 +42,7 @@ export function createReport(results: Results, options: BenchOptions, machine: s
       `${options.connections} connections`,
       `load by ${loadTool}`,
       canPin ? 'server and load on a core each' : 'NOT pinned to cores',
+      ...(options.awake ? ['cores kept awake'] : []),
     ].join(', '),
     sections,
     targets: judgeTargets(sections),

@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openBench } from './bench.ts'
-import { leaveServerCore } from './cores.ts'
+import { keepAwake, leaveServerCore } from './cores.ts'
 import { replaceBlock } from './doc-block.ts'
 import { formatCounts, formatReport } from './markdown.ts'
 import { type BenchOptions, parseOptions, usage } from './options.ts'
@@ -19,11 +19,13 @@ const page = join(import.meta.dirname, '../../docs/performance.md')
 async function measure(options: BenchOptions): Promise<BenchReport> {
   const machine = describeMachine()
   leaveServerCore()
+  const letSleep = options.awake ? keepAwake() : () => {}
   const { bench, close } = await openBench(options)
   try {
     await runScenarios(bench, new Set(options.only.length === 0 ? scenarioNames : options.only))
     return createReport(bench.results, options, machine)
   } finally {
+    letSleep()
     await close()
   }
 }
