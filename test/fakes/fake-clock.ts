@@ -2,7 +2,9 @@ import type { Clock } from '../../src/clock.ts'
 
 /** A clock that stands still until a test moves it; timers that come due run in order of their time. */
 export class FakeClock implements Clock {
+  /** Monotonic; the wall clock is this plus an offset that `jump` changes. */
   #nowMs: number
+  #offsetMs = 0
   #timers: { atMs: number; run: () => void }[] = []
 
   constructor(startMs = Date.UTC(2026, 10, 23, 8, 0, 0)) {
@@ -10,7 +12,16 @@ export class FakeClock implements Clock {
   }
 
   nowMs(): number {
+    return this.#nowMs + this.#offsetMs
+  }
+
+  monotonicMs(): number {
     return this.#nowMs
+  }
+
+  /** Sets the wall clock forward (or back, below zero) without time passing: no timer comes due. */
+  jump(ms: number): void {
+    this.#offsetMs += ms
   }
 
   after(delayMs: number, run: () => void): () => void {
