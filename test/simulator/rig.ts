@@ -20,6 +20,7 @@ export function createMovableClock(startMs = Date.now()): MovableClock {
   let now = startMs
   return {
     nowMs: () => now,
+    monotonicMs: () => now,
     after: () => () => {},
     advance(ms) {
       now += ms
