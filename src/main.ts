@@ -1,8 +1,19 @@
 #!/usr/bin/env node
-import { runCommand } from './cli/run-command.ts'
+const oldestNode = 24
+const [major] = process.versions.node.split('.').map(Number)
 
-process.exitCode = await runCommand(process.argv.slice(2), {
-  environment: process.env,
-  out: (text) => process.stdout.write(`${text}\n`),
-  err: (text) => process.stderr.write(`${text}\n`),
-})
+// Before anything else is loaded: on an older Node the first import of node:sqlite ends in a stack trace.
+if (major === undefined || major < oldestNode) {
+  process.stderr.write(
+    `intune-nac needs Node ${oldestNode} or newer, this is ${process.versions.node} (${process.execPath}). ` +
+      'In a clone, npm start and npx intune-nac run on the Node that npm ci installed.\n',
+  )
+  process.exitCode = 78
+} else {
+  const { runCommand } = await import('./cli/run-command.ts')
+  process.exitCode = await runCommand(process.argv.slice(2), {
+    environment: process.env,
+    out: (text) => process.stdout.write(`${text}\n`),
+    err: (text) => process.stderr.write(`${text}\n`),
+  })
+}

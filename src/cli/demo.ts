@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
 import { loadSettings } from '../config/load-settings.ts'
+import type { DecisionRecord } from '../decision/decision-service.ts'
 import { type Simulator, startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { exitCodes } from './command.ts'
@@ -18,8 +19,8 @@ const form = {
   name: 'demo',
   usage: ['[options]'],
   does: [
-    'Simulated Intune and the service on loopback, with sample devices: prints curl lines to try and runs',
-    'until Ctrl-C. A port that is in use is replaced by a free one.',
+    'Simulated Intune and the service on loopback, with sample devices: prints lines to try, then each',
+    'decision as it is made, until Ctrl-C. A port that is in use is replaced by a free one.',
   ],
   options: {
     once: {
@@ -28,6 +29,12 @@ const form = {
       meaning: 'play every scene on free ports, print a table and end',
     },
     port: { type: 'string', argument: 'PORT', default: '8080', meaning: 'of the service' },
+    'management-port': {
+      type: 'string',
+      argument: 'PORT',
+      default: '9090',
+      meaning: 'of its management listener',
+    },
     'simulator-port': { type: 'string', argument: 'PORT', default: '8443', meaning: 'of the simulator' },
   },
   examples: ['demo', 'demo --once'],
@@ -39,9 +46,15 @@ const form = {
 
 /** `intune-nac demo` */
 export const demo = defineCommand(form, async ({ values }, context) => {
+  const free = async (port: string, option: string) =>
+    values.once ? 0 : await freePort(parsePort(port, option), context.out)
   const stage = await startStage(
-    values.once ? 0 : await freePort(parsePort(values.port, '--port'), context.out),
-    values.once ? 0 : await freePort(parsePort(values['simulator-port'], '--simulator-port'), context.out),
+    {
+      service: await free(values.port, '--port'),
+      management: await free(values['management-port'], '--management-port'),
+      simulator: await free(values['simulator-port'], '--simulator-port'),
+    },
+    values.once ? () => undefined : (record) => context.out(decisionLine(record)),
   )
   if (values.once) {
     try {
@@ -51,7 +64,7 @@ export const demo = defineCommand(form, async ({ values }, context) => {
       await stage.close()
     }
   }
-  context.out(invitation(stage.serviceUrl, stage.simulator.origin))
+  context.out(invitation(stage))
   return new Promise((resolve) => {
     closeWithGrace({ delay: 5_000, logger: false }, async () => {
       await stage.close()
@@ -62,31 +75,36 @@ export const demo = defineCommand(form, async ({ values }, context) => {
 
 interface Stage {
   readonly serviceUrl: string
+  readonly managementUrl: string
   readonly simulator: Simulator
   readonly close: () => Promise<void>
 }
 
-async function startStage(port: number, simulatorPort: number): Promise<Stage> {
+async function startStage(
+  ports: { readonly service: number; readonly management: number; readonly simulator: number },
+  onDecision: (record: DecisionRecord) => void,
+): Promise<Stage> {
   const temporary = temporaryDirectory()
-  const simulator = await startSimulator({ port: simulatorPort })
+  const simulator = await startSimulator({ port: ports.simulator })
   putSampleDevices(simulator)
   const access = await writeSimulatorAccess(simulator, sampleClientId, temporary.path)
   const loaded = loadSettings(
     {
       ...access.environment,
-      SERVICE_PORT: String(port),
-      MANAGEMENT_PORT: '0',
+      SERVICE_PORT: String(ports.service),
+      MANAGEMENT_PORT: String(ports.management),
       NONCOMPLIANT_FRESH_SECONDS: String(noncompliantFreshSeconds),
       LOG_LEVEL: 'warn',
     },
     () => undefined,
   )
   if (!loaded.ok) throw new Error(`the demo's own configuration is wrong: ${JSON.stringify(loaded.problems)}`)
-  const app = buildApp(loaded, createLogger(loaded.settings.log))
+  const app = buildApp(loaded, createLogger(loaded.settings.log), { onDecision })
   if (!app.ok) throw new Error(`the demo's own files are wrong: ${app.fault.message}`)
-  const { serviceUrl } = await app.value.listen()
+  const { serviceUrl, managementUrl } = await app.value.listen()
   return {
     serviceUrl,
+    managementUrl,
     simulator,
     close: async () => {
       await app.value.close()
@@ -107,21 +125,34 @@ async function freePort(port: number, out: (text: string) => void): Promise<numb
   return taken ? 0 : port
 }
 
-function invitation(serviceUrl: string, simulatorOrigin: string): string {
+/** One decision on one line: when, what, why, about whom, and where the fact came from. */
+function decisionLine({ decision, totalMs }: DecisionRecord): string {
+  const { outcome, reason, matchedBy, device, source } = decision
+  const time = new Date().toLocaleTimeString('en-GB')
+  return `${time}  ${outcome.padEnd(9)}  ${reason.padEnd(18)}  ${matchedBy} ${device}  from ${source}, ${Math.round(totalMs)} ms`
+}
+
+function invitation({ serviceUrl, managementUrl, simulator: { origin } }: Stage): string {
   const ask = (query: string) => `  curl -s '${serviceUrl}/v1/decision?${query}'`
+  const url = new URL(managementUrl).port === '9090' ? '' : ` --url ${managementUrl}`
   return [
-    `The service is at ${serviceUrl}, the simulated Intune at ${simulatorOrigin}. Ctrl-C stops both.`,
+    `The service is at ${serviceUrl}, its management listener at ${managementUrl}, the simulated Intune at ${origin}. Ctrl-C stops all.`,
     '',
     "Alice's laptop is compliant: allow.",
     ask('mac=00:50:56:A4:89:5A'),
     "Bob's laptop is not: remediate, with what he has to do.",
     ask('mac=34:08:BC:50:7C:78'),
     'Bob repairs it in the simulated Intune ...',
-    `  curl -sk -X PATCH ${simulatorOrigin}/control/devices/${samples.bob.deviceId} -H 'content-type: application/json' -d '{"complianceState":"compliant"}'`,
+    `  curl -sk -X PATCH ${origin}/control/devices/${samples.bob.deviceId} -H 'content-type: application/json' -d '{"complianceState":"compliant"}'`,
     `... and ${noncompliantFreshSeconds} seconds later the same question gives: allow.`,
     ask('mac=34:08:BC:50:7C:78'),
     'A device that is not enrolled, and one that hides behind a private MAC address.',
     ask('mac=8C:16:45:D2:E0:F1'),
     ask('mac=DA:1B:2C:3D:4E:5F'),
+    "How Bob's last decision came about, and what the service says of its own health.",
+    `  npx intune-nac why 34:08:BC:50:7C:78${url}`,
+    `  npx intune-nac health --verbose --url ${managementUrl}`,
+    '',
+    'Each decision as it is made:',
   ].join('\n')
 }

@@ -1,6 +1,7 @@
 import { type CommandContext, type ExitCode, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import { asksForHelp } from './command-line.ts'
 import { commands } from './commands.ts'
+import { explainListen } from './explain-listen.ts'
 import { presentHelp } from './help.ts'
 
 function usage(): string {
@@ -46,6 +47,11 @@ export async function runCommand(argv: readonly string[], context: CommandContex
     return await command.run(args, context)
   } catch (error) {
     const isWrongUse = error instanceof WrongUse
+    const listening = explainListen(error)
+    if (listening !== undefined) {
+      context.err(`intune-nac ${name}: ${listening}`)
+      return exitCodes.no
+    }
     if (!isWrongUse && !(error instanceof UnusableFile)) throw error
     context.err(`intune-nac ${name}: ${error.message}`)
     if (isWrongUse) context.err(`See intune-nac ${named[0]?.name ?? name} --help`)

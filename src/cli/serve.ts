@@ -6,6 +6,7 @@ import { type ExitCode, exitCodes } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configured, explainFault, proxyOf } from './configured.ts'
+import { explainListen } from './explain-listen.ts'
 
 /** What closing may take after the grace, before the process ends anyway. */
 const closeLimitMs = 10_000
@@ -79,7 +80,6 @@ export const serve = defineCommand(form, async (_line, context) => {
 
 function explainStart(error: unknown): string {
   if (error instanceof StartRefused) return error.message
-  const { code, port, path } = error as NodeJS.ErrnoException & { port?: number }
-  const what = path === undefined ? `listen on port ${port ?? '?'}` : `write ${path}`
-  return `Cannot ${what}: ${code ?? 'unknown error'}`
+  const { code, path } = error as NodeJS.ErrnoException
+  return explainListen(error) ?? `Cannot write ${path ?? 'a file'}: ${code ?? 'unknown error'}`
 }

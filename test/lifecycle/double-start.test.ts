@@ -85,7 +85,11 @@ t.test('what is started is stopped again where the next part cannot be', async (
   const variables = { ...environment, DECISION_LOG_FILE: log, STATE_DIR: join(directory, 'state') }
   for (const name of ['SERVICE_PORT', 'MANAGEMENT_PORT']) {
     const refused = await runToEnd(['serve'], { ...variables, [name]: String(port) })
-    t.match(refused, { exitCode: 1, output: `Cannot listen on port ${port}: EADDRINUSE` }, name)
+    t.match(
+      refused,
+      { exitCode: 1, output: `127.0.0.1:${port}: another program uses this port (EADDRINUSE)` },
+      name,
+    )
   }
   const lines = readFileSync(log, 'utf8').trim().split('\n')
   t.same(
