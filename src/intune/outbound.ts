@@ -4,6 +4,7 @@ import { failure, type Hop, type Outcome, success } from '../errors/fault.ts'
 import { childTraceparent, currentTrace } from '../trace-context.ts'
 import type { Exchange } from './network-fault.ts'
 import { createDispatcher, type Route } from './outbound-tls.ts'
+import { registerOwnHeaders } from './own-headers.ts'
 import { ReplyReader } from './reply-reader.ts'
 import { describePresentedIssuer, readPresentedIssuer } from './tls-handshake.ts'
 import { loadTrust } from './trust-roots.ts'
@@ -93,12 +94,14 @@ function exchangeOnce(
       resolve(outcome)
     })
     const cancelLimit = clock.after(request.timeoutMs, () => reader.timeOut())
+    const headers = { ...request.headers, ...traceHeaders(), 'accept-encoding': 'identity' }
+    registerOwnHeaders(url.origin, Object.keys(headers))
     dispatcher.dispatch(
       {
         origin: url.origin,
         path: url.pathname + url.search,
         method: request.method,
-        headers: { ...request.headers, ...traceHeaders(), 'accept-encoding': 'identity' },
+        headers,
         body: request.body ?? null,
         // The limit above covers them.
         headersTimeout: 0,
