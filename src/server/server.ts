@@ -1,10 +1,16 @@
 import type { RequestListener } from 'node:http'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import type { Networks } from '../networks/networks.ts'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  LogController,
+  type onRequestHookHandler,
+} from 'fastify'
+import { isLoopbackAddress, type Networks } from '../networks/networks.ts'
 import { createAnswerTogether } from './answer-together.ts'
 import { answerClientError } from './client-error.ts'
 import { limitConnections } from './connection-limit.ts'
 import { endConnectionsEarly } from './early-answer.ts'
+import { readForwardedFor } from './forwarded-addresses.ts'
 import type { Frontend, FrontendOptions } from './frontend.ts'
 import { type Readiness, registerHealthRoutes } from './health.ts'
 import type { HttpsServers } from './https-server.ts'
@@ -134,10 +140,38 @@ function createBareServer(
     frameworkErrors: onError,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, early.isAnswered(socket)),
   })
+  if (trustedProxies) app.addHook('onRequest', createForwardedForHook(logger))
   const early = endConnectionsEarly(app, maxBodyBytes)
   app.setErrorHandler(onError)
   app.setNotFoundHandler(sendRouteNotFound)
   return app
+}
+
+/**
+ * Leaves in X-Forwarded-For what Fastify can take for addresses. An element that is none would otherwise be the caller's
+ * address, another one for each connection where it has a port, and wrong credentials would be counted for nobody.
+ */
+function createForwardedForHook(logger: FastifyBaseLogger): onRequestHookHandler {
+  let isSaid = false
+  return (request, _reply, done) => {
+    const { headers, socket } = request.raw
+    const field = headers['x-forwarded-for']
+    if (typeof field === 'string') {
+      const { addresses, isWhole } = readForwardedFor(field)
+      const teller = addresses[0] ?? socket.remoteAddress ?? ''
+      // Counted as the proxy's, but nobody whom a proxy on this machine forwards is let in as a caller on this machine.
+      const known = isWhole || !isLoopbackAddress(teller) ? addresses : [nobodysAddress, ...addresses]
+      headers['x-forwarded-for'] = known.length === 0 ? undefined : known.join(',')
+      if (!isWhole && !isSaid) {
+        isSaid = true
+        logger.warn(
+          { event: 'forwarded_address_unreadable', proxy: socket.remoteAddress },
+          'X-Forwarded-For of a trusted proxy holds something that is no address: such callers count as the proxy itself',
+        )
+      }
+    }
+    done()
+  }
 }
 
 /** Fastify leaves the limits of a server that it did not make itself alone. */
@@ -149,6 +183,9 @@ function createServerFactory(https: HttpsServers) {
     return server
   }
 }
+
+/** RFC 1122 section 3.2.1.3: no connection comes from it. */
+const nobodysAddress = '0.0.0.0'
 
 interface Addressed {
   readonly url?: string | undefined
