@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { openOperatorFiles, type WayOut } from './app-files.ts'
@@ -23,6 +22,7 @@ import { createClaims } from './lifecycle/claims.ts'
 import { createDeparture } from './lifecycle/departure.ts'
 import { createNetworks } from './networks/networks.ts'
 import type { SitePolicy } from './policy/site-policy.ts'
+import { productVersion } from './product-version.ts'
 import { createHttpsServers } from './server/https-server.ts'
 import { registerManagementRoutes } from './server/management.ts'
 import { watchOverload } from './server/overload.ts'
@@ -327,11 +327,4 @@ export function buildApp(
 /** Whether the certificate on disk is another one than the one in use. */
 function isRefused({ filesFault, trialFault }: CertificateStatus): boolean {
   return filesFault !== undefined || trialFault !== undefined
-}
-
-/** From package.json, which lies one above both src and dist. */
-function productVersion(): string {
-  const file = new URL('../package.json', import.meta.url)
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
-  return version
 }

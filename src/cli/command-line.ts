@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { didYouMean } from '../nearest-name.ts'
 import { type Command, type CommandContext, type ExitCode, WrongUse } from './command.ts'
 import type { CommandForm, CommandOptions } from './command-form.ts'
 
@@ -10,7 +11,7 @@ export function defineCommand<const O extends CommandOptions>(
   return { forms: [form], run: async (args, context) => run(parseCommandLine(args, form), context) }
 }
 
-/** node:util's parseArgs for the options of a form, with its complaints turned into WrongUse. */
+/** What the arguments say, by node:util's parseArgs; WrongUse where an option is unknown, or has no value or one too many. */
 export function parseCommandLine<const O extends CommandOptions>(
   args: readonly string[],
   form: CommandForm<O>,
@@ -21,12 +22,36 @@ export function parseCommandLine<const O extends CommandOptions>(
   throw new WrongUse(`takes options only, not ${JSON.stringify(first)}`)
 }
 
+/** parseArgs checks what it is given in sentences of its own, which speak of Node; so it is not asked to, and these are ours. */
 function parseStrictly<const O extends CommandOptions>(args: readonly string[], options: O) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
-  } catch (error) {
-    throw new WrongUse(error instanceof Error ? error.message : 'the arguments cannot be read')
+  const settings = { args: [...args], options, allowPositionals: true } as const
+  const { tokens } = parseArgs({ ...settings, strict: false, tokens: true })
+  for (const token of tokens) if (token.kind === 'option') checkOption(token, options)
+  return parseArgs({ ...settings, strict: true })
+}
+
+interface OptionToken {
+  readonly name: string
+  readonly rawName: string
+  readonly value: string | undefined
+  readonly inlineValue: boolean | undefined
+}
+
+function checkOption({ name, rawName, value, inlineValue }: OptionToken, options: CommandOptions): void {
+  const option = Object.hasOwn(options, name) ? options[name] : undefined
+  if (option === undefined) {
+    const near = didYouMean(name, Object.keys(options)).replace('mean ', 'mean --')
+    throw new WrongUse(`has no option ${JSON.stringify(rawName)}${near}`)
   }
+  if (option.type === 'boolean') {
+    if (value !== undefined) throw new WrongUse(`takes --${name} without a value`)
+    return
+  }
+  const needed = `needs a value behind --${name}: --${name} ${option.argument}`
+  if (value === undefined) throw new WrongUse(needed)
+  // What looks like the next option is more often that than a value.
+  if (value.startsWith('-') && inlineValue !== true)
+    throw new WrongUse(`${needed} (one that begins with a hyphen is written --${name}=${value})`)
 }
 
 /**

@@ -1,3 +1,5 @@
+import { didYouMean } from '../nearest-name.ts'
+import { productVersion } from '../product-version.ts'
 import { type CommandContext, type ExitCode, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import { asksForHelp } from './command-line.ts'
 import { commands } from './commands.ts'
@@ -12,7 +14,7 @@ function usage(): string {
     '',
     ...lines,
     '',
-    'intune-nac <command> --help has the options of a command, and examples.',
+    'intune-nac <command> --help has the options of a command, and examples; --version says which version this is.',
     'Exit codes: 0 fine, 1 no, 2 wrong use, 78 wrong configuration.',
     'docs/configuration.md lists the variables.',
   ].join('\n')
@@ -20,7 +22,7 @@ function usage(): string {
 
 /**
  * Runs one command and resolves with its exit code: 0 fine, 1 "no", 2 wrong use, 78 wrong configuration.
- * With `--help` the command is not run: its help is printed. Only a defect rejects.
+ * With `--help` or `--version` the command is not run: its help, or the version, is printed. Only a defect rejects.
  */
 export async function runCommand(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
   const [name = '', ...args] = argv
@@ -29,10 +31,16 @@ export async function runCommand(argv: readonly string[], context: CommandContex
     context.out(usage())
     return exitCodes.fine
   }
+  const beforeTerminator = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+  if (name === '--version' || beforeTerminator.includes('--version')) {
+    context.out(`intune-nac ${productVersion()}`)
+    return exitCodes.fine
+  }
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (!entry) {
+    const near = didYouMean(name, Object.keys(commands))
     context.err(
-      name === '' ? usage() : `intune-nac: there is no command ${JSON.stringify(name)}\n\n${usage()}`,
+      name === '' ? usage() : `intune-nac: there is no command ${JSON.stringify(name)}${near}\n\n${usage()}`,
     )
     return exitCodes.wrongUse
   }

@@ -1,6 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
 import { StartRefused } from '../lifecycle/start-refused.ts'
+import { productVersion } from '../product-version.ts'
 import { batchedStandardOutput, createLogger } from '../telemetry/logger.ts'
 import { type ExitCode, exitCodes } from './command.ts'
 import type { CommandForm } from './command-form.ts'
@@ -67,7 +68,7 @@ export const serve = defineCommand(form, async (_line, context) => {
   )
   try {
     const urls = await app.listen()
-    logger.info({ event: 'listening', ...urls }, 'listening')
+    logger.info({ event: 'listening', version: productVersion(), ...urls }, 'listening')
   } catch (error) {
     signals.uninstall()
     await app.close()

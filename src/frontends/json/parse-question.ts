@@ -1,6 +1,6 @@
 import { failure, type Outcome, success } from '../../errors/fault.ts'
 import type { IdentityAttributes } from '../../identity/device-identity.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestIdentifierName } from '../../identity/nearest-identifier.ts'
 import { identifierNames } from './schema.ts'
 
 /** What was asked, of the right shape; the texts are not parsed yet. */
@@ -70,7 +70,7 @@ function isTextList(value: unknown): value is readonly string[] {
 
 function unknownName(name: string, what: string) {
   const shown = name.slice(0, 40).replace(/[^\x20-\x7e]|["\\]/g, '?')
-  const nearest = nearestName(name, acceptedNames)
+  const nearest = nearestIdentifierName(name, acceptedNames)
   const hint = nearest === undefined ? '' : ` Did you mean ${nearest}?`
   return failure(
     'request_malformed',

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { nearestName } from '../../../src/frontends/json/nearest-name.ts'
 import { parseDecisionBody, parseDecisionQuery } from '../../../src/frontends/json/parse-question.ts'
 import { DecisionBody, DecisionQuery, identifierNames } from '../../../src/frontends/json/schema.ts'
+import { nearestIdentifierName } from '../../../src/identity/nearest-identifier.ts'
 import { createJsonApp } from './json-app.ts'
 
 const hostile = [
@@ -142,6 +142,7 @@ t.test('a wrong name is met with the one that was meant', async (t) => {
     constructor: undefined,
     ['m'.repeat(70)]: undefined,
   }
-  for (const [wrong, right] of Object.entries(meant)) t.equal(nearestName(wrong, names), right, wrong)
-  t.equal(nearestName('guid', ['mac']), undefined, 'only accepted names are proposed')
+  for (const [wrong, right] of Object.entries(meant))
+    t.equal(nearestIdentifierName(wrong, names), right, wrong)
+  t.equal(nearestIdentifierName('guid', ['mac']), undefined, 'only accepted names are proposed')
 })
