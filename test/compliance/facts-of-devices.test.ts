@@ -267,6 +267,7 @@ t.test('a burst that is held does not hold a MAC that names another device meanw
   t.match(await turn(25), { held: 'mass_flip' }, 'a further flip of the same device is')
   say(macOf(26), { deviceId: b, complianceState: 'noncompliant' })
   t.match(await ask(macOf(26)), { verdict: 'asked', record: { complianceState: 'noncompliant' } })
+  t.match(compliance.guard(), { burst: { records: 21 } }, 'what moved on is not waited for')
   await compliance.acceptHeld()
   t.match(
     recall(macOf(5)),
