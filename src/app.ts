@@ -258,7 +258,10 @@ export function buildApp(
     traces,
     acceptHeld: async () => ({ ...(await compliance.acceptHeld()) }),
     rejectHeld: () => ({ ...compliance.rejectHeld() }),
-    purge: (kind, value) => compliance.purge(kind, value),
+    async purge(kind, value) {
+      const purged = compliance.purge(kind, value)
+      return purged === undefined ? undefined : Number(purged) + (await compliance.purgeNamed(kind, value))
+    },
     purgeAll: () => compliance.purgeAll(),
     authenticate,
     onRefused: (door, code) => metrics.refused(door, code),

@@ -104,9 +104,7 @@ const decide = defineCommand(form, async ({ values, positionals }, context) => {
     })
     if (!outcome.ok) throw new WrongUse(outcome.fault.message)
     const decision = outcome.value
-    const answer = isAnswerable(decision)
-      ? presentDecision(decision)
-      : { decision: 'fail', decisionId: decision.decisionId }
+    const answer = presentAny(decision)
     const rules = values.explain && facts ? app.value.policy.explain(facts) : undefined
     const explanation = rules && { rule: decision.rule, profile: decision.profile, rules }
     context.out(
@@ -148,11 +146,20 @@ export function attributesOf(positionals: readonly string[]): IdentityAttributes
   return attributes
 }
 
+/** The answer of the JSON front end; it has an error in place of `fail`, and here a person reads. */
+function presentAny(decision: Decision): object {
+  if (isAnswerable(decision)) return presentDecision(decision)
+  return { ...presentDecision({ ...decision, outcome: 'deny' }), decision: decision.outcome }
+}
+
+/** What is null is nothing to show, but of these two it is the answer. */
+const alwaysShown = ['complianceState', 'enrolled']
+
 function asTable(decision: Decision, answer: object): string {
   const colour = decision.outcome === 'allow' ? 'green' : decision.outcome === 'remediate' ? 'yellow' : 'red'
   const rows = Object.entries(answer)
-    .filter(([, value]) => value !== null && value !== '')
-    .map(([name, value]) => [name, String(value)])
+    .filter(([name, value]) => (value !== null && value !== '') || alwaysShown.includes(name))
+    .map(([name, value]) => [name, String(value ?? 'could not be determined')])
   const verdict = coloured(colour, `${decision.outcome}: ${decision.reason}`)
   return `${verdict}\n\n${formatTable(['field', 'value'], rows)}`
 }

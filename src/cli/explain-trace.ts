@@ -16,7 +16,7 @@ const identifierResults: Readonly<Record<DecisionTrace['identifiers'][number]['r
   decided: 'decided: the best rank that Intune can be asked by',
   not_supported: 'passed over: the Intune API in use has no query for it',
   not_needed: 'not needed: a better rank decided',
-  conflict: 'contradicts the other one of its rank',
+  conflict: 'contradicts another one',
   randomized: 'a random address: never looked up',
 }
 
@@ -69,7 +69,9 @@ function deviceLines({ identifiers, rankConflict }: DecisionTrace): string[] {
 }
 
 function factLines({ fact }: DecisionTrace): string[] {
-  if (fact.source === 'none') return ['nothing was known about the device']
+  if (fact.source === 'none' || fact.enrolled === null) {
+    return ['nothing was known about the device: enrolled or not, compliant or not, could not be determined']
+  }
   const state = fact.enrolled ? `enrolled, ${fact.complianceState}` : 'not enrolled'
   const age = `${fact.ageSeconds} s old`
   const how = {

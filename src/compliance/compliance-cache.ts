@@ -3,10 +3,16 @@ import type { Clock } from '../clock.ts'
 import type { FreshnessSettings } from '../config/settings.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure, type Outcome } from '../errors/fault.ts'
-import { type DeviceIdentifier, identifierKey } from '../identity/device-identity.ts'
+import {
+  type DeviceIdentifier,
+  identifierKey,
+  otherKeyOfDeviceId,
+  splitKey,
+} from '../identity/device-identity.ts'
 import { type TraceContext, withinTrace } from '../trace-context.ts'
 import { turnEvery } from '../turns/turn-every.ts'
 import type { ComplianceLookup, ComplianceRecord, Observation, UpstreamTrace } from './compliance-record.ts'
+import { deviceOf, isSameDevice } from './device-of-fact.ts'
 import type { Flip, MassFlipGuard } from './mass-flip-guard.ts'
 import type { HoldCause, RememberedRecord } from './packed-record.ts'
 import { RememberedRecords } from './remembered-records.ts'
@@ -35,6 +41,9 @@ export type CacheAnswer =
       readonly held?: HoldCause
     }
   | { readonly known: false; readonly verdict: 'undetermined'; readonly fault: Fault }
+
+/** What of an identifier says where its facts are. */
+type AskedIdentifier = Parameters<typeof identifierKey>[0]
 
 /** What the cache works with. `random` returns [0, 1) and only spreads expiry. */
 export interface ComplianceCacheParts {
@@ -133,15 +142,16 @@ export class ComplianceCache {
   }
 
   /** The remembered record, whatever its age, without asking anyone or counting as a use. */
-  remembered(identifier: Pick<DeviceIdentifier, 'kind' | 'value'>): ComplianceRecord | undefined {
+  remembered(identifier: AskedIdentifier): ComplianceRecord | undefined {
     return this.#records.peek(identifierKey(identifier))?.record
   }
 
-  /** Forgets what is known about one identifier; false where there was nothing. */
-  forget(identifier: Pick<DeviceIdentifier, 'kind' | 'value'>): boolean {
+  /** Forgets what is known about one identifier, a device id under both of its keys; false where there was nothing. */
+  forget(identifier: AskedIdentifier): boolean {
     const key = identifierKey(identifier)
-    this.#coolDowns.delete(key)
-    return this.#records.delete(key)
+    const keys = [key, otherKeyOfDeviceId(key)].filter((one) => one !== undefined)
+    for (const one of keys) this.#coolDowns.delete(one)
+    return keys.map((one) => this.#records.delete(one)).includes(true)
   }
 
   /** How many devices are remembered. */
@@ -183,12 +193,19 @@ export class ComplianceCache {
     const asked = withinTrace(traceContext, () => this.#parts.lookup(identifier))
     const question = asked.then((outcome) => {
       this.#inFlight.delete(key)
-      if (outcome.ok) this.#learn(key, outcome.value.record)
-      else this.#coolDown(key, outcome.fault)
+      if (outcome.ok) this.#learn(key, outcome.value)
+      else this.#takeFault(key, outcome.fault)
       return outcome
     })
     this.#inFlight.set(key, question)
     return question
+  }
+
+  /** Without an answer what is known stands, unless the reply said itself that it may be wrong. */
+  #takeFault(key: string, fault: Fault): void {
+    const known = this.#records.peek(key)
+    if (fault.isContradiction && known !== undefined && !losesAccess(known.record)) this.#records.delete(key)
+    this.#coolDown(key, fault)
   }
 
   #coolDown(key: string, fault: Fault): void {
@@ -201,29 +218,50 @@ export class ComplianceCache {
     return coolDown !== undefined && nowMs < coolDown.untilMs ? coolDown.fault : undefined
   }
 
-  /** Takes in what Intune says, unless it is an answer that must not count, or not yet. */
-  #learn(key: string, record: ComplianceRecord): void {
+  /** Takes in what Intune says; a device id that is also remembered as the common name of its certificate twice. */
+  #learn(key: string, observation: Observation): void {
+    const other = otherKeyOfDeviceId(key)
+    const known = other === undefined ? undefined : this.#records.peek(other)?.record
+    this.#take(key, observation)
+    if (other === undefined || known?.enrolled !== true) return
+    // A common name that was translated is about another device than the id that it consists of.
+    const isUntranslated = deviceOf(other, known) === splitKey(key)[1]
+    if (isUntranslated && isSameDevice(key, known, observation.record)) this.#take(other, observation)
+  }
+
+  /** Takes one record in, unless it is an answer that must not count, or not yet. Nothing is held for another device. */
+  #take(key: string, { record: said, isNotCompliant }: Observation): void {
     this.#coolDowns.delete(key)
-    const next = { record, freshUntilMs: record.observedAtMs + this.#freshFor(record) }
     const before = this.#records.peek(key)
-    const stands = before !== undefined && this.#isUsable(before.record, record.observedAtMs)
-    if (stands && isEvaluated(before.record) && record.enrolled && record.complianceState === 'unknown') {
-      this.#hold(key, before, 'regressed')
+    const stands =
+      before !== undefined &&
+      this.#isUsable(before.record, said.observedAtMs) &&
+      isSameDevice(key, before.record, said)
+    let record = said
+    if (stands && isEvaluated(before.record) && said.enrolled && said.complianceState === 'unknown') {
       this.#parts.onRegression?.(key)
-      return
+      if (!isNotCompliant) {
+        this.#hold(key, before, 'regressed')
+        return
+      }
+      record = { ...said, complianceState: 'noncompliant' }
     }
+    const next = { record, freshUntilMs: record.observedAtMs + this.#freshFor(record) }
     if (stands && isCompliant(before.record) && losesAccess(record)) {
       if (this.#isHeldByGuard(key, before, next)) return
     } else if (isCompliant(record)) {
       this.#parts.guard?.recovered(key)
+    } else if (record.enrolled) {
+      this.#parts.guard?.named(key, deviceOf(key, record))
     }
     this.#records.set(key, next)
   }
 
   #isHeldByGuard(key: string, before: RememberedRecord, after: RememberedRecord): boolean {
     const { guard } = this.#parts
-    if (guard === undefined) return false
-    const { verdict, undo } = guard.judge({ key, before, after }, this.#records.counts.c)
+    const device = deviceOf(key, before.record)
+    if (guard === undefined || device === undefined) return false
+    const { verdict, undo } = guard.judge({ key, device, before, after }, this.#records.counts.c)
     void this.#takeBack(undo, guard)
     if (verdict === 'hold') this.#hold(key, before, 'mass_flip')
     return verdict === 'hold'
@@ -235,7 +273,7 @@ export class ComplianceCache {
     for (const { key, before } of flips) {
       const turned = next()
       if (turned) await turned
-      // Meanwhile the device may have recovered, or an operator may have accepted.
+      // Meanwhile the device may have recovered, the key may name another one, or an operator may have accepted.
       if (guard.isHeld(key) && this.#records.peek(key) !== undefined) this.#hold(key, before, 'mass_flip')
     }
   }

@@ -61,6 +61,11 @@ export interface UpstreamTrace {
 export interface Observation {
   readonly record: ComplianceRecord
   readonly trace: UpstreamTrace
+  /**
+   * Set where Intune said plainly that the device is not compliant, and another source made a more precise `unknown` of
+   * it: whatever was known before, the device is not compliant.
+   */
+  readonly isNotCompliant?: true
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { FreshnessSettings } from '../config/settings.ts'
 import type { Fault } from '../errors/fault.ts'
+import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { turnEvery } from '../turns/turn-every.ts'
 import type { BreakerStatus } from './circuit-breaker.ts'
@@ -80,8 +81,16 @@ export interface Compliance {
   /** What is held is a mistake: it is forgotten, and the devices are asked about again. */
   rejectHeld(): GuardSettlement
   currentList(): NoncompliantList | undefined
-  /** Forgets one device, given as in a URL; undefined where that names no device, false where nothing was remembered. */
+  /**
+   * Forgets what was learnt by one identifier, given as in a URL; undefined where that names no device, false where nothing
+   * was remembered.
+   */
   purge(kind: string, value: string): boolean | undefined
+  /**
+   * Where `kind` is `deviceId`, forgets what was learnt of this device by other identifiers: its addresses, its hardware,
+   * its Entra device id. Gives how many records there were.
+   */
+  purgeNamed(kind: string, value: string): Promise<number>
   /** Forgets every device; gives how many there were. */
   purgeAll(): number
   /** Starts to ask for the list of noncompliant devices; the returned function stops it. */
@@ -200,9 +209,19 @@ export function createCompliance(parts: ComplianceParts): Compliance {
     },
     currentList: () => listing.current,
     purge(kind, value) {
-      const identity = parseIdentity({ [kind]: value })
-      const identifier = identity.ok ? identity.value.identifiers[0] : undefined
-      return identifier && identifier.kind === kind ? cache.forget(identifier) : undefined
+      const identifier = identifierOf(kind, value)
+      return identifier && cache.forget(identifier)
+    },
+    async purgeNamed(kind, value) {
+      const identifier = identifierOf(kind, value)
+      if (identifier?.origin !== 'deviceId') return 0
+      let forgotten = 0
+      await records.walk((key, read, packed) => {
+        // Nearly every record is of another device: that is seen without reading it.
+        if (!packed.includes(identifier.value) || read().record.deviceId !== identifier.value) return
+        if (records.delete(key)) forgotten += 1
+      })
+      return forgotten
     },
     purgeAll: () => records.clear(),
     pollNoncompliantList({ fetchList, isReady, store }) {
@@ -236,6 +255,13 @@ export function createCompliance(parts: ComplianceParts): Compliance {
       return () => cancel()
     },
   }
+}
+
+/** The identifier that a URL names by the name of its attribute; certificates are named by what was read out of them. */
+function identifierOf(kind: string, value: string): DeviceIdentifier | undefined {
+  const identity = parseIdentity({ [kind]: value })
+  const identifier = identity.ok ? identity.value.identifiers[0] : undefined
+  return identifier?.kind === kind || identifier?.origin === 'certificateCn' ? identifier : undefined
 }
 
 function withoutRows({ list, ...held }: HeldList): Omit<HeldList, 'list'> & { readonly rows: number } {

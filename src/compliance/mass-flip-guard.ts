@@ -4,18 +4,20 @@ import type { RememberedRecord } from './packed-record.ts'
 /** A remembered compliant record that an answer of Intune would take the access from. */
 export interface Flip {
   readonly key: string
+  /** The Intune device id of the device: its records under several keys are one flip. Absent: the key stands for it. */
+  readonly device?: string
   readonly before: RememberedRecord
   readonly after: RememberedRecord
 }
 
 /** What Intune has said and does not count yet. */
-export type HeldAnswer = Pick<Flip, 'after'>
+export type HeldAnswer = Pick<Flip, 'after' | 'device'>
 
 export interface MassFlipGuardParts {
   readonly clock: Clock
   /** Flips within this time are one burst, milliseconds. */
   readonly windowMs: number
-  /** Told once when a burst is noticed. */
+  /** Told once when a burst is noticed; `flips` are devices. */
   readonly onTrip: (burst: { readonly flips: number; readonly threshold: number }) => void
 }
 
@@ -35,12 +37,14 @@ export function massFlipThreshold(compliantRecords: number): number {
  * Notices when single answers take the access from too many devices within a short time, which is far more often a
  * mistake upstream (a policy that was assigned to everybody, a compliance service that lost its data) than the truth.
  * Below the threshold every answer counts. Above it the whole burst, with the flips that came before it was noticed, is
- * held until an operator accepts or rejects it, or until every held device is compliant again.
+ * held until an operator accepts or rejects it, or until every held device is compliant again. A device counts once,
+ * whatever it was asked about by: who asks must not be able to make a burst out of it.
  */
 export class MassFlipGuard {
   readonly #parts: MassFlipGuardParts
-  /** The latest flips by key, oldest first. */
+  /** The latest flips by key, oldest first, and how many of them each device has. */
   #recent = new Map<string, Flip & { readonly atMs: number }>()
+  #devices = new Map<string, number>()
   #holding: { readonly sinceMs: number; readonly held: Map<string, HeldAnswer> } | undefined
   #acceptedUntilMs = 0
 
@@ -55,21 +59,25 @@ export class MassFlipGuard {
   judge(flip: Flip, compliantRecords: number): { readonly verdict: 'apply' | 'hold'; readonly undo: Flip[] } {
     const nowMs = this.#parts.clock.nowMs()
     if (this.#holding !== undefined) {
-      this.#holding.held.set(flip.key, { after: flip.after })
+      const { device, after } = flip
+      this.#holding.held.set(flip.key, { after, ...(device !== undefined && { device }) })
       return { verdict: 'hold', undo: [] }
     }
     if (nowMs < this.#acceptedUntilMs) return { verdict: 'apply', undo: [] }
     this.#forgetOlderThan(nowMs - this.#parts.windowMs)
     // Again at the end: the order is that of time.
-    this.#recent.delete(flip.key)
+    this.#forget(flip.key)
     this.#recent.set(flip.key, { ...flip, atMs: nowMs })
+    const device = deviceKeyOf(flip)
+    this.#devices.set(device, (this.#devices.get(device) ?? 0) + 1)
+    const flips = this.#devices.size
     const threshold = massFlipThreshold(compliantRecords + this.#recent.size - 1)
-    if (this.#recent.size <= threshold) return { verdict: 'apply', undo: [] }
+    if (flips <= threshold) return { verdict: 'apply', undo: [] }
     // Handed over as it is: at a million devices this is 200,000 flips, and copying a map of them takes 40 ms.
     const held = this.#recent
-    this.#recent = new Map()
+    this.#forgetAll()
     this.#holding = { sinceMs: nowMs, held }
-    this.#parts.onTrip({ flips: held.size, threshold })
+    this.#parts.onTrip({ flips, threshold })
     // All but the last, which is this one and was not applied.
     return { verdict: 'hold', undo: [...held.values()].slice(0, -1) }
   }
@@ -81,9 +89,15 @@ export class MassFlipGuard {
 
   /** Intune has taken it back: the device is compliant. The hold ends with the last one. */
   recovered(key: string): void {
-    this.#recent.delete(key)
+    this.#forget(key)
     this.#holding?.held.delete(key)
     if (this.#holding?.held.size === 0) this.#holding = undefined
+  }
+
+  /** Intune names this device under the key now: what another one lost or was to lose there is no flip of it. */
+  named(key: string, device: string | undefined): void {
+    const flip = this.#holding?.held.get(key) ?? this.#recent.get(key)
+    if (flip !== undefined && flip.device !== device) this.recovered(key)
   }
 
   /** The burst is real: gives what was held, to be applied, and lets more of it pass for an hour. */
@@ -98,17 +112,17 @@ export class MassFlipGuard {
   reject(): number {
     const { size } = this.#holding?.held ?? { size: 0 }
     this.#holding = undefined
-    this.#recent.clear()
+    this.#forgetAll()
     return size
   }
 
-  /** Holding since when and how many, or nothing; and the flips of the current window. */
+  /** Holding since when and how many records, or nothing; and the devices that have flipped in the current window. */
   get status(): {
     readonly holding?: { readonly sinceMs: number; readonly records: number }
     readonly recentFlips: number
   } {
     this.#forgetOlderThan(this.#parts.clock.nowMs() - this.#parts.windowMs)
-    const recentFlips = this.#recent.size
+    const recentFlips = this.#devices.size
     if (this.#holding === undefined) return { recentFlips }
     return { holding: { sinceMs: this.#holding.sinceMs, records: this.#holding.held.size }, recentFlips }
   }
@@ -116,7 +130,26 @@ export class MassFlipGuard {
   #forgetOlderThan(atMs: number): void {
     for (const [key, flip] of this.#recent) {
       if (flip.atMs >= atMs) return
-      this.#recent.delete(key)
+      this.#forget(key)
     }
   }
+
+  #forget(key: string): void {
+    const flip = this.#recent.get(key)
+    if (flip === undefined) return
+    this.#recent.delete(key)
+    const device = deviceKeyOf(flip)
+    const left = (this.#devices.get(device) ?? 0) - 1
+    if (left > 0) this.#devices.set(device, left)
+    else this.#devices.delete(device)
+  }
+
+  #forgetAll(): void {
+    this.#recent = new Map()
+    this.#devices = new Map()
+  }
+}
+
+function deviceKeyOf({ key, device }: Flip): string {
+  return device ?? key
 }

@@ -1,6 +1,8 @@
 import type { Outcome } from '../errors/fault.ts'
+import { splitKey } from '../identity/device-identity.ts'
 import { turnEvery } from '../turns/turn-every.ts'
 import type { ComplianceRecord } from './compliance-record.ts'
+import { deviceOf } from './device-of-fact.ts'
 
 /** One row of Intune's list of noncompliant devices: at least one of the two is there. */
 export interface ListedDevice {
@@ -52,16 +54,11 @@ export async function indexListedDevices(devices: readonly ListedDevice[]): Prom
   }
   return {
     names(key, record) {
-      const [kind = '', value = ''] = splitKey(key)
+      const [kind, value] = splitKey(key)
       if (kind === 'mac' && macs.has(value)) return true
-      if (kind === 'deviceId' && ids.has(value)) return true
-      if (record.deviceId !== undefined && ids.has(record.deviceId)) return true
+      const deviceId = deviceOf(key, record)
+      if (deviceId !== undefined && ids.has(deviceId)) return true
       return record.macs?.some((mac) => macsWithoutId.has(mac)) ?? false
     },
   }
-}
-
-function splitKey(key: string): [string, string] {
-  const slash = key.indexOf('/')
-  return [key.slice(0, slash), key.slice(slash + 1)]
 }

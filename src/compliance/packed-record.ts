@@ -27,7 +27,7 @@ export function packRecord(key: string, { record, freshUntilMs, held }: Remember
   const rest = { ...(gracePeriodEndsMs !== undefined && { gracePeriodEndsMs }), ...(details && { details }) }
   const parts = [
     `${letterOf(record)}${holdLetters[held ?? 'none']}${observed.toString(36)}.${freshForMs.toString(36)}`,
-    key === `deviceId/${deviceId}` ? sameAsKey : deviceId,
+    isInKey(key, deviceId) ? sameAsKey : deviceId,
     macs.length === 1 && key === `mac/${macs[0]}` ? sameAsKey : macs.join(','),
     Object.keys(rest).length === 0 ? '' : JSON.stringify(rest),
   ]
@@ -60,6 +60,10 @@ export function unpackRecord(key: string, text: string): RememberedRecord | unde
   }
 }
 
+function isInKey(key: string, deviceId: string): boolean {
+  return key === `deviceId/${deviceId}` || key === `certificateCn/${deviceId}`
+}
+
 /** The state of a packed record without reading the rest. */
 export function packedStateOf(text: string): StateLetter {
   return text[0] as StateLetter
@@ -73,7 +77,7 @@ export function packedObservedAtOf(text: string): number {
 const sameAsKey = '='
 
 const packedForm =
-  /^([cnux])([-rg])([0-9a-z]{1,10})\.([0-9a-z]{1,10})(?:\|([^|]*))?(?:\|([0-9A-F,]*|=))?(?:\|(\{.*\}))?$/s
+  /^([cnux])([-RG])([0-9a-z]{1,10})\.([0-9a-z]{1,10})(?:\|([^|]*))?(?:\|([0-9A-F,]*|=))?(?:\|(\{.*\}))?$/s
 
 const states = {
   c: { enrolled: true, complianceState: 'compliant' },
@@ -82,8 +86,9 @@ const states = {
   x: { enrolled: false, complianceState: 'unknown' },
 } as const
 
-const holdLetters = { none: '-', regressed: 'r', mass_flip: 'g' } as const
-const holdCauses: Readonly<Record<string, HoldCause | undefined>> = { r: 'regressed', g: 'mass_flip' }
+/** They were r and g once, when a device could be held by the fact of another one: such a record is not read. */
+const holdLetters = { none: '-', regressed: 'R', mass_flip: 'G' } as const
+const holdCauses: Readonly<Record<string, HoldCause | undefined>> = { R: 'regressed', G: 'mass_flip' }
 
 function letterOf({ enrolled, complianceState }: ComplianceRecord): StateLetter {
   if (!enrolled) return 'x'

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { sortInSlices } from '../turns/sort-in-slices.ts'
 import { turnEvery } from '../turns/turn-every.ts'
 import type { ComplianceRecord } from './compliance-record.ts'
+import { deviceOf } from './device-of-fact.ts'
 import type { ListedDevice, NoncompliantList } from './noncompliant-list.ts'
 import type {
   NoncompliantDevice,
@@ -105,7 +106,10 @@ function knowsBetter(
   macs: readonly string[],
   observedAtMs: number,
 ): boolean {
-  const keys = deviceId === undefined ? macs.map((mac) => `mac/${mac}`) : [`deviceId/${deviceId}`]
+  const keys =
+    deviceId === undefined
+      ? macs.map((mac) => `mac/${mac}`)
+      : [`deviceId/${deviceId}`, `certificateCn/${deviceId}`]
   return keys.some((key) => {
     const packed = records.packed(key)
     if (packed === undefined || packedStateOf(packed) === 'n') return false
@@ -115,8 +119,8 @@ function knowsBetter(
 
 /** A reply to a question by device id need not repeat the id. */
 function withOwnDeviceId(key: string, record: ComplianceRecord): ComplianceRecord {
-  if (record.deviceId !== undefined || !key.startsWith('deviceId/')) return record
-  return { ...record, deviceId: key.slice('deviceId/'.length) }
+  const deviceId = deviceOf(key, record)
+  return deviceId === undefined || record.deviceId !== undefined ? record : { ...record, deviceId }
 }
 
 function idOf(key: string, { deviceId, macs }: ComplianceRecord): string {

@@ -1,4 +1,5 @@
 import { turnEvery } from '../turns/turn-every.ts'
+import { fitsItsKey } from './device-of-fact.ts'
 import { KeyIndex } from './key-index.ts'
 import {
   packedObservedAtOf,
@@ -87,9 +88,11 @@ export class RememberedRecords {
     this.#onChange(key)
   }
 
-  /** Takes a packed record from the store, unless there is a record already or it cannot be read. */
+  /** Takes a packed record from the store, unless there is one already, it cannot be read, or it is about another device. */
   restore(key: string, packed: string): boolean {
-    if (this.#find(key) !== undefined || unpackRecord(key, packed) === undefined) return false
+    if (this.#find(key) !== undefined) return false
+    const remembered = unpackRecord(key, packed)
+    if (remembered === undefined || !fitsItsKey(key, remembered.record)) return false
     this.#put(key, packed)
     return true
   }

@@ -62,17 +62,27 @@ export function createDecide(parts: DecisionServiceParts): Decide {
   }
 }
 
-/** The best rank decides. A lower one is used only where the API has no query for the better kind. */
+/**
+ * The best rank decides. A lower one is used only where the API has no query for the better kind, and not where Intune
+ * then names another device than the one whose id was given.
+ */
 async function askBestRank(
   parts: DecisionServiceParts,
   request: DecisionRequest,
   startedMs: number,
 ): Promise<Outcome<Decision>> {
   const skippedKinds: string[] = []
-  for (const by of request.identity.identifiers) {
+  const { identifiers } = request.identity
+  const [best] = identifiers
+  for (const by of identifiers) {
     const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.nowMs())
     const { refresh, traceContext } = request
     const answer = await parts.cache.ask(by, { refresh, waitMs, traceContext })
+    if (answer.known && best?.rank === 1 && by !== best && isOtherDevice(best.value, answer.record)) {
+      return success(
+        conclude(parts, request, startedMs, { reason: 'identifier_conflict', by: best, skippedKinds }),
+      )
+    }
     if (answer.known || answer.fault.code !== 'identifier_not_supported') {
       return success(concludeFrom(parts, request, startedMs, { answer, by, skippedKinds }))
     }
@@ -83,6 +93,10 @@ async function askBestRank(
     `the Intune API in use cannot look a device up by ${skippedKinds.join(', ')}; send deviceId or mac as well`,
     { field: skippedKinds[0] },
   )
+}
+
+function isOtherDevice(deviceId: string, record: ComplianceRecord): boolean {
+  return record.deviceId !== undefined && record.deviceId !== deviceId
 }
 
 const noKinds: readonly string[] = []
@@ -135,8 +149,8 @@ function conclude(
     outcome: verdict.outcome,
     reason,
     ...(verdict.reasonText !== undefined && { reasonText: verdict.reasonText }),
-    complianceState: known?.record.complianceState ?? 'unknown',
-    enrolled: known?.record.enrolled ?? false,
+    complianceState: known?.record.complianceState ?? null,
+    enrolled: known?.record.enrolled ?? null,
     matchedBy: facts.matchedBy,
     device,
     source: sourceOf(answer),

@@ -36,8 +36,10 @@ export interface Decision {
   readonly reason: DecisionReason
   /** Why, in the words of the site's policy; absent where it has none of its own. */
   readonly reasonText?: string
-  readonly complianceState: ComplianceState
-  readonly enrolled: boolean
+  /** What Intune says, `unknown` included; null where it could not be determined, or nobody was asked. */
+  readonly complianceState: ComplianceState | null
+  /** Whether Intune manages the device; null where `complianceState` is. */
+  readonly enrolled: boolean | null
   /** The kind of identifier that decided, or `none`. */
   readonly matchedBy: IdentifierKind | 'none'
   /** The canonical identifier that decided, or an empty text. */

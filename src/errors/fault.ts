@@ -22,6 +22,8 @@ export interface Fault {
   readonly requestId?: string
   /** The input field or variable that is wrong, for faults of the caller or of the configuration. */
   readonly field?: string
+  /** Set where a reply speaks about the device and contradicts itself: what was known before does not vouch for it. */
+  readonly isContradiction?: true
 }
 
 /** A result that either holds a value or says why there is none. */

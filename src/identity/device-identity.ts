@@ -48,7 +48,27 @@ export interface IdentityAttributes {
   readonly mac?: string | readonly string[] | undefined
 }
 
-/** The key under which facts about this identifier are remembered: `kind/value`, from validated parts only. */
-export function identifierKey(identifier: Pick<DeviceIdentifier, 'kind' | 'value'>): string {
-  return `${identifier.kind}/${identifier.value}`
+/**
+ * The key under which facts about this identifier are remembered: `kind/value`, from validated parts only. An id out of a
+ * common name is asked about in another way, since it may be the Entra device id, so it has a key of its own.
+ */
+export function identifierKey({
+  kind,
+  value,
+  origin,
+}: Pick<DeviceIdentifier, 'kind' | 'value'> & { readonly origin?: IdentifierOrigin }): string {
+  return origin === 'certificateCn' ? `${origin}/${value}` : `${kind}/${value}`
+}
+
+/** The other key that the same device id may be remembered under; undefined for a key of any other kind. */
+export function otherKeyOfDeviceId(key: string): string | undefined {
+  const [kind, value] = splitKey(key)
+  if (kind === 'deviceId') return `certificateCn/${value}`
+  return kind === 'certificateCn' ? `deviceId/${value}` : undefined
+}
+
+/** A key in its two parts. */
+export function splitKey(key: string): readonly [kind: string, value: string] {
+  const slash = key.indexOf('/')
+  return [key.slice(0, slash), key.slice(slash + 1)]
 }

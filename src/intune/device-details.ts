@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
-import type { Observation } from '../compliance/compliance-record.ts'
-import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
+import type { DeviceDetails, Observation } from '../compliance/compliance-record.ts'
+import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import { chooseWorst } from './compliance-facts.ts'
@@ -37,10 +37,10 @@ export interface DeviceDetailsSource {
   /** The same answer with details where it is enrolled and not compliant; as it was where there are none to be had. */
   complete(identifier: DeviceIdentifier, observation: Observation): Promise<Observation>
   /**
-   * The Intune device id of the managed device with this Entra device id; nothing where there is none. A failure that
-   * may pass is a fault, because "not enrolled" would be wrong; one that will not gives nothing.
+   * The Intune device ids of the managed devices with this Entra device id: none, one or, where a device was enrolled again,
+   * several. Every failure is a fault: what cannot be translated need not be "not enrolled".
    */
-  resolveEntraId(entraDeviceId: string): Promise<Outcome<string | undefined>>
+  resolveEntraId(entraDeviceId: string): Promise<Outcome<readonly string[]>>
 }
 
 /** Graph's part in a look-up (INTUNE_GRAPH_DETAILS). Bounded in time, and silent for a while after a failure. */
@@ -89,14 +89,20 @@ export function createDeviceDetails({
       // Two devices with one serial number: nobody knows which of them was meant.
       if (!answer.ok || answer.value.devices.length !== 1) return observation
       const [device] = answer.value.devices
-      if (!device) return observation
+      if (!device || isOtherHardware(record.details, device.details)) return observation
       const { observedAtMs, ...facts } = record
-      return { ...observation, record: { ...mergeGraphDevice(facts, device), observedAtMs } }
+      const merged = mergeGraphDevice(facts, device)
+      const isNotCompliant = facts.complianceState === 'noncompliant' && merged.complianceState === 'unknown'
+      return {
+        ...observation,
+        record: { ...merged, observedAtMs },
+        ...(isNotCompliant && { isNotCompliant }),
+      }
     },
     async resolveEntraId(entraDeviceId) {
       const answer = await findWithin({ by: 'entraDeviceId', value: entraDeviceId })
-      if (answer.ok) return success(answer.value.devices[0]?.deviceId)
-      return faultCatalogue[answer.fault.code].retryable ? answer : success(undefined)
+      if (!answer.ok) return answer
+      return success([...new Set(answer.value.devices.map(({ deviceId }) => deviceId))])
     },
   }
 }
@@ -110,6 +116,16 @@ function bestQuestion(identifier: DeviceIdentifier, { record }: Observation): Gr
   if (entraDeviceId) return { by: 'entraDeviceId', value: entraDeviceId }
   if (serialNumber) return { by: 'serialNumber', value: serialNumber }
   return imei ? { by: 'imei', value: imei } : undefined
+}
+
+/** Whether Graph tells of another device than Intune: a serial number may be a maker's placeholder. */
+function isOtherHardware(intune: DeviceDetails = {}, graph: DeviceDetails): boolean {
+  return (['entraDeviceId', 'serialNumber', 'imei', 'meid'] as const).some((key) => {
+    const [one, other] = [intune[key], graph[key]].map((id) => id?.replace(/[^0-9a-z]/gi, '').toUpperCase())
+    if (one === undefined || other === undefined) return false
+    // With or without the check digit at its end.
+    return key === 'imei' || key === 'meid' ? one.slice(0, 14) !== other.slice(0, 14) : one !== other
+  })
 }
 
 function questionOf({ kind, value }: DeviceIdentifier): GraphQuestion | undefined {

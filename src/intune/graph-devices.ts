@@ -7,6 +7,7 @@ import { ignoreDrift, type NoteDrift } from './drift.ts'
 import type { TokenSource } from './entra-token.ts'
 import { type GraphDevice, managedDeviceProperties, parseManagedDevice } from './graph-device.ts'
 import { parseFrontEndError } from './intune-fault.ts'
+import { parseJson } from './json-text.ts'
 import type { HttpReply, Outbound } from './outbound.ts'
 import { findRequestId, parseRetryAfter } from './reply-headers.ts'
 import { sendWithToken } from './send-with-token.ts'
@@ -74,12 +75,20 @@ export function createGraphDevices(options: GraphDevicesOptions): FindInGraph {
     const nowMs = clock.nowMs()
     const requestId = findRequestId(headers) ?? sentRequestId
     const trace = { status, requestId, durationMs: nowMs - startedAtMs }
-    if (status === 404 && question.by === 'deviceId') return success({ devices: [], ...trace })
+    const json = parseJson(body)
+    if (status === 404 && question.by === 'deviceId' && GraphError.safeParse(json?.value).success) {
+      return success({ devices: [], ...trace })
+    }
     if (status !== 200) return describeGraphReply(reply.value, host, sentRequestId, nowMs)
 
-    const devices = readDevices(body, question, note)
-    const failed = (code: FaultCode, message: string) =>
-      failure(code, message, { hop: 'details', host, status, requestId })
+    const failed = (code: FaultCode, message: string, more: { readonly isContradiction?: true } = {}) =>
+      failure(code, message, { hop: 'details', host, status, requestId, ...more })
+    if (json?.repeatsKey) {
+      return failed('details_reply_malformed', `${host} sent a managed device that has one property twice`, {
+        isContradiction: true,
+      })
+    }
+    const devices = readDevices(json?.value, question, note)
     if (!devices) return failed('details_reply_malformed', `${host} sent something that is no managed device`)
     const asked = devices.filter((device) => isAboutQuestion(device, question))
     if (asked.length === 0 && devices.length > 0) {
@@ -98,14 +107,17 @@ function addressOf(graphUrl: string, { by, value }: GraphQuestion): string {
   return `${base}?$filter=${filter}&${select}`
 }
 
-const List = z.object({ value: z.array(z.unknown()) })
+/** A page that is followed by another one may be empty and yet not all there is (Graph v1.0, "Paging"). */
+const List = z.object({ value: z.array(z.unknown()), '@odata.nextLink': z.null().optional() })
+
+/** Graph's own 404, and not one of somebody in between ("Microsoft Graph error responses and resource types"). */
+const GraphError = z.object({ error: z.object({ code: z.string() }) })
 
 function readDevices(
-  body: string,
+  json: unknown,
   { by }: GraphQuestion,
   note: NoteDrift,
 ): readonly GraphDevice[] | undefined {
-  const json = parseJson(body)
   const items = by === 'deviceId' ? [json] : List.safeParse(json).data?.value
   const devices = items?.map((item) => parseManagedDevice(item, note))
   return devices?.every((device) => device !== undefined) ? devices : undefined
@@ -148,13 +160,5 @@ function classifyStatus(status: number): FaultCode {
       return 'details_throttled'
     default:
       return status >= 500 ? 'details_unavailable' : 'details_rejected'
-  }
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
   }
 }

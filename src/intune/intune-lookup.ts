@@ -2,14 +2,18 @@ import type { ComplianceLookup, Observation } from '../compliance/compliance-rec
 import type { FetchNoncompliantList } from '../compliance/noncompliant-list.ts'
 import type { IntuneSettings } from '../config/settings.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
-import { type Fault, type Outcome, success } from '../errors/fault.ts'
+import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import type { ClientCertificate } from './client-certificate.ts'
+import { chooseWorst } from './compliance-facts.ts'
 import { kindNotSupported } from './device-query.ts'
 import { firstListed, waysFor } from './dialect-choice.ts'
 import type { DriftCount } from './drift.ts'
 import { createNoncompliantListQuery } from './noncompliant-list.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
+
+/** A device that was enrolled again has two or three records for a while. */
+const MAX_TRANSLATIONS = 5
 
 export type IntuneLookupOptions = Omit<UpstreamOptions, 'onBackgroundFailure'>
 
@@ -68,12 +72,31 @@ export function createIntuneLookup(
       return success(await details.complete(identifier, answer.value))
     }
     // A common name that is a GUID may be the Entra device id, which Intune's services do not take.
-    const deviceId = await details.resolveEntraId(identifier.value)
-    if (!deviceId.ok) return deviceId
-    if (deviceId.value === undefined) return answer
-    const translated = { ...identifier, value: deviceId.value }
-    const second = await ask(translated)
-    return second.ok ? success(await details.complete(translated, second.value)) : second
+    const deviceIds = await details.resolveEntraId(identifier.value)
+    if (!deviceIds.ok) return deviceIds
+    return deviceIds.value.length === 0 ? answer : askAboutAll(identifier, deviceIds.value)
+  }
+
+  /** Nobody knows which of several it is, so the one with the least trust counts. */
+  async function askAboutAll(
+    identifier: DeviceIdentifier,
+    deviceIds: readonly string[],
+  ): Promise<Outcome<Observation>> {
+    if (deviceIds.length > MAX_TRANSLATIONS) {
+      const message = `more than ${MAX_TRANSLATIONS} managed devices have this Entra device id`
+      return failure('details_reply_malformed', message, { hop: 'details' })
+    }
+    let worst: Outcome<Observation> | undefined
+    for (const value of deviceIds) {
+      const translated = { ...identifier, value }
+      const answer = await ask(translated)
+      if (!answer.ok) return answer
+      const completed = await details.complete(translated, answer.value)
+      const known = worst?.ok ? worst.value : completed
+      const isWorse = chooseWorst([known.record, completed.record]) === completed.record
+      worst = success(isWorse ? completed : known)
+    }
+    return worst ?? failure('internal', 'there was no device id to ask about')
   }
 
   function logFault(message: string, fault: Fault): void {

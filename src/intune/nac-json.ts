@@ -3,8 +3,8 @@ import { failure, type Outcome, success } from '../errors/fault.ts'
 import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import { type ComplianceFacts, chooseWorst, judgeFlags, NOT_ENROLLED } from './compliance-facts.ts'
 import { ignoreDrift, type NoteDrift } from './drift.ts'
+import { parseJson } from './json-text.ts'
 import {
-  agreedFlag,
   isNilGuid,
   normaliseMac,
   parseFlag,
@@ -12,6 +12,7 @@ import {
   parseText,
   parseWireDate,
   plainText,
+  readFlag,
 } from './wire-values.ts'
 
 /**
@@ -49,48 +50,60 @@ const ECHOES: Partial<Record<DeviceIdentifier['kind'], readonly [Field, (text: s
   udid: ['udid', normaliseMac],
 }
 
+type Asked = Pick<DeviceIdentifier, 'kind' | 'value'>
+
 /**
  * Reads a reply of the NAC 1.x service about one device: a flat JSON object, or tolerantly an array of them or
  * `{"value": […]}`. `complianceState` and `isManaged` are flags; "unknown" shows only in an all-zero `azureDeviceId`,
  * which a device has while it enrols. Strict in meaning as the XML dialects are: an answer about another device is
- * `intune_reply_mismatch`, what cannot be understood is `intune_reply_malformed`, never a verdict.
+ * `intune_reply_mismatch`, what cannot be understood is `intune_reply_malformed`, never a verdict. About a device that is
+ * not managed Microsoft shares nothing else, also no name; one that is managed has to be named by something.
  */
 export function parseNacReply(
   body: string,
-  asked: Pick<DeviceIdentifier, 'kind' | 'value'>,
+  asked: Asked,
   note: NoteDrift = ignoreDrift,
 ): Outcome<ComplianceFacts> {
-  const objects = findObjects(parseJson(body), note)
+  const json = parseJson(body)
+  if (json?.repeatsKey) return contradiction('Intune sent a NAC device that has one member twice')
+  const objects = findObjects(json?.value, note)
   if (!objects) return malformed('Intune answered with something that is not a NAC device')
   const devices = objects.map((object) => readDevice(object, note))
   if (devices.length === 0) return success(NOT_ENROLLED)
 
-  const about = devices.filter((device) => echo(device, asked) === 'same')
-  const silent = devices.filter((device) => echo(device, asked) === 'none')
-  const candidates = about.length > 0 ? about : silent
-  if (candidates.length === 0) {
-    return failure('intune_reply_mismatch', 'Intune answered about another device than the one asked for')
+  const candidates = findCandidates(devices, asked)
+  if (!candidates.ok) return candidates
+  const facts: ComplianceFacts[] = []
+  for (const device of candidates.value) {
+    const read = readFacts(device, note)
+    if (!read.ok) return read
+    facts.push(read.value)
   }
-  if (about.length === 0 && silent.length < devices.length) {
-    return failure('intune_reply_mismatch', 'Intune answered about other devices than the one asked for')
-  }
-  const facts = candidates.map((device) => readFacts(device, note))
-  const readable = facts.filter((fact) => fact !== undefined)
-  if (readable.length < facts.length) return malformed('Intune sent a device without a readable isManaged')
-  return success(chooseWorst(readable))
+  return success(chooseWorst(facts))
 }
 
 function malformed(message: string) {
   return failure('intune_reply_malformed', message)
 }
 
-function parseJson(body: string): unknown {
-  try {
-    // A byte order mark in front is .NET's habit.
-    return JSON.parse(body.replace(/^\uFEFF/, ''))
-  } catch {
-    return undefined
+/** It may be the other value that is true: what was known of the device must not stand in for it. */
+function contradiction(message: string) {
+  return failure('intune_reply_malformed', message, { isContradiction: true })
+}
+
+/** The devices that the reply gives as an answer to the question. */
+function findCandidates(devices: readonly Device[], asked: Asked): Outcome<readonly Device[]> {
+  const echoed = devices.map((device) => echo(device, asked))
+  if (echoed.every((one) => one !== 'none')) {
+    const about = devices.filter((_, index) => echoed[index] === 'same')
+    if (about.length > 0) return success(about)
+  } else if (echoed.includes('same')) {
+    return malformed('Intune named the device that was asked for, and sent others without that name')
   }
+  if (echoed.includes('other')) {
+    return failure('intune_reply_mismatch', 'Intune answered about another device than the one asked for')
+  }
+  return success(devices)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -100,14 +113,24 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** The devices of a reply; nothing where it is no reply of this service. */
 function findObjects(reply: unknown, note: NoteDrift): readonly Record<string, unknown>[] | undefined {
   if (isObject(reply)) {
-    const value = Object.entries(reply).find(([key]) => key.toLowerCase() === 'value')?.[1]
-    if (!Array.isArray(value)) return [reply]
+    const names = Object.keys(reply).map((key) => key.toLowerCase())
+    const lists = Object.entries(reply).filter(
+      ([key, value]) => key.toLowerCase() === 'value' && Array.isArray(value),
+    )
+    if (lists.length === 0) return [reply]
+    // A list beside a device, or one of which there is more elsewhere, is no answer about one device.
+    const isWhole = !names.some((name) => spellings.has(name) || name.endsWith('nextlink'))
+    if (lists.length > 1 || !isWhole) return undefined
     note('shape', 'value')
-    return value.every(isObject) ? value : undefined
+    return objectsOf(lists[0]?.[1])
   }
-  if (!Array.isArray(reply) || !reply.every(isObject)) return undefined
-  note('shape', 'array')
-  return reply
+  const objects = objectsOf(reply)
+  if (objects) note('shape', 'array')
+  return objects
+}
+
+function objectsOf(list: unknown): readonly Record<string, unknown>[] | undefined {
+  return Array.isArray(list) && list.every(isObject) ? list : undefined
 }
 
 function readDevice(object: Record<string, unknown>, note: NoteDrift): Device {
@@ -136,23 +159,40 @@ function noteFlag(field: Field, value: unknown, note: NoteDrift): void {
   )
 }
 
-function readFacts(device: Device, note: NoteDrift): ComplianceFacts | undefined {
-  const managed = agreedFlag(device.isManaged ?? [])
-  if (managed === undefined) return undefined
-  const facts = judgeFlags(managed, agreedFlag(device.complianceState ?? []))
+function readFacts(device: Device, note: NoteDrift): Outcome<ComplianceFacts> {
+  const managed = readFlag(device.isManaged ?? [])
+  const compliant = readFlag(device.complianceState ?? [])
+  if (managed === 'contradictory' || compliant === 'contradictory') {
+    return contradiction('Intune sent a device with flags that contradict each other')
+  }
+  if (typeof managed !== 'boolean') return malformed('Intune sent a device without a readable isManaged')
+  if (managed && !isNamed(device)) return malformed('Intune sent a managed device without saying which')
+  const facts = judgeFlags(managed, typeof compliant === 'boolean' ? compliant : undefined)
   const mac = normaliseMac(plainText(device.macAddress?.[0] ?? ''))
   const macs = /^[0-9A-F]{12}$/.test(mac) ? { macs: [mac] } : {}
-  if (!facts.enrolled) return { ...facts, ...macs }
+  if (!facts.enrolled) return success({ ...facts, ...macs })
   const details = readDetails(device, note)
   const entraId = device.azureDeviceId?.[0]
   const enrolling = entraId !== undefined && isNilGuid(plainText(entraId).trim())
-  return {
+  return success({
     ...facts,
     // Enrolling, not joined yet, so not evaluated: its flag says nothing, whichever way it stands.
     ...(enrolling && { complianceState: 'unknown' as const }),
     ...macs,
     ...(Object.keys(details).length > 0 && { details }),
-  }
+  })
+}
+
+/** The fields that name a device, in whatever way it was asked about. */
+const NAMES = ['macAddress', 'imei', 'meid', 'udid', 'serialNumber', 'azureDeviceId'] as const
+
+function isNamed(device: Device): boolean {
+  return NAMES.some((field) =>
+    device[field]?.some((value) => {
+      const text = plainText(value).trim()
+      return text !== '' && !isNilGuid(text)
+    }),
+  )
 }
 
 function readDetails(device: Device, note: NoteDrift): DeviceDetails {
@@ -193,7 +233,7 @@ function readLastContact(text: string | undefined, note: NoteDrift): number | un
 }
 
 /** Whether the device names the id that was asked for; an id that is not sent back is no contradiction. */
-function echo(device: Device, asked: Pick<DeviceIdentifier, 'kind' | 'value'>): 'same' | 'other' | 'none' {
+function echo(device: Device, asked: Asked): 'same' | 'other' | 'none' {
   const [field, normalise] = ECHOES[asked.kind] ?? []
   const echoed = field && device[field]
   if (!echoed || !normalise) return 'none'

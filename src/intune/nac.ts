@@ -68,7 +68,7 @@ function ask(
       api: 'nac-ise-v2',
       url: `${endpoint}/ciscodeviceinfo/mdm/api/devices/?paging=0&${asked}&filter=all`,
       accept: 'application/xml',
-      parse: (body: string) => parseComplianceReply(body, identifier, noteXml),
+      parse: (body: string) => parseComplianceReply(body, identifier, noteXml, 2),
     } as const
     return askIntune(question, options)
   }
@@ -83,7 +83,7 @@ function ask(
 
 /** What to try after a failure, if anything. The XML has a published query for MACs alone. */
 function nextForm(
-  { code, status }: Fault,
+  { code, status, isContradiction }: Fault,
   { kind }: DeviceIdentifier,
   tried: ReadonlySet<Form>,
   wasProven: boolean,
@@ -94,7 +94,8 @@ function nextForm(
   const isAboutDialect =
     (code === 'intune_endpoint_gone' && status === 404 && !wasProven) ||
     code === 'intune_rejected' ||
-    (code === 'intune_reply_malformed' && status === 200)
+    // What contradicts itself was understood: another form must not be asked until one says something nicer.
+    (code === 'intune_reply_malformed' && status === 200 && !isContradiction)
   if (!isAboutDialect) return undefined
   return tried.has('ise-v2') ? left[0] : left.find((form) => form === 'ise-v2')
 }

@@ -5,9 +5,10 @@ import { failure, type Outcome, success } from '../errors/fault.ts'
 import { parseXml, type XmlElement } from '../xml/xml-tree.ts'
 import type { QueryOptions } from './device-query.ts'
 import { describeIntuneReply } from './intune-fault.ts'
+import { devicesOf, findDeviceList, nextPageOf } from './ise-device-list.ts'
 import type { HttpReply } from './outbound.ts'
 import { sendWithToken } from './send-with-token.ts'
-import { agreedFlag, normaliseGuid, normaliseMac, parseGuid } from './wire-values.ts'
+import { agreedFlag, isNilGuid, normaliseGuid, normaliseMac, parseGuid } from './wire-values.ts'
 
 /** Nobody waits for the list; a whole tenant in one page takes its time. */
 const PAGE_LIMIT_MS = 30_000
@@ -103,13 +104,14 @@ function parsePage(xml: string): Outcome<Page> {
   const root = parseXml(xml, XML_LIMITS)
   if (root?.name !== 'ise_api')
     return malformed('Intune answered with something that is not an <ise_api> document')
-  const lists = root.children.filter((child) => child.name === 'devicelist')
-  if (lists.length === 0) return malformed('Intune answered without a list of devices')
-  const rows = lists.flatMap((list) => list.children.filter((child) => child.name === 'device'))
+  const list = findDeviceList(root)
+  if (list === undefined) return malformed('Intune answered without a list of devices')
+  const rows = devicesOf(list)
   const devices = rows.flatMap(readRow)
   if (rows.length > 0 && devices.length === 0) return malformed('no row of the list could be understood')
-  const nextToken = values(root, 'paging_info')[0]
-  return success({ devices, ...(nextToken !== undefined && nextToken !== '0' && { nextToken }) })
+  const nextToken = nextPageOf(root)
+  if (nextToken === undefined) return malformed('Intune sent a page that is followed by two others')
+  return success({ devices, ...(nextToken !== '0' && { nextToken }) })
 }
 
 function readRow(device: XmlElement): ListedDevice[] {
@@ -119,9 +121,14 @@ function readRow(device: XmlElement): ListedDevice[] {
     .flatMap((holder) => holder.children.filter((child) => child.name === 'compliance'))
     .flatMap((compliance) => values(compliance, 'status'))
   if (agreedFlag(every('register_status')) !== true || agreedFlag(statuses) !== false) return []
-  const deviceId = every('guid')
-    .map((guid) => parseGuid(normaliseGuid(guid)))
-    .find((guid) => guid !== undefined)
+  const guids = new Set(
+    every('guid')
+      .map(normaliseGuid)
+      .filter((guid) => !isNilGuid(guid)),
+  )
+  // A row that names two devices would condemn one of them for the other.
+  if (guids.size > 1) return []
+  const deviceId = parseGuid([...guids][0])
   const macs = [...new Set(every('macaddress').map(normaliseMac))].filter((mac) => MAC.test(mac))
   if (deviceId === undefined && macs.length === 0) return []
   return [{ ...(deviceId !== undefined && { deviceId }), macs }]

@@ -6,6 +6,7 @@ import { failure, type Outcome, success } from '../errors/fault.ts'
 import { parseDiscoveredEndpoint } from './discovered-endpoint.ts'
 import { ignoreDrift, type NoteDrift } from './drift.ts'
 import type { TokenSource } from './entra-token.ts'
+import { parseJson } from './json-text.ts'
 import type { Outbound } from './outbound.ts'
 import { findRequestId, parseRetryAfter } from './reply-headers.ts'
 import { sendWithToken } from './send-with-token.ts'
@@ -66,7 +67,8 @@ export async function fetchServiceList(
     if (!reply.ok) return reply
     const { value: rows, '@odata.nextLink': nextLink } = reply.value
     for (const row of rows) collect(row, listed, options)
-    if (nextLink === undefined || wanted.every((name) => listed[name]?.ok)) break
+    if (nextLink === undefined || wanted.every((name) => listed[name]?.ok))
+      return choose(wanted, listed, host)
     // The token for Graph goes with the next request.
     if (!URL.canParse(nextLink) || new URL(nextLink).origin !== origin) {
       return failure('discovery_reply_malformed', `${host} continued its list on another host`, {
@@ -76,6 +78,20 @@ export async function fetchServiceList(
     }
     url = nextLink
   }
+  const chosen = choose(wanted, listed, host)
+  // What is on a later page is not missing: without it a worse way to the device would be taken.
+  if (!chosen.ok) return chosen
+  return failure('discovery_reply_malformed', `${host} sent a list of more than ${MAX_PAGES} pages`, {
+    hop: 'discovery',
+    host,
+  })
+}
+
+function choose(
+  wanted: readonly ServiceName[],
+  listed: ListedServices,
+  host: string,
+): Outcome<ListedServices> {
   const found = wanted.flatMap((name) => listed[name] ?? [])
   if (found.some((service) => service.ok)) return success(listed)
   const refused = found.find((service) => !service.ok)
@@ -137,7 +153,8 @@ async function fetchPage(url: string, options: ServiceListOptions): Promise<Outc
       retryAfterMs,
     })
   }
-  const page = Page.safeParse(parseJson(reply.value.body)).data
+  const json = parseJson(reply.value.body)
+  const page = json?.repeatsKey ? undefined : Page.safeParse(json?.value).data
   if (page) return success(page)
   return failure('discovery_reply_malformed', `${host} sent something that is no list of services`, details)
 }
@@ -154,13 +171,5 @@ function classifyStatus(status: number): FaultCode {
       return 'discovery_throttled'
     default:
       return status >= 500 ? 'discovery_unavailable' : 'discovery_rejected'
-  }
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
   }
 }

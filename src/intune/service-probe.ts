@@ -38,7 +38,7 @@ export function createServiceProbe(
       }),
     )
     if (!reply.ok || reply.value.status !== 200) return false
-    return parseXml(reply.value.body, XML_LIMITS)?.name === 'ise_api'
+    return describesItself(reply.value.body)
   }
 
   return (endpoint) => {
@@ -48,4 +48,14 @@ export function createServiceProbe(
     latest.set(endpoint, { atMs: clock.nowMs(), served })
     return served
   }
+}
+
+/** An error in the same form is no proof that the service is there. */
+function describesItself(xml: string): boolean {
+  const root = parseXml(xml, XML_LIMITS)
+  const name = root?.children
+    .find((child) => child.name === 'name')
+    ?.text.trim()
+    .toLowerCase()
+  return root?.name === 'ise_api' && name === 'mdminfo'
 }

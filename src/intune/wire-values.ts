@@ -39,6 +39,19 @@ export function agreedFlag(values: readonly unknown[]): boolean | undefined {
   return readings.size === 1 ? reading : undefined
 }
 
+/** What the values of one flag say together; `contradictory` where there are several and they do not all say the same. */
+export type FlagReading = boolean | 'absent' | 'unreadable' | 'contradictory'
+
+/** Reads a flag that may have been sent more than once. */
+export function readFlag(values: readonly unknown[]): FlagReading {
+  const [first, ...others] = values
+  if (values.length === 0) return 'absent'
+  const reading = parseFlag(first)
+  if (others.some((other) => parseFlag(other) !== reading)) return 'contradictory'
+  if (reading === undefined) return others.length === 0 ? 'unreadable' : 'contradictory'
+  return reading
+}
+
 /** A GUID in lower case without braces, or nothing for any other text. The all-zero GUID is a GUID. */
 export function parseGuid(value: unknown): string | undefined {
   const guid = normaliseGuid(plainText(value).trim())

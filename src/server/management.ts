@@ -21,8 +21,8 @@ export interface ManagementParts {
   readonly status: () => Readonly<Record<string, unknown>>
   readonly acceptHeld: () => Promise<Readonly<Record<string, unknown>>>
   readonly rejectHeld: () => Readonly<Record<string, unknown>>
-  /** Undefined where the kind and value name no device, else whether anything was remembered. */
-  readonly purge: (kind: string, value: string) => boolean | undefined
+  /** Undefined where the kind and value name no device, else how many records were forgotten. */
+  readonly purge: (kind: string, value: string) => Purged | Promise<Purged>
   readonly purgeAll: () => number
   /** Who callers from other machines are; absent: nobody is let in. */
   readonly authenticate?: Pick<Authenticator, 'hasOperators'> & Authenticate
@@ -34,6 +34,9 @@ export interface ManagementParts {
     readonly latest: (limit: number) => Promise<readonly DecisionTrace[]>
   }
 }
+
+/** A number of records, or whether there was one. */
+type Purged = number | boolean | undefined
 
 /**
  * Adds what an operator needs to the management listener: GET /metrics, /status and /decisions, POST /guard/accept and
@@ -69,13 +72,13 @@ function registerChanges(app: FastifyInstance, parts: ManagementParts): void {
   app.delete<{ Params: { kind: string; value: string } }>(
     '/devices/:kind/:value',
     { onRequest },
-    ({ params }, reply) => {
-      const purged = parts.purge(params.kind, params.value)
+    async ({ params }, reply) => {
+      const purged = await parts.purge(params.kind, params.value)
       if (purged === undefined) {
         const message = 'The address names no device: /devices/mac/005056A4895A or /devices/deviceId/<GUID>.'
         return sendProblem(reply, failure('identifier_malformed', message).fault)
       }
-      return sendJson(reply, { purged: purged ? 1 : 0 })
+      return sendJson(reply, { purged: Number(purged) })
     },
   )
 }

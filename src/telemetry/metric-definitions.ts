@@ -119,7 +119,7 @@ const defined = {
   },
   nac_guard_recent_flips: {
     type: 'gauge',
-    help: 'Compliant records that single answers have turned within the current window.',
+    help: 'Devices whose compliant records single answers have turned within the current window; one device counts once.',
     labels: [],
   },
   nac_guard_threshold: {

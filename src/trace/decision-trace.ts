@@ -48,8 +48,8 @@ export const DecisionTrace = z
       .strictObject({
         source: z.enum(['intune', 'cache', 'last_known', 'none']),
         cache: z.string().meta({ description: 'The verdict of the cache (docs/caching.md), or none.' }),
-        enrolled: z.boolean(),
-        complianceState: z.enum(['compliant', 'noncompliant', 'unknown']),
+        enrolled: z.boolean().nullable(),
+        complianceState: z.enum(['compliant', 'noncompliant', 'unknown']).nullable(),
         deviceId: textOrNull,
         gracePeriodEndsAt: textOrNull,
         observedAt: textOrNull,
@@ -57,7 +57,10 @@ export const DecisionTrace = z
         stale: z.boolean(),
         held: z.enum(['regressed', 'mass_flip']).nullable(),
       })
-      .meta({ description: 'What was known about the device, and how old it was.' }),
+      .meta({
+        description:
+          'What was known about the device, and how old it was; enrolled and complianceState are null where nothing was.',
+      }),
     upstream: z
       .strictObject({ api: z.string(), status: z.int(), requestId: z.string(), durationMs: z.int().min(0) })
       .nullable()

@@ -104,13 +104,15 @@ function identifiersOf(
   const rows: DecisionTrace['identifiers'] = identifiers.map((identifier) => {
     const { kind, origin, rank, value } = identifier
     const isDecider = kind === decision.matchedBy && value === decision.device
-    const result = conflict?.some((other) => other.value === value)
-      ? 'conflict'
-      : isDecider
-        ? 'decided'
-        : skippedKinds.includes(kind)
-          ? 'not_supported'
-          : 'not_needed'
+    const contradicts = decision.reason === 'identifier_conflict' && isDecider
+    const result =
+      contradicts || conflict?.some((other) => other.value === value)
+        ? 'conflict'
+        : isDecider
+          ? 'decided'
+          : skippedKinds.includes(kind)
+            ? 'not_supported'
+            : 'not_needed'
     return { kind, origin, rank, value: mask(value), result }
   })
   if (randomizedMac !== undefined) {

@@ -7,6 +7,8 @@ export interface XmlElement {
   readonly writtenName: string
   readonly text: string
   readonly children: readonly XmlElement[]
+  /** Set where `nil` says that there is no value, which is not the same as an empty one (XML Schema part 1, 2.6.2). */
+  readonly isNil?: true
 }
 
 /** How much of a hostile document is looked at before giving up. */
@@ -23,8 +25,8 @@ interface GrowingElement extends XmlElement {
 
 /**
  * Parses well-formed XML 1.0 into its root element, or gives nothing when the text is not well-formed, carries a
- * DOCTYPE (and so could declare entities) or exceeds a limit. Prefixes, namespaces and attributes are dropped:
- * DataContract serialisers change them freely, and `i:nil` always comes with an empty element.
+ * DOCTYPE (and so could declare entities) or exceeds a limit. Prefixes, namespaces and attributes other than `nil` are
+ * dropped: DataContract serialisers change them freely.
  */
 export function parseXml(text: string, limits: XmlLimits): XmlElement | undefined {
   if (text.length > limits.maxCharacters) return undefined
@@ -39,7 +41,13 @@ export function parseXml(text: string, limits: XmlLimits): XmlElement | undefine
     elements += 1
     if (elements > limits.maxElements || open.length >= limits.maxDepth) refuse()
     const writtenName = tag.name.slice(tag.name.lastIndexOf(':') + 1)
-    const element = { name: writtenName.toLowerCase(), writtenName, text: '', children: [] }
+    const element: GrowingElement = {
+      name: writtenName.toLowerCase(),
+      writtenName,
+      text: '',
+      children: [],
+      ...(isNil(tag.attributes) && { isNil: true }),
+    }
     const parent = open.at(-1)
     if (parent) parent.children.push(element)
     else root = element
@@ -67,4 +75,11 @@ export function parseXml(text: string, limits: XmlLimits): XmlElement | undefine
 /** Stops the parser at once: saxes would otherwise go on reading after an error. */
 function refuse(): never {
   throw new Error('refused')
+}
+
+function isNil(attributes: Readonly<Record<string, string>>): boolean {
+  for (const name in attributes) {
+    if (/(?:^|:)nil$/i.test(name)) return /^\s*(?:true|1)\s*$/i.test(attributes[name] ?? '')
+  }
+  return false
 }

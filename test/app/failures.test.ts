@@ -112,8 +112,8 @@ for (const failure of failures) {
     t.match(answer, {
       decision: 'deny',
       reason: 'intune_unavailable',
-      enrolled: false,
-      complianceState: 'unknown',
+      enrolled: null,
+      complianceState: null,
       source: 'none',
       errorCode: failure.code,
     })

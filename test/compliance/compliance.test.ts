@@ -145,9 +145,9 @@ async function settled(): Promise<void> {
 t.test('an evaluated device does not become not evaluated: the last evaluated state stands', async (t) => {
   for (const complianceState of ['compliant', 'noncompliant'] as const) {
     const { clock, ask, sayAll, events } = build()
-    sayAll({ complianceState })
+    sayAll({ complianceState, deviceId: idOf(1) })
     await ask(mac())
-    sayAll({ complianceState: 'unknown' })
+    sayAll({ complianceState: 'unknown', deviceId: idOf(1) })
     await clock.advance(hour)
     t.match(await ask(mac()), {
       verdict: 'last_known',
@@ -604,6 +604,7 @@ t.test('one device or all of them can be forgotten', async (t) => {
   for (const [kind, value] of [
     ['mac', 'nonsense'],
     ['certificateSan', idOf(1)],
+    ['certificateCn', 'a name'],
     ['__proto__', 'x'],
     ['deviceId', ''],
   ] as const) {

@@ -14,10 +14,11 @@ function build() {
     complianceState: state,
     observedAtMs: clock.nowMs(),
   })
-  const flip = (key: string, compliantRecords = 100) =>
+  const flip = (key: string, compliantRecords = 100, device?: string) =>
     guard.judge(
       {
         key,
+        ...(device !== undefined && { device }),
         before: { record: record('compliant'), freshUntilMs: 0 },
         after: { record: record('noncompliant'), freshUntilMs: 0 },
       },
@@ -93,4 +94,34 @@ t.test('rejecting forgets what was held, and counts anew', async (t) => {
   t.match(guard.status, { holding: undefined, recentFlips: 0 })
   t.equal(flip('k0').verdict, 'apply')
   t.equal(guard.reject(), 0)
+})
+
+t.test('a device counts once, whatever it was asked about by', async (t) => {
+  const { guard, flip, trips } = build()
+  for (let index = 0; index < 60; index += 1) {
+    t.equal(flip(`k${index}`, 40, `device${index % 20}`).verdict, 'apply')
+  }
+  t.equal(guard.status.recentFlips, 20)
+  guard.recovered('k0')
+  t.equal(guard.status.recentFlips, 20, 'not before it has recovered under every key')
+  for (const key of ['k20', 'k40']) guard.recovered(key)
+  t.equal(guard.status.recentFlips, 19)
+  flip('k0', 40, 'device0')
+  t.match(flip('other', 40, 'other'), { verdict: 'hold' })
+  t.match(trips, [{ flips: 21 }], 'told in devices')
+})
+
+t.test('a key that names another device is no flip any more, counted or held', async (t) => {
+  const { guard, flip } = build()
+  flip('k0', 100, 'one')
+  guard.named('k0', 'one')
+  t.equal(guard.status.recentFlips, 1)
+  guard.named('k0', undefined)
+  t.equal(guard.status.recentFlips, 0, 'nor one of which nobody knows')
+  for (let index = 0; index < 21; index += 1) flip(`k${index}`, 80, `device${index}`)
+  guard.named('k3', 'device3')
+  t.equal(guard.isHeld('k3'), true)
+  guard.named('k3', 'another')
+  t.equal(guard.isHeld('k3'), false)
+  t.match(guard.status, { holding: { records: 20 } })
 })

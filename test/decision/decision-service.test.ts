@@ -98,6 +98,8 @@ for (const row of [
     expected: {
       outcome: 'deny',
       reason: 'intune_unavailable',
+      enrolled: null,
+      complianceState: null,
       source: 'none',
       faultCode: 'intune_unavailable',
     },
@@ -116,6 +118,8 @@ t.test(
     t.match(await ask({ identifiers: [], randomizedMac: '0A1B2C3D4E5F' }), {
       outcome: 'remediate',
       reason: 'randomized_mac',
+      enrolled: null,
+      complianceState: null,
       matchedBy: 'mac',
       device: '0A1B2C3D4E5F',
       source: 'none',
@@ -132,6 +136,8 @@ t.test('two device ids of the same rank are a conflict and are denied without as
   t.match(decision, {
     outcome: 'deny',
     reason: 'identifier_conflict',
+    enrolled: null,
+    complianceState: null,
     remediation: { action: 'contact_support' },
   })
   t.same(intune.asked, [])
@@ -173,6 +179,33 @@ t.test('a kind that the API cannot look up gives way to the next rank and is nam
     ok: false,
     fault: { code: 'identifier_not_supported', field: 'serialNumber', message: /serialNumber/ },
   })
+})
+
+t.test('a MAC does not stand in for a device id where Intune names another device by it', async (t) => {
+  const other = '11111111-1111-4111-8111-111111111111'
+  const named: { deviceId?: string } = { deviceId: other }
+  const { ask, records } = build({ complianceState: 'compliant' }, (scripted) => async (identifier) => {
+    if (identifier.kind !== 'mac') return failure('identifier_not_supported', 'no query for it')
+    const answer = await scripted(identifier)
+    return answer.ok
+      ? { ...answer, value: { ...answer.value, record: { ...answer.value.record, ...named } } }
+      : answer
+  })
+  t.match(await ask(only(deviceId(), mac())), {
+    outcome: 'deny',
+    reason: 'identifier_conflict',
+    matchedBy: 'deviceId',
+    device: deviceId().value,
+    enrolled: null,
+    complianceState: null,
+    source: 'none',
+  })
+  t.same(records[0]?.skippedKinds, ['deviceId'])
+  t.match(await ask(only(mac())), { outcome: 'allow' }, 'who shows the MAC alone is judged by it')
+  const commonName = { ...deviceId(), origin: 'certificateCn', rank: 2 } as const
+  t.match(await ask(only(commonName, mac())), { matchedBy: 'mac' }, 'a common name may be an Entra device id')
+  named.deviceId = deviceId().value
+  t.match(await ask(only(deviceId(), mac()), { refresh: true }), { outcome: 'allow', matchedBy: 'mac' })
 })
 
 t.test('an answer is given inside the deadline when Intune does not answer', async (t) => {

@@ -51,11 +51,11 @@ t.test('the two flags give the enrolment and the compliance state', async (t) =>
 t.test('case, prefixes, nil and self-closed elements make no difference', async (t) => {
   const variants = [
     `<ISE_API><DEVICELIST><Device><GUID>${id.toUpperCase()}</GUID><attributes><Register_Status>true</Register_Status><compliance><Status>true</Status></compliance></attributes></Device></DEVICELIST></ISE_API>`,
-    `<a:ise_api xmlns:a="urn:x"><a:deviceList><a:device><a:register_status>true</a:register_status><a:Compliance><a:status>true</a:status></a:Compliance></a:device></a:deviceList></a:ise_api>`,
+    `<a:ise_api xmlns:a="urn:x"><a:deviceList><a:device><a:guid>${id}</a:guid><a:register_status>true</a:register_status><a:Compliance><a:status>true</a:status></a:Compliance></a:device></a:deviceList></a:ise_api>`,
     reply(
-      `<device><guid i:nil="true"/><Attributes><register_status>true</register_status><Compliance><status>true</status></Compliance><extra/></Attributes></device>`,
+      `<device><guid i:nil="true"/><Attributes><guid>${id}</guid><register_status>true</register_status><Compliance><status>true</status></Compliance><extra/></Attributes></device>`,
     ),
-    reply(device('true', 'true', '<guid>00000000-0000-0000-0000-000000000000</guid>')),
+    reply(device('true', 'true', `<guid>00000000-0000-0000-0000-000000000000</guid><guid>${id}</guid>`)),
     reply(device('true', 'true', `<guid>{${id}}</guid>`)),
   ]
   for (const xml of variants) {
@@ -64,7 +64,7 @@ t.test('case, prefixes, nil and self-closed elements make no difference', async 
   }
   for (const status of ['<status/>', '<status i:nil="true"/>', '<status></status>', '']) {
     const xml = reply(
-      `<device><Attributes><register_status>true</register_status><Compliance>${status}</Compliance></Attributes></device>`,
+      `<device><guid>${id}</guid><Attributes><register_status>true</register_status><Compliance>${status}</Compliance></Attributes></device>`,
     )
     const outcome = parseComplianceReply(xml, byId)
     t.match(
@@ -75,14 +75,94 @@ t.test('case, prefixes, nil and self-closed elements make no difference', async 
   }
 })
 
-t.test('no device in the list means not enrolled', async (t) => {
+t.test('an empty list means not enrolled', async (t) => {
   const notEnrolled = { ok: true, value: { enrolled: false, complianceState: 'unknown' } }
   t.same(parseComplianceReply(reply(''), byId), notEnrolled, 'an empty list')
-  t.same(parseComplianceReply(reply('<device/><device i:nil="true"/>'), byId), notEnrolled, 'an empty device')
   t.same(parseComplianceReply('<ise_api><deviceList/></ise_api>', byId), notEnrolled, 'a self-closed list')
-  t.same(parseComplianceReply('<ise_api><name>attributes</name></ise_api>', byId), notEnrolled, 'no list')
-  t.same(parseComplianceReply('<ise_api/>', byId), notEnrolled, 'nothing')
+  t.same(parseComplianceReply(reply('\n  \n'), byId), notEnrolled, 'a list of blanks')
+  const paged = '<ise_api><paging_info>0</paging_info><deviceList/></ise_api>'
+  t.same(parseComplianceReply(paged, byId), notEnrolled, 'the last page')
 })
+
+t.test('a reply that names no device is no evidence: neither compliant nor not enrolled', async (t) => {
+  const malformed = { ok: false, fault: { code: 'intune_reply_malformed' } }
+  const nil = '<guid>00000000-0000-0000-0000-000000000000</guid>'
+  const documents: Record<string, string> = {
+    'no list': '<ise_api><name>attributes</name></ise_api>',
+    nothing: '<ise_api/>',
+    'a list that is nil': '<ise_api xmlns:i="urn:x"><deviceList i:nil="true"/></ise_api>',
+    'the list inside something else': '<ise_api><result><deviceList/></result></ise_api>',
+    'two lists': '<ise_api><deviceList/><deviceList/></ise_api>',
+    'a list of something else': '<ise_api><deviceList><error>none</error></deviceList></ise_api>',
+    'a text in place of devices': '<ise_api><deviceList>none</deviceList></ise_api>',
+    'an error document': '<ise_api><name>error</name><deviceList/></ise_api>',
+    'a document with two names': '<ise_api><name>attributes</name><name>error</name><deviceList/></ise_api>',
+    'a page of several': '<ise_api><paging_info>7</paging_info><deviceList/></ise_api>',
+    'an empty device': reply('<device/>'),
+    'a nil device': reply('<device i:nil="true"/>'),
+    'a compliant device without an id': reply(device('true', 'true', '')),
+    'a device without an id that is not enrolled': reply(device('false', 'false', '')),
+    'a device with an id of zeros': reply(device('true', 'true', nil)),
+    'a device without an id beside the right one': reply(
+      device('true', 'true') + device('true', 'false', ''),
+    ),
+  }
+  for (const [name, xml] of Object.entries(documents)) {
+    for (const asked of [byId, byMac]) {
+      if (asked === byMac && name.endsWith('the right one')) continue
+      t.match(parseComplianceReply(xml, asked), malformed, `${name}, by ${asked.kind}`)
+    }
+  }
+  const address = device('true', 'true', `<macaddress>${mac}</macaddress>`)
+  t.match(parseComplianceReply(reply(address), byId), malformed, 'an address is no answer about an id')
+  const garbage = device('true', 'true', '<guid>x</guid><macaddress></macaddress>')
+  t.match(parseComplianceReply(reply(garbage), byMac), malformed, 'an id that is none')
+  t.match(
+    parseComplianceReply(
+      reply(device('true', 'true', `<macaddress>${mac}</macaddress>`) + device('true', 'false')),
+      byMac,
+    ),
+    malformed,
+    'one named by the address, another by its id',
+  )
+})
+
+t.test('version 2 names no device and has a list all the same', async (t) => {
+  const compliant = { ok: true, value: { enrolled: true, complianceState: 'compliant' } }
+  const ask = (xml: string) => parseComplianceReply(xml, byMac, undefined, 2)
+  t.match(ask(reply(device('true', 'true', ''))), compliant)
+  t.match(ask(reply(device('false', 'false', ''))), { ok: true, value: { enrolled: false } })
+  t.match(ask(reply(device('true', 'true', '<macaddress>005056A4895B</macaddress>'))), {
+    fault: { code: 'intune_reply_mismatch' },
+  })
+  for (const xml of ['<ise_api><name>attributes</name></ise_api>', reply('<device/>'), '<ise_api/>']) {
+    t.match(ask(xml), { fault: { code: 'intune_reply_malformed' } }, xml)
+  }
+})
+
+t.test(
+  'a reply that contradicts itself gives no verdict, and says that nothing older may stand in',
+  async (t) => {
+    const contradiction = { ok: false, fault: { code: 'intune_reply_malformed', isContradiction: true } }
+    const replies: Record<string, string> = {
+      'two statuses': device('true', 'true</status><status>false'),
+      'two statuses, one of them unreadable': device('true', 'true</status><status>maybe'),
+      'two register statuses': device('true</register_status><register_status>false', 'true'),
+      'one device compliant and noncompliant': device('true', 'true') + device('true', 'false'),
+      'one device enrolled and not enrolled': device('true', 'true') + device('false', 'false'),
+    }
+    for (const [name, devices] of Object.entries(replies)) {
+      t.match(parseComplianceReply(reply(devices), byId), contradiction, name)
+    }
+    t.match(
+      parseComplianceReply(reply(device('true', 'true</status><status>true')), byId),
+      { ok: true, value: { complianceState: 'compliant' } },
+      'the same said twice is no contradiction',
+    )
+    const unreadable = parseComplianceReply(reply(device('maybe', 'true')), byId)
+    t.notOk(!unreadable.ok && unreadable.fault.isContradiction, 'what is only unreadable is none')
+  },
+)
 
 t.test('an answer about another device is not used', async (t) => {
   const mismatch = { ok: false, fault: { code: 'intune_reply_mismatch' } }
@@ -126,10 +206,14 @@ t.test('the asked device is found among others and in every spelling', async (t)
     'the other device has no say',
   )
   const odd = parseComplianceReply(
-    reply(device('true', 'true', '<guid>x</guid><macaddress></macaddress>')),
+    reply(device('true', 'true', `<guid>x</guid><macaddress>${mac}</macaddress>`)),
     byMac,
   )
-  t.same(odd, { ok: true, value: { enrolled: true, complianceState: 'compliant' } }, 'odd ids are not kept')
+  t.same(
+    odd,
+    { ok: true, value: { enrolled: true, complianceState: 'compliant', macs: [mac] } },
+    'odd ids are not kept',
+  )
 })
 
 t.test('of several devices the worse enrolled one counts', async (t) => {
@@ -175,12 +259,6 @@ t.test('what cannot be understood gives no verdict', async (t) => {
   for (const [name, xml] of Object.entries(cases)) {
     t.match(parseComplianceReply(xml, byId), { ok: false, fault: { code: 'intune_reply_malformed' } }, name)
   }
-  const twice = reply(device('true', 'true</status><status>false'))
-  t.match(
-    parseComplianceReply(twice, byId),
-    { value: { complianceState: 'unknown' } },
-    'two statuses contradict',
-  )
 })
 
 t.test('a bomb is refused before it costs anything', async (t) => {

@@ -197,11 +197,15 @@ t.test('a service without the JSON dialect is asked in the XML that ISE used', a
     'which takes MACs alone',
   )
   t.equal(tenant.requestCounts().query, 1)
-  for (const notFound of ['unregistered', 'empty_list', 'missing_list'] as const) {
-    tenant.clearFaults()
-    tenant.setVariants({ notFound })
-    tenant.setFault({ hop: 'query', kind: 'status', status: 406, times: 1 })
-    t.match(await lookup(byMac('005056A48900')), notEnrolled, `in XML, as ${notFound}`)
+  for (const notFound of ['unregistered', 'empty_list'] as const) {
+    const other = await simulate(t, { settings: { api: 'nac' } })
+    other.tenant.setVariants({ notFound })
+    other.tenant.setFault({ hop: 'query', kind: 'status', status: 406, times: 1 })
+    t.match(
+      await other.lookup(byMac('005056A48900')),
+      { value: { ...notEnrolled.value, trace: { api: 'nac-ise-v2' } } },
+      `in XML, as ${notFound}`,
+    )
   }
 })
 
@@ -281,6 +285,49 @@ t.test('Compliance Retrieval that answers 404 to everything says nothing about d
   tenant.setFault({ hop: 'mdminfo', kind: 'status', status: 404 })
   t.match(await lookup(byMac(compliantMac)), { fault: { code: 'intune_endpoint_gone', status: 404 } })
   t.match(await lookup(byDeviceId(compliantId)), { fault: { code: 'intune_endpoint_gone', status: 404 } })
+})
+
+t.test('an error in the form of mdminfo does not prove that the service is there', async (t) => {
+  const { lookup, tenant } = await simulate(t)
+  tenant.setFault({ hop: 'query', kind: 'status', status: 404 })
+  const body = '<ise_api><name>error</name></ise_api>'
+  tenant.setFault({ hop: 'mdminfo', kind: 'body', body, contentType: 'application/xml' })
+  t.match(await lookup(byMac(compliantMac)), { fault: { code: 'intune_endpoint_gone', status: 404 } })
+})
+
+t.test('a service that may stand on a page of discovery that is not read is not missing', async (t) => {
+  const { lookup, tenant, simulator } = await simulate(t)
+  const { origin } = simulator
+  const body = JSON.stringify({
+    value: [{ providerName: 'NACAPIService', uri: `${origin}/StatelessNACService` }],
+    '@odata.nextLink': `${origin}/v1.0/servicePrincipals/appId=0000000a-0000-0000-c000-000000000000/endpoints`,
+  })
+  tenant.setFault({ hop: 'discovery', kind: 'body', body })
+  t.match(await lookup(byDeviceId(compliantId)), { fault: { code: 'discovery_reply_malformed' } })
+  t.equal(tenant.requestCounts().discovery, 5)
+})
+
+t.test('an answer that does not say which device it is about is no answer', async (t) => {
+  const malformed = { ok: false, fault: { code: 'intune_reply_malformed', hop: 'query', status: 200 } }
+  for (const [api, identifier] of [
+    ['compliance-retrieval', byDeviceId(compliantId)],
+    ['compliance-retrieval', byMac(compliantMac)],
+    ['compliance-retrieval', byMac('005056A48900')],
+    ['nac', by('imei', imei)],
+  ] as const) {
+    const { lookup, tenant } = await simulate(t, { settings: { api } })
+    tenant.setVariants({ deviceNames: 'withheld' })
+    t.match(await lookup(identifier), malformed, `${api} by ${identifier.kind}`)
+  }
+})
+
+t.test('what contradicts itself in JSON is not asked for again in XML', async (t) => {
+  const { lookup, tenant } = await simulate(t, { settings: { api: 'nac' } })
+  tenant.patchDevice(compliantId, { wireNacJson: { COMPLIANCESTATE: false } })
+  t.match(await lookup(byMac(compliantMac)), {
+    fault: { code: 'intune_reply_malformed', isContradiction: true },
+  })
+  t.equal(tenant.requestCounts().query, 1)
 })
 
 t.test('the drift sentinel counts what is new, logs it masked, and the decision stays right', async (t) => {

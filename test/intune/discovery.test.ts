@@ -96,6 +96,15 @@ t.test('the list is followed over its pages, on the same host and not for ever',
   tenant.setFault({ hop: 'discovery', kind: 'body', body: page([], link) })
   t.match(await discoveryOf(intune).endpoint(), { fault: { code: 'discovery_endpoint_missing' } })
   t.equal(discoveries(intune), 5, 'five pages at most')
+  tenant.clearFaults()
+  const twice =
+    '{"value":[],"value":[{"providerName":"ComplianceRetrievalService","uri":"https://127.0.0.1/x"}]}'
+  tenant.setFault({ hop: 'discovery', kind: 'body', body: twice })
+  t.match(
+    await discoveryOf(intune).endpoint(),
+    { fault: { code: 'discovery_reply_malformed' } },
+    'a list that is there twice',
+  )
 
   for (const next of ['https://evil.example/v1.0/', origin.replace('https', 'http'), 'next']) {
     tenant.clearFaults()

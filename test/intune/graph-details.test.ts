@@ -354,5 +354,112 @@ t.test('a common name that is an Entra device id is translated through Graph', a
   tenant.clearFaults()
   await clock.advance(10_000)
   tenant.setFault({ hop: 'details', kind: 'status', status: 403 })
-  t.match(await lookup(byCommonName(entraId)), record({ enrolled: false }), 'a missing permission is as off')
+  t.match(
+    await lookup(byCommonName(entraId)),
+    { ok: false, fault: { code: 'details_forbidden' } },
+    'nor is a missing permission: nobody has looked',
+  )
 })
+
+t.test('an Entra device id of several devices stands for the one with the least trust', async (t) => {
+  const { lookup, tenant } = await simulate(t)
+  const before = '44444444-4444-4444-8444-444444444444'
+  tenant.patchDevice(compliantId, { azureDeviceId: entraId })
+  tenant.putDevice({ deviceId: before, complianceState: 'noncompliant', azureDeviceId: entraId })
+  for (const order of ['put first', 'put last']) {
+    t.match(
+      await lookup(byCommonName(entraId)),
+      record({ enrolled: true, complianceState: 'noncompliant', deviceId: before }),
+      order,
+    )
+    tenant.removeDevice(compliantId)
+    tenant.putDevice({ deviceId: compliantId, complianceState: 'compliant', azureDeviceId: entraId })
+  }
+  tenant.patchDevice(before, { complianceState: 'compliant' })
+  t.match(await lookup(byCommonName(entraId)), record({ complianceState: 'compliant' }))
+  for (let index = 0; index < 4; index += 1) {
+    const deviceId = `55555555-5555-4555-8555-55555555555${index}`
+    tenant.putDevice({ deviceId, complianceState: 'compliant', azureDeviceId: entraId })
+  }
+  const many = await lookup(byCommonName(entraId))
+  t.match(
+    many,
+    { ok: false, fault: { code: 'details_reply_malformed' } },
+    'and six are too many to ask about',
+  )
+})
+
+t.test('details of other hardware are not details of the device', async (t) => {
+  const { lookup, tenant } = await simulate(t, { settings: { api: 'nac' } })
+  // A maker's placeholder in place of a serial number: Graph lists one such device, and it is not this one.
+  const serialNumber = 'To be filled by O.E.M.'
+  tenant.patchDevice(noncompliantId, {
+    serialNumber,
+    imei: '354000000000001',
+    wireNacJson: { azureDeviceId: '' },
+  })
+  const graphDevice = {
+    id: unknownId,
+    serialNumber,
+    imei: '359999999999999',
+    complianceState: 'inGracePeriod',
+    complianceGracePeriodExpirationDateTime: '2200-01-01T00:00:00Z',
+  }
+  tenant.setFault({ hop: 'details', kind: 'body', body: JSON.stringify({ value: [graphDevice] }) })
+  const answer = await lookup(byMac(noncompliantMac))
+  t.match(answer, record({ complianceState: 'noncompliant' }))
+  t.notOk(answer.ok && answer.value.record.deviceId, 'it does not get the id of the other one')
+  t.notOk(answer.ok && answer.value.record.gracePeriodEndsMs, 'nor its grace period')
+})
+
+t.test(
+  'what is no managed device proves nothing, alone as little as beside an answer of Intune',
+  async (t) => {
+    const { lookup, tenant } = await simulate(t)
+    const device = JSON.stringify({ id: compliantId, serialNumber: 'ZY22', complianceState: 'compliant' })
+    const bodies: Record<string, string> = {
+      'an empty object': '{}',
+      null: 'null',
+      'a device in place of a list': device,
+      'another wrapper': `{"devices":[${device}]}`,
+      'an empty item': '{"value":[{}]}',
+      'an unrelated item beside the device': `{"value":[${device},{"name":"x"}]}`,
+      'an empty page that is not the last': '{"value":[],"@odata.nextLink":"https://graph.example/next"}',
+      HTML: '<html></html>',
+    }
+    for (const [name, body] of Object.entries(bodies)) {
+      tenant.clearFaults()
+      tenant.setFault({ hop: 'details', kind: 'body', body })
+      t.match(await lookup(bySerial('ZY22')), { ok: false, fault: { code: 'details_reply_malformed' } }, name)
+    }
+    tenant.clearFaults()
+    const twice = device.replace('"complianceState"', '"complianceState":"noncompliant","complianceState"')
+    tenant.setFault({ hop: 'details', kind: 'body', body: `{"value":[${twice}]}` })
+    t.match(
+      await lookup(bySerial('ZY22')),
+      { ok: false, fault: { code: 'details_reply_malformed', isContradiction: true } },
+      'one property twice, of which JSON.parse keeps the last',
+    )
+  },
+)
+
+t.test('only a 404 of Graph itself says that a device is not there', async (t) => {
+  const { lookup, tenant } = await simulate(t, { settings: { api: 'nac' } })
+  t.match(await lookup(byDeviceId(entraId)), record({ enrolled: false }))
+  tenant.setFault({ hop: 'details', kind: 'html', status: 404 })
+  t.match(await lookup(byDeviceId(entraId)), { ok: false, fault: { code: 'details_rejected', status: 404 } })
+})
+
+t.test(
+  'a plain "not compliant" of Intune that Graph calls unknown is told apart from a mere unknown',
+  async (t) => {
+    const { lookup, tenant } = await simulate(t)
+    tenant.patchDevice(unknownId, { complianceState: 'unknown' })
+    const refined = { complianceState: 'unknown', details: { graphComplianceState: 'unknown' } }
+    t.match(await lookup(byDeviceId(unknownId)), { value: { record: refined, isNotCompliant: true } })
+    tenant.patchDevice(unknownId, { wireCompliance: 'nil' })
+    const mere = await lookup(byDeviceId(unknownId))
+    t.match(mere, { value: { record: refined } })
+    t.notOk(mere.ok && mere.value.isNotCompliant, 'where Intune said nothing, nothing was denied')
+  },
+)

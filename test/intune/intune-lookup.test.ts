@@ -55,7 +55,15 @@ t.test('what Intune says about a device is told apart', async (t) => {
       `not evaluated yet, written as ${unknownOnWire}`,
     )
   }
-  for (const notFound of ['unregistered', 'empty_list', 'missing_list', 'http_404'] as const) {
+  for (const notFound of ['missing_list', 'nil_list'] as const) {
+    tenant.setVariants({ notFound })
+    t.match(
+      await intune.lookup(byMac('005056A48900')),
+      { ok: false, fault: { code: 'intune_reply_malformed', hop: 'query', status: 200 } },
+      `nothing is said about the device, as ${notFound}`,
+    )
+  }
+  for (const notFound of ['unregistered', 'empty_list', 'http_404'] as const) {
     tenant.setVariants({ notFound })
     t.match(
       await intune.lookup(byMac('005056A48900')),

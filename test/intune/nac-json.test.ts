@@ -40,6 +40,7 @@ const noncompliant = { ok: true, value: { enrolled: true, complianceState: 'nonc
 const unknown = { ok: true, value: { enrolled: true, complianceState: 'unknown' } }
 const notEnrolled = { ok: true, value: { enrolled: false, complianceState: 'unknown' } }
 const malformed = { ok: false, fault: { code: 'intune_reply_malformed' } }
+const contradiction = { ok: false, fault: { code: 'intune_reply_malformed', isContradiction: true } }
 const mismatch = { ok: false, fault: { code: 'intune_reply_mismatch' } }
 
 t.test('a reply as published gives state and inventory, and nothing is new about it', async (t) => {
@@ -83,7 +84,7 @@ t.test('rule 1: flags in any spelling, and anything else is unknown, never compl
   t.same(read(device({ complianceState: 'True' })).drift, ['casing complianceState'])
   t.same(read(device({ complianceState: 1 })).drift, ['value complianceState'])
   t.same(read(device({ complianceState: 'compliant' })).drift, ['value complianceState'])
-  t.match(read({ ...device(), COMPLIANCESTATE: false }).outcome, unknown, 'two that contradict')
+  t.match(read({ ...device(), COMPLIANCESTATE: false }).outcome, contradiction, 'two that contradict')
 })
 
 t.test('rule 3: an object, a list or a value list, unknown keys, and keys in any case', async (t) => {
@@ -203,6 +204,63 @@ t.test('what cannot be understood gives no verdict', async (t) => {
     t.match(read(body).outcome, malformed, body)
   }
 })
+
+t.test('a managed device that nothing names is no evidence', async (t) => {
+  const nameless = {
+    macAddress: '',
+    imei: '',
+    meid: null,
+    udid: '',
+    serialNumber: '',
+    azureDeviceId: nilGuid,
+  }
+  t.match(read(device(nameless)).outcome, malformed, 'every name withheld')
+  t.match(read({ isManaged: true, complianceState: true }).outcome, malformed, 'two flags')
+  t.match(read({ isManaged: true, complianceState: true }, { kind: 'imei', value: '354' }).outcome, malformed)
+  t.match(read([device(nameless)]).outcome, malformed, 'in a list')
+  t.match(read(device({ ...nameless, serialNumber: 'ZY22' })).outcome, unknown, 'one name is enough')
+  t.match(read([device(), { isManaged: false }]).outcome, malformed, 'one named and one not')
+})
+
+t.test('another wrapper around the device is no answer', async (t) => {
+  for (const [name, reply] of Object.entries({
+    'an unknown wrapper': { device: device() },
+    'a value that is no list': { value: device() },
+    'two lists': { value: [device()], Value: [] },
+    'a list beside a device': { value: [], isManaged: true, complianceState: true },
+    'a list that goes on': { value: [], '@odata.nextLink': 'https://x.example/' },
+    'unrelated objects': [{ id: 1 }, { name: 'x' }],
+    'an unrelated object beside the device': [device(), { id: 1 }],
+    'a list in a list': [[device()]],
+    null: null,
+  })) {
+    t.match(read(reply).outcome, malformed, name)
+  }
+})
+
+t.test(
+  'a reply that contradicts itself gives no verdict, and says that nothing older may stand in',
+  async (t) => {
+    t.match(read({ ...device(), ISMANAGED: false }).outcome, contradiction, 'managed and not managed')
+    t.match(read({ ...device(), COMPLIANCESTATE: 'maybe' }).outcome, contradiction, 'one of two unreadable')
+    t.match(read({ ...device(), COMPLIANCESTATE: true }).outcome, compliant, 'the same twice')
+    const twice = JSON.stringify(device()).replace(
+      '"complianceState":true',
+      '"complianceState":false,"complianceState":true',
+    )
+    t.match(read(twice).outcome, contradiction, 'one member twice, of which JSON.parse keeps the last')
+    const spelt = JSON.stringify(device()).replace(
+      '"isManaged":true',
+      '"is\\u004danaged":false,"isManaged":true',
+    )
+    t.match(read(spelt).outcome, contradiction, 'also where it is spelt with an escape')
+    t.match(
+      read(`[${JSON.stringify(device())},${JSON.stringify(device())}]`).outcome,
+      compliant,
+      'in two objects it is not',
+    )
+  },
+)
 
 t.test('owners are known in both words, new ones are counted', async (t) => {
   t.match(read(device({ deviceOwner: 'Corporate' })).outcome, {

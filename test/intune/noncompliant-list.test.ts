@@ -96,6 +96,13 @@ for (const [what, body] of [
   ['no XML', 'gateway says hello'],
   ['another document', '<other/>'],
   ['no list', '<ise_api><name>attributes</name></ise_api>'],
+  ['a list that is nil', '<ise_api xmlns:i="urn:x"><deviceList i:nil="true"/></ise_api>'],
+  ['an error with an empty list', '<ise_api><name>error</name><deviceList/></ise_api>'],
+  ['a list of something else', '<ise_api><deviceList><error>busy</error></deviceList></ise_api>'],
+  [
+    'a page with two next ones',
+    '<ise_api><paging_info>1</paging_info><paging_info>2</paging_info><deviceList/></ise_api>',
+  ],
   [
     'rows that nobody can read',
     '<ise_api><deviceList><device><guid>x</guid></device></deviceList></ise_api>',
@@ -118,6 +125,11 @@ t.test('rows that are not plainly registered and noncompliant are left out', asy
     row('00000000000C', 'true', 'true'),
     row('00000000000D', 'true', 'perhaps'),
     row('not a mac', 'true', 'false'),
+    row(
+      `00000000000E</macaddress><guid>${idOf(1)}</guid><guid>${idOf(2)}</guid><macaddress>`,
+      'true',
+      'false',
+    ),
   ].join('')
   tenant.setFault({
     hop: 'bulk',

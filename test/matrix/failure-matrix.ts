@@ -31,7 +31,7 @@ export interface Cell {
   readonly outcome: string
   readonly reason: string
   readonly code: string
-  readonly enrolled: boolean
+  readonly enrolled: boolean | null
   readonly decisionMs: number
   /** What the first attempt took, where it was late and the cell was played again. */
   readonly lateMs?: number

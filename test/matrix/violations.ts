@@ -13,6 +13,7 @@ export function findViolations(cells: readonly Cell[]): string[] {
     if (cell.reason === 'not_enrolled' && !isDocumentedNotFound(cell)) breaches.push('reads as not enrolled')
     if (cell.outcome === 'allow') breaches.push('lets the device in')
     if (cell.reason === 'intune_unavailable' && cell.code === '') breaches.push('has no error code')
+    if (cell.reason === 'intune_unavailable' && cell.enrolled !== null) breaches.push('calls it not enrolled')
     if (cell.diagnosis === 'ok') breaches.push('doctor sees nothing')
     if (cell.diagnosis !== 'ok' && cell.remedy === '') breaches.push('doctor has no remedy')
     return breaches.map((breach) => `${where}: ${breach}`)

@@ -63,7 +63,7 @@ export function presentDecidedDevice(
 ): XmlElement[] {
   const compliant = decision.outcome === 'allow'
   // An outage that policy answers without knowing: "not registered" would send every user to enrol again.
-  const registered = decision.enrolled || decision.reason === 'intune_unavailable'
+  const registered = decision.enrolled === true || decision.reason === 'intune_unavailable'
   if (!registered && !compliant) return []
   const askedMac = asked.criterion === 'macaddress' ? [decision.device] : []
   const deviceId = asked.criterion === 'guid' ? decision.device : decision.deviceId

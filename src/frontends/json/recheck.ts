@@ -36,7 +36,9 @@ export function registerRecheckRoute(
     const identity = parseIdentity(attributes)
     const identifier = identity.ok ? identity.value.identifiers[0] : undefined
     // What names no device is refused, and a random MAC decided, without asking anybody.
-    const waitMs = identifier ? admitRecheck(identifierKey(identifier)) : 0
+    // One interval for an id, also where it is the common name of a certificate.
+    const key = identifier && identifierKey({ kind: identifier.kind, value: identifier.value })
+    const waitMs = key === undefined ? 0 : admitRecheck(key)
     if (waitMs > 0) {
       const message = 'The device was checked again a few seconds ago.'
       return sendProblem(reply, failure('recheck_too_soon', message, { retryAfterMs: waitMs }).fault)

@@ -58,7 +58,7 @@ export const DecisionBody = z
 
 /** The path of POST /v1/devices/{kind}/{value}/recheck. */
 export const RecheckTarget = z.strictObject({
-  kind: z.enum(['mac', 'deviceId', 'imei', 'meid', 'udid', 'serialNumber']).meta({
+  kind: z.enum(['mac', 'deviceId', 'imei', 'meid', 'udid', 'serialNumber', 'certificateCn']).meta({
     description: 'Kind of the identifier.',
     examples: ['mac'],
   }),
@@ -77,10 +77,13 @@ export const DecisionAnswer = z
   .strictObject({
     decision: z.enum(['allow', 'deny', 'remediate']).meta({ description: 'What the network should do.' }),
     reason: z.enum(decisionReasons).meta({ description: 'Why.' }),
-    complianceState: z.enum(['compliant', 'noncompliant', 'unknown']).meta({
-      description: "Intune's verdict; unknown also where there is none.",
+    complianceState: z.enum(['compliant', 'noncompliant', 'unknown']).nullable().meta({
+      description:
+        "Intune's verdict; unknown: enrolled and not evaluated yet, or not enrolled. Null where it could not be determined.",
     }),
-    enrolled: z.boolean().meta({ description: 'Whether Intune manages the device.' }),
+    enrolled: z.boolean().nullable().meta({
+      description: 'Whether Intune manages the device; null where that could not be determined.',
+    }),
     matchedBy: z
       .enum(['deviceId', 'mac', 'imei', 'meid', 'udid', 'serialNumber', 'none'])
       .meta({ description: 'The kind of identifier that decided.' }),

@@ -12,9 +12,10 @@ const rootAttributes =
 /** Intune's Compliance Retrieval service ("NAC 2.0"): the Cisco MDM API in version 3. */
 export function createComplianceRetrieval({ state }: Pick<SimulatedCloud, 'state'>): IseDialect {
   const variants = state.tenant.variants()
-  const { notFound, macReply, bulkMacRows } = variants
+  const { notFound, macReply, bulkMacRows, deviceNames } = variants
 
   function namesOfReply(deviceId: string, mac: string, { criteria }: DeviceQuestion): XmlElement[] {
+    if (deviceNames === 'withheld') return []
     const guid = element('guid', deviceId)
     if (criteria === 'guid' || macReply === 'guid') return [guid]
     const macaddress = element('macaddress', mac)
@@ -50,7 +51,9 @@ export function createComplianceRetrieval({ state }: Pick<SimulatedCloud, 'state
     },
     unmanagedDocument({ criteria, value }) {
       if (notFound === 'missing_list') return document('attributes', [])
-      const row = deviceRow([element(criteria, value)], 'false', 'false')
+      if (notFound === 'nil_list') return document('attributes', [element('deviceList', null)])
+      const names = deviceNames === 'withheld' ? [] : [element(criteria, value)]
+      const row = deviceRow(names, 'false', 'false')
       return document('attributes', [element('deviceList', notFound === 'empty_list' ? [] : [row])])
     },
     bulkIdentifier(exchange) {

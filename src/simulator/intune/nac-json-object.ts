@@ -12,9 +12,11 @@ export function deviceObject(
   version: string,
   variants: Variants,
 ): NacObject {
-  const { imei, manufacturer, meid, model, osVersion, serialNumber, udid } = device
+  const { manufacturer, model, osVersion } = device
+  const isNamed = variants.deviceNames === 'given'
+  const { imei, meid, serialNumber, udid } = isNamed ? device : nameless
   return {
-    azureDeviceId: entraDeviceId(device),
+    azureDeviceId: isNamed ? entraDeviceId(device) : '',
     complianceState: complianceValue(wireCompliance(device, variants), variants),
     ...present({ deviceOwner: version === '1.0' ? null : ownerOf(device) }, variants),
     ...present({ imei }, variants),
@@ -22,7 +24,7 @@ export function deviceObject(
     ...present(
       {
         lastContactTimeUtc: contactTime(device.lastContactMs ?? device.lastSyncMs, variants),
-        macAddress: reportedMac(device, question),
+        macAddress: isNamed ? reportedMac(device, question) : '',
         manufacturer,
         meid,
         model,
@@ -35,6 +37,8 @@ export function deviceObject(
     ...device.wireNacJson,
   }
 }
+
+const nameless: Pick<Device, 'imei' | 'meid' | 'serialNumber' | 'udid'> = {}
 
 /** The object about any other device: "no information other than that the device isn't managed" is shared. */
 export function unmanagedObject(version: string, variants: Variants): NacObject {

@@ -51,7 +51,10 @@ export function createNacXml({ state }: Pick<SimulatedCloud, 'state'>): IseDiale
       )
     },
     unmanagedDocument() {
-      if (variants.notFound === 'missing_list') return document('attributes', [pagingInfo('0')])
+      // Without a namespace for i:nil a list that is nil is left out.
+      if (variants.notFound === 'missing_list' || variants.notFound === 'nil_list') {
+        return document('attributes', [pagingInfo('0')])
+      }
       const attributes = [
         element('register_status', 'false'),
         element('compliance', [element('status', 'false')]),

@@ -32,8 +32,15 @@ export const variantsSchema = z.strictObject({
     .nullable()
     .default(null),
 
-  /** How the XML dialects answer about a device that Intune does not manage; no sample was ever published. */
-  notFound: z.enum(['unregistered', 'empty_list', 'missing_list', 'http_404']).default('unregistered'),
+  /**
+   * How the XML dialects answer about a device that Intune does not manage; no sample was ever published. A document
+   * without its list, or with a nil one, says nothing about a device.
+   */
+  notFound: z
+    .enum(['unregistered', 'empty_list', 'missing_list', 'nil_list', 'http_404'])
+    .default('unregistered'),
+  /** `withheld`: Compliance Retrieval and NAC 1.x JSON do not say which device their answer is about. */
+  deviceNames: z.enum(['given', 'withheld']).default('given'),
   /** How an enrolled device that was not evaluated yet reads; Microsoft says only Compliant reads true. */
   unknownOnWire: z.enum(['false', 'empty', 'nil']).default('false'),
   /** How the answer to a MAC query names the device; no sample was ever published. */

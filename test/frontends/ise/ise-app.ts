@@ -74,6 +74,8 @@ export const undetermined: Decision = {
   ...unknownDevice,
   outcome: 'fail',
   reason: 'intune_unavailable',
+  complianceState: null,
+  enrolled: null,
   source: 'none',
   faultCode: 'intune_throttled',
 }

@@ -67,6 +67,26 @@ const shapes: readonly { shape: string; decision: Decision; expected: Readonly<R
       },
     },
     {
+      shape: 'what could not be determined, which is neither "not enrolled" nor "unknown"',
+      decision: {
+        ...neverObserved,
+        outcome: 'deny',
+        reason: 'intune_unavailable',
+        enrolled: null,
+        complianceState: null,
+        source: 'none',
+        faultCode: 'intune_throttled',
+      },
+      expected: {
+        decision: 'deny',
+        reason: 'intune_unavailable',
+        enrolled: null,
+        complianceState: null,
+        observedAt: null,
+        errorCode: 'intune_throttled',
+      },
+    },
+    {
       shape: 'a device in its grace period: allowed and told what to do',
       decision: {
         ...allowed,
