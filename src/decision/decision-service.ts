@@ -42,7 +42,7 @@ export interface DecisionServiceParts {
  */
 export function createDecide(parts: DecisionServiceParts): Decide {
   return (request) => {
-    const startedMs = parts.clock.nowMs()
+    const startedMs = parts.clock.monotonicMs()
     const { identity } = request
     if (identity.conflict) {
       return success(
@@ -70,7 +70,7 @@ async function askBestRank(
 ): Promise<Outcome<Decision>> {
   const skippedKinds: string[] = []
   for (const by of request.identity.identifiers) {
-    const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.nowMs())
+    const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.monotonicMs())
     const { refresh, traceContext } = request
     const answer = await parts.cache.ask(by, { refresh, waitMs, traceContext })
     if (answer.known || answer.fault.code !== 'identifier_not_supported') {
@@ -153,7 +153,7 @@ function conclude(
   parts.record({
     decision,
     request,
-    totalMs: facts.nowMs - startedMs,
+    totalMs: parts.clock.monotonicMs() - startedMs,
     skippedKinds,
     rankConflict,
     facts,

@@ -8,7 +8,7 @@ import type { TokenSource } from './entra-token.ts'
 import { type GraphDevice, managedDeviceProperties, parseManagedDevice } from './graph-device.ts'
 import { parseFrontEndError } from './intune-fault.ts'
 import type { HttpReply, Outbound } from './outbound.ts'
-import { findRequestId, parseRetryAfter } from './reply-headers.ts'
+import { findRequestId, parseRetryAfter, sentAtMs } from './reply-headers.ts'
 import { sendWithToken } from './send-with-token.ts'
 import { normaliseGuid } from './wire-values.ts'
 
@@ -53,7 +53,7 @@ export function createGraphDevices(options: GraphDevicesOptions): FindInGraph {
   const { graphUrl, graphTokens, outbound, clock, note = ignoreDrift } = options
   const { host } = new URL(graphUrl)
   return async (question) => {
-    const startedAtMs = clock.nowMs()
+    const startedAtMs = clock.monotonicMs()
     const sentRequestId = randomUUID()
     const reply = await sendWithToken(graphTokens, (token) =>
       outbound.send({
@@ -71,11 +71,10 @@ export function createGraphDevices(options: GraphDevicesOptions): FindInGraph {
     )
     if (!reply.ok) return reply
     const { status, headers, body } = reply.value
-    const nowMs = clock.nowMs()
     const requestId = findRequestId(headers) ?? sentRequestId
-    const trace = { status, requestId, durationMs: nowMs - startedAtMs }
+    const trace = { status, requestId, durationMs: clock.monotonicMs() - startedAtMs }
     if (status === 404 && question.by === 'deviceId') return success({ devices: [], ...trace })
-    if (status !== 200) return describeGraphReply(reply.value, host, sentRequestId, nowMs)
+    if (status !== 200) return describeGraphReply(reply.value, host, sentRequestId, clock.nowMs())
 
     const devices = readDevices(body, question, note)
     const failed = (code: FaultCode, message: string) =>
@@ -133,7 +132,7 @@ function describeGraphReply(reply: HttpReply, host: string, sentRequestId: strin
     hop: 'details',
     host,
     status,
-    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, nowMs),
+    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, sentAtMs(headers, nowMs)),
     requestId: error.activityId ?? findRequestId(headers) ?? sentRequestId,
   })
 }
