@@ -179,10 +179,13 @@ export function buildApp(
     freshness: settings.freshness,
     deadlineMs: settings.decisionDeadlineMs,
     clock,
+    witness: serverTime,
     ...(overrides.random && { random: overrides.random }),
     events: watchCompliance(logger.child({ component: 'compliance' }), metrics),
     onRecordChange: (key) => state?.noteChange(key),
     onRecordsClear: () => state?.noteClear(),
+    onClockSet: () => state?.noteAll(),
+    onOutdated: (observedBeforeMs) => state?.prune(observedBeforeMs),
     recall: (key) => state?.recall(key),
   })
   // Derived from the private key: secret, the same after a restart, another for every deployment.
@@ -293,7 +296,7 @@ export function buildApp(
           }),
       )
       if (settings.stateDir !== undefined) {
-        const parts = { compliance, traces, intune, mask, clock, logger }
+        const parts = { compliance, traces, intune, mask, clock, witness: serverTime, logger }
         const stored = openStoredState(settings.stateDir, settings, parts)
         // Before anything is loaded: what is asked meanwhile is looked for in the file.
         state = stored.state
