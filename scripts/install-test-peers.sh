@@ -10,6 +10,7 @@ peers=(
   freeradius-rest:/usr/lib/freeradius/rlm_rest.so
   freeradius-utils:/usr/bin/radclient
   eapoltest:/usr/bin/eapol_test
+  faketime:/usr/bin/faketime
   curl:/usr/bin/curl
   libxml2-utils:/usr/bin/xmllint
   prometheus:/usr/bin/promtool

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { faultCatalogue } from './errors/catalogue.ts'
 import type { ClaimNotice } from './lifecycle/claims.ts'
 import type { PolicyChange } from './policy/site-policy.ts'
 import type { TlsReload } from './server/tls.ts'
@@ -52,4 +53,17 @@ export function logTlsReload(reload: TlsReload, logger: Logger): void {
   }
   const text = 'SERVICE_TLS_* files were changed but are refused; the certificate in use stays'
   logger.error({ event: 'tls_refused', problem: reload.fault.message }, text)
+}
+
+/** Says that the clock is wrong, once, and that it is right again. */
+export function logClockChange(logger: Logger): (isWrong: boolean, aheadMs: number) => void {
+  return (isWrong, aheadMs) => {
+    const aheadSeconds = Math.round(aheadMs / 1000)
+    if (!isWrong) {
+      logger.info({ event: 'clock_right', aheadSeconds }, 'the clock agrees with that of Microsoft again')
+      return
+    }
+    const { remedy } = faultCatalogue.entra_clock_skew
+    logger.error({ event: 'clock_wrong', aheadSeconds, remedy }, 'the clock of this machine is wrong')
+  }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Clock } from './clock.ts'
+import type { Clock, ClockWitness } from './clock.ts'
 import type { Compliance } from './compliance/compliance.ts'
 import type { Settings } from './config/settings.ts'
 import type { MaskDevice } from './identity/mask-device.ts'
@@ -30,28 +30,28 @@ export interface StatefulParts {
   readonly intune: Pick<IntuneLookup, 'fetchNoncompliantList' | 'canFetchNoncompliantList'>
   readonly mask: MaskDevice
   readonly clock: Clock
+  readonly witness: ClockWitness
   readonly logger: Logger
 }
 
 const loadLimitMs = 1000
-/** As long as the memory keeps a record, even where OUTAGE_HOLD_SECONDS is shorter. */
-const keptMs = 24 * 60 * 60 * 1000
 
 /** Opens the files in `directory`; records and decisions are written from now on. */
 export function openStoredState(
   directory: string,
-  { intune: { authorityUrl }, traceStore: traceLimits, freshness }: Settings,
-  { compliance, traces, intune, mask, clock, logger }: StatefulParts,
+  { intune: { authorityUrl }, traceStore: traceLimits }: Settings,
+  { compliance, traces, intune, mask, clock, witness, logger }: StatefulParts,
 ): StoredState {
   const tenant = new URL(authorityUrl).pathname.slice(1)
   const stateLogger = logger.child({ component: 'state' })
   const traceStore = traceLimits && openTraceStore(traceLimits.maxDecisions)
-  const state = openComplianceState({ directory, tenant, clock, onNotice: watchState(stateLogger) })
+  const state = openComplianceState({ directory, tenant, clock, witness, onNotice: watchState(stateLogger) })
   state.attach(compliance.records)
 
   function openTraceStore(maxTraces: number): TraceStore {
     const onNotice = watchTraces(stateLogger)
-    const texts = openTraceFile({ directory, tenant, clock, maxTraces, maxAgeMs: traceAgeMs, onNotice })
+    const maxAgeMs = traceAgeMs
+    const texts = openTraceFile({ directory, tenant, clock, witness, maxTraces, maxAgeMs, onNotice })
     const store = new TraceStore({ texts, clock, mask })
     traces.attachStore(store)
     return store
@@ -61,10 +61,9 @@ export function openStoredState(
     state,
     ...(traceStore && { traceStore }),
     async load() {
-      const usefulMs = Math.max(freshness.outageHoldMs, keptMs)
       const limit = new AbortController()
       const waited = delay(loadLimitMs, undefined, { signal: limit.signal }).catch(() => {})
-      await Promise.race([state.load(clock.nowMs() - usefulMs), waited])
+      await Promise.race([state.load(), waited])
       limit.abort()
       return compliance.pollNoncompliantList({
         fetchList: intune.fetchNoncompliantList,

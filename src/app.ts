@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { openOperatorFiles, type WayOut } from './app-files.ts'
-import { logClaimNotice, logFileNotice, logTlsReload } from './app-log.ts'
+import { logClaimNotice, logClockChange, logFileNotice, logTlsReload } from './app-log.ts'
 import { openStoredState } from './app-state.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Compliance, createCompliance } from './compliance/compliance.ts'
@@ -18,6 +18,7 @@ import type { Drift, DriftCount } from './intune/drift.ts'
 import { followCertificate } from './intune/follow-certificate.ts'
 import { createIntuneLookup } from './intune/intune-lookup.ts'
 import type { CertificateEvent, CertificateStatus } from './intune/rotating-certificate.ts'
+import { ServerTime, withServerTime } from './intune/server-time.ts'
 import { createClaims } from './lifecycle/claims.ts'
 import { createDeparture } from './lifecycle/departure.ts'
 import { createNetworks } from './networks/networks.ts'
@@ -92,6 +93,11 @@ export function buildApp(
   if (!files.ok) return files
   const { certificate, tls, authenticate, clients, policy, outbound } = files.value
   const https = tls && createHttpsServers(tls)
+  const serverTime = new ServerTime({
+    clock,
+    onChange: logClockChange(logger),
+    onContradiction: () => metrics.clockContradicted(),
+  })
   const overload = watchOverload(clock, {
     onChange: (overloaded) => {
       const text = overloaded ? 'overloaded: new requests are refused' : 'no longer overloaded'
@@ -120,9 +126,10 @@ export function buildApp(
       client_certificate: isRefused(rotation.status()),
     }),
     decisionLogFile: () => decisionLog.fileStatus(),
+    clockAheadMs: () => serverTime.measuredMs(),
     isReady: () => readiness().ready,
     version: productVersion(),
-    nowMs: () => clock.nowMs(),
+    clock,
   })
   const departure = createDeparture(clock)
   const health = createHealth(
@@ -131,6 +138,7 @@ export function buildApp(
       certificate: () => rotation.status(),
       breaker: () => compliance.upstream().breaker,
       state: () => state?.status(),
+      clockProblem: () => serverTime.problem(),
       clientsProblem: () => clients?.problem(),
       policyProblem: () => policy.status().problem,
       isOverloaded: overload.isOverloaded,
@@ -141,7 +149,7 @@ export function buildApp(
   const upstream = {
     clock,
     logger: logger.child({ component: 'intune' }),
-    outbound: observeUpstream(outbound, {
+    outbound: observeUpstream(withServerTime(outbound, serverTime, clock), {
       upstreamRequest(operation, result, seconds) {
         metrics.upstreamRequest(operation, result, seconds)
         health.noteExchange(operation, result)
@@ -171,10 +179,13 @@ export function buildApp(
     freshness: settings.freshness,
     deadlineMs: settings.decisionDeadlineMs,
     clock,
+    witness: serverTime,
     ...(overrides.random && { random: overrides.random }),
     events: watchCompliance(logger.child({ component: 'compliance' }), metrics),
     onRecordChange: (key) => state?.noteChange(key),
     onRecordsClear: () => state?.noteClear(),
+    onClockSet: () => state?.noteAll(),
+    onOutdated: (observedBeforeMs) => state?.prune(observedBeforeMs),
     recall: (key) => state?.recall(key),
   })
   // Derived from the private key: secret, the same after a restart, another for every deployment.
@@ -288,7 +299,7 @@ export function buildApp(
           }),
       )
       if (settings.stateDir !== undefined) {
-        const parts = { compliance, traces, intune, mask, clock, logger }
+        const parts = { compliance, traces, intune, mask, clock, witness: serverTime, logger }
         const stored = openStoredState(settings.stateDir, settings, parts)
         // Before anything is loaded: what is asked meanwhile is looked for in the file.
         state = stored.state

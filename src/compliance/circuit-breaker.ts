@@ -63,7 +63,7 @@ export class CircuitBreaker {
   /** The right to ask now, or nothing. */
   acquire(): BreakerPermit | undefined {
     if (this.#state === 'closed') return this.#permit(false)
-    if (this.#state === 'half_open' || this.#parts.clock.nowMs() < this.#probeAtMs) return undefined
+    if (this.#state === 'half_open' || this.#parts.clock.monotonicMs() < this.#probeAtMs) return undefined
     this.#state = 'half_open'
     this.#changed()
     return this.#permit(true)
@@ -72,16 +72,19 @@ export class CircuitBreaker {
   /** Whether a question would be let through now. */
   get admits(): boolean {
     if (this.#state === 'closed') return true
-    return this.#state === 'open' && this.#parts.clock.nowMs() >= this.#probeAtMs
+    return this.#state === 'open' && this.#parts.clock.monotonicMs() >= this.#probeAtMs
   }
 
   get status(): BreakerStatus {
     if (this.#state === 'closed') return { state: 'closed', consecutiveFailures: this.#failures }
+    const { clock } = this.#parts
+    // Moments are shown by the clock on the wall, as they look from now.
+    const shownMs = (monotonicMs: number) => Math.round(clock.nowMs() + monotonicMs - clock.monotonicMs())
     return {
       state: this.#state,
       ...(this.#cause && { cause: this.#cause }),
       openSinceMs: this.#openSinceMs,
-      ...(this.#state === 'open' && { nextProbeAtMs: this.#probeAtMs }),
+      ...(this.#state === 'open' && { nextProbeAtMs: shownMs(this.#probeAtMs) }),
       consecutiveFailures: this.#failures,
     }
   }
@@ -113,7 +116,7 @@ export class CircuitBreaker {
     }
     const spreadMs = this.#intervalMs * (1 + jitterShare * this.#parts.random())
     this.#intervalMs = Math.min(this.#intervalMs * 2, longestProbeIntervalMs)
-    this.#probeAtMs = this.#parts.clock.nowMs() + Math.ceil(Math.max(spreadMs, retryAfterMs ?? 0))
+    this.#probeAtMs = this.#parts.clock.monotonicMs() + Math.ceil(Math.max(spreadMs, retryAfterMs ?? 0))
     this.#cause = retryAfterMs === undefined ? 'failures' : 'retry_after'
     this.#state = 'open'
     this.#epoch += 1
@@ -123,7 +126,7 @@ export class CircuitBreaker {
   /** A late Retry-After of a question that was under way when the breaker opened is obeyed all the same. */
   #postpone(retryAfterMs: number | undefined): void {
     if (this.#state !== 'open' || retryAfterMs === undefined) return
-    this.#probeAtMs = Math.max(this.#probeAtMs, this.#parts.clock.nowMs() + retryAfterMs)
+    this.#probeAtMs = Math.max(this.#probeAtMs, this.#parts.clock.monotonicMs() + retryAfterMs)
   }
 
   #close(): void {

@@ -14,7 +14,8 @@ import { turnEvery } from '../turns/turn-every.ts'
 import type { ComplianceLookup, ComplianceRecord, Observation, UpstreamTrace } from './compliance-record.ts'
 import { deviceOf, isSameDevice } from './device-of-fact.ts'
 import type { Flip, MassFlipGuard } from './mass-flip-guard.ts'
-import type { HoldCause, RememberedRecord } from './packed-record.ts'
+import type { HoldCause, RememberedRecord, StateLetter } from './packed-record.ts'
+import { RecordTimes } from './record-times.ts'
 import { RememberedRecords } from './remembered-records.ts'
 
 /**
@@ -91,7 +92,12 @@ export class ComplianceCache {
   constructor(parts: ComplianceCacheParts) {
     this.#parts = parts
     this.#random = parts.random ?? Math.random
-    this.#records = parts.records ?? new RememberedRecords({ maxRecords: parts.maxDevices ?? 1_000_000 })
+    this.#records =
+      parts.records ??
+      new RememberedRecords({
+        maxRecords: parts.maxDevices ?? 1_000_000,
+        times: new RecordTimes({ clock: parts.clock, longestFreshMs: longestFreshness(parts.freshness) }),
+      })
   }
 
   /**
@@ -114,7 +120,7 @@ export class ComplianceCache {
     options: { refresh: boolean; waitMs: number; traceContext?: TraceContext | undefined },
   ): Promise<CacheAnswer> {
     const key = identifierKey(identifier)
-    const startedMs = this.#parts.clock.nowMs()
+    const startedMs = this.#parts.clock.monotonicMs()
     let remembered = this.#records.get(key)
     const recall = remembered === undefined ? this.#parts.recall?.(key) : undefined
     if (recall !== undefined) {
@@ -125,11 +131,11 @@ export class ComplianceCache {
     const fresh = remembered && !options.refresh && this.#fresh(key, identifier, remembered, nowMs)
     if (fresh) return fresh
     const underWay = this.#inFlight.has(key)
-    const fault = underWay ? undefined : this.#coolingDown(key, nowMs)
+    const fault = underWay ? undefined : this.#coolingDown(key)
     if (fault) return this.#lastKnown(key, fault)
     const verdict = underWay ? 'coalesced' : 'asked'
     const outcome = await this.#within(
-      Math.max(1, options.waitMs - (nowMs - startedMs)),
+      Math.max(1, options.waitMs - (this.#parts.clock.monotonicMs() - startedMs)),
       options.waitMs,
       this.#question(key, identifier, options.traceContext),
     )
@@ -168,7 +174,7 @@ export class ComplianceCache {
   ): CacheAnswer | undefined {
     if (nowMs < remembered.freshUntilMs) return this.#answer(remembered, 'hit', nowMs)
     if (!this.#mayAnswerWhileRefreshing(remembered, nowMs)) return undefined
-    if (this.#coolingDown(key, nowMs) === undefined) void this.#question(key, identifier)
+    if (this.#coolingDown(key) === undefined) void this.#question(key, identifier)
     return this.#answer(remembered, 'hit_refreshing', nowMs)
   }
 
@@ -210,12 +216,14 @@ export class ComplianceCache {
 
   #coolDown(key: string, fault: Fault): void {
     if (withoutCoolDown.includes(fault.code)) return
-    this.#coolDowns.set(key, { untilMs: this.#parts.clock.nowMs() + failureCoolDownMs, fault })
+    this.#coolDowns.set(key, { untilMs: this.#parts.clock.monotonicMs() + failureCoolDownMs, fault })
   }
 
-  #coolingDown(key: string, nowMs: number): Fault | undefined {
+  #coolingDown(key: string): Fault | undefined {
     const coolDown = this.#coolDowns.peek(key)
-    return coolDown !== undefined && nowMs < coolDown.untilMs ? coolDown.fault : undefined
+    return coolDown !== undefined && this.#parts.clock.monotonicMs() < coolDown.untilMs
+      ? coolDown.fault
+      : undefined
   }
 
   /** Takes in what Intune says; a device id that is also remembered as the common name of its certificate twice. */
@@ -279,9 +287,9 @@ export class ComplianceCache {
   }
 
   /** The record stands with the age that it has, and Intune is asked again soon. */
-  #hold(key: string, { record }: RememberedRecord, held: HoldCause): void {
+  #hold(key: string, before: RememberedRecord, held: HoldCause): void {
     const freshMs = this.#parts.freshness.noncompliantFreshMs * this.#spread()
-    this.#records.set(key, { record, held, freshUntilMs: this.#parts.clock.nowMs() + freshMs })
+    this.#records.set(key, { ...before, held, freshUntilMs: this.#parts.clock.nowMs() + freshMs })
   }
 
   #freshFor(record: ComplianceRecord): number {
@@ -339,6 +347,12 @@ export class ComplianceCache {
       })
     })
   }
+}
+
+/** For how long a record of each state may be fresh at most, milliseconds. */
+export function longestFreshness({ compliantFreshMs, noncompliantFreshMs }: FreshnessSettings) {
+  return (state: StateLetter): number =>
+    Math.ceil((state === 'c' ? compliantFreshMs : noncompliantFreshMs) * (1 + jitterShare))
 }
 
 function isCompliant(record: ComplianceRecord): boolean {

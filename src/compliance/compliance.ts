@@ -1,11 +1,11 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
 import type { FreshnessSettings } from '../config/settings.ts'
 import type { Fault } from '../errors/fault.ts'
 import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { turnEvery } from '../turns/turn-every.ts'
 import type { BreakerStatus } from './circuit-breaker.ts'
-import { ComplianceCache } from './compliance-cache.ts'
+import { ComplianceCache, longestFreshness } from './compliance-cache.ts'
 import type { ComplianceLookup } from './compliance-record.ts'
 import { createGuardedLookup, type UpstreamStatus } from './guarded-lookup.ts'
 import { MassFlipGuard, massFlipThreshold } from './mass-flip-guard.ts'
@@ -14,9 +14,9 @@ import { type HeldList, type ListHoldCause, NoncompliantListing } from './noncom
 import { type NoncompliantListStore, NoncompliantPoller } from './noncompliant-poller.ts'
 import type { ReadNoncompliantSnapshot } from './noncompliant-snapshot.ts'
 import { type OutageRunway, outageRunway } from './outage-runway.ts'
-import { packedObservedAtOf } from './packed-record.ts'
 import { createNoncompliantSnapshotReader } from './read-noncompliant-snapshot.ts'
 import { type AdmitRecheck, createRecheckLimit } from './recheck-limit.ts'
+import { RecordTimes } from './record-times.ts'
 import { type RecordCounts, RememberedRecords } from './remembered-records.ts'
 
 /** What happens here that somebody should see. */
@@ -40,6 +40,8 @@ export interface ComplianceParts {
   readonly freshness: FreshnessSettings
   readonly deadlineMs: number
   readonly clock: Clock
+  /** Absent: nobody contradicts the clock, and nobody confirms it. */
+  readonly witness?: ClockWitness
   readonly random?: () => number
   readonly maxDevices?: number
   readonly events?: ComplianceEvents
@@ -47,6 +49,10 @@ export interface ComplianceParts {
   readonly onRecordChange?: (key: string) => void
   /** Told when all records were forgotten. */
   readonly onRecordsClear?: () => void
+  /** Told that the time of day was set: what is stored may have other times now. */
+  readonly onClockSet?: () => void
+  /** Told that what was observed before this can go, also what other processes have stored and left behind. */
+  readonly onOutdated?: (observedBeforeMs: number) => void
   readonly recall?: (key: string) => Promise<void> | undefined
 }
 
@@ -104,7 +110,8 @@ export interface Compliance {
 }
 
 const secondMs = 1000
-const hourMs = 60 * 60 * secondMs
+const minuteMs = 60 * secondMs
+const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
 /** Two milliseconds to write. */
 const recordsPerTurn = 500
@@ -114,8 +121,16 @@ const shortestBurstWindowMs = 5 * 60 * 1000
 /** Joins the records, the cache, the guard and the way to Intune. */
 export function createCompliance(parts: ComplianceParts): Compliance {
   const { clock, freshness, events = {}, random = Math.random } = parts
+  const witness = parts.witness ?? noWitness
+  const times = new RecordTimes({
+    clock,
+    witness,
+    longestFreshMs: longestFreshness(freshness),
+    ...(parts.onClockSet && { onClockSet: parts.onClockSet }),
+  })
   const records = new RememberedRecords({
     maxRecords: parts.maxDevices ?? 1_000_000,
+    times,
     ...(parts.onRecordChange && { onChange: parts.onRecordChange }),
     ...(parts.onRecordsClear && { onClear: parts.onRecordsClear }),
   })
@@ -159,10 +174,10 @@ export function createCompliance(parts: ComplianceParts): Compliance {
   }
 
   /** A morning's devices grow old together: some of them at a time, so that the state file keeps up. */
-  async function forgetOld(observedBeforeMs: number): Promise<void> {
+  async function forgetOlderThan(ageMs: number): Promise<void> {
     let forgotten = 0
     await records.walk((key, _read, packed) => {
-      if (packedObservedAtOf(packed) >= observedBeforeMs || !records.delete(key)) return
+      if (!records.isOlderThan(packed, ageMs) || !records.delete(key)) return
       forgotten += 1
       if (forgotten % forgottenPerSecond === 0) {
         return new Promise((resolve) => void clock.after(secondMs, resolve))
@@ -244,14 +259,22 @@ export function createCompliance(parts: ComplianceParts): Compliance {
     },
     keepTidy() {
       const keptMs = Math.max(dayMs, freshness.outageHoldMs)
+      let nextAtMs = clock.monotonicMs() + hourMs
+      let wasConfirmed = false
       let cancel = () => {}
-      const schedule = () => {
-        cancel = clock.after(hourMs, () => {
-          void forgetOld(clock.nowMs() - keptMs)
-          schedule()
-        })
+      const look = () => {
+        times.noticeSetting()
+        const isConfirmed = witness.isConfirmed()
+        // What a clock without a witness may not say is said as soon as it has one.
+        if (clock.monotonicMs() >= nextAtMs || (isConfirmed && !wasConfirmed)) {
+          nextAtMs = clock.monotonicMs() + hourMs
+          void forgetOlderThan(keptMs)
+          if (isConfirmed) parts.onOutdated?.(clock.nowMs() - keptMs)
+        }
+        wasConfirmed = isConfirmed
+        cancel = clock.after(minuteMs, look)
       }
-      schedule()
+      cancel = clock.after(minuteMs, look)
       return () => cancel()
     },
   }

@@ -83,9 +83,13 @@ export function createGuardedLookup(parts: GuardedLookupParts): GuardedLookup {
   async function attempt(identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
     const permit = breaker.acquire()
     if (!permit) return refusal(identifier)
-    const startedMs = clock.nowMs()
+    const startedMs = clock.monotonicMs()
     let outcome = await ask(identifier)
-    if (!permit.isProbe && isWorthRetrying(outcome) && clock.nowMs() - startedMs < budgetMs - retryDelayMs) {
+    if (
+      !permit.isProbe &&
+      isWorthRetrying(outcome) &&
+      clock.monotonicMs() - startedMs < budgetMs - retryDelayMs
+    ) {
       await new Promise<void>((resolve) => clock.after(retryDelayMs, resolve))
       if (breaker.admits) outcome = await ask(identifier)
     }

@@ -42,11 +42,11 @@ export function massFlipThreshold(compliantRecords: number): number {
  */
 export class MassFlipGuard {
   readonly #parts: MassFlipGuardParts
-  /** The latest flips by key, oldest first, and how many of them each device has. */
+  /** The latest flips by key, oldest first, and how many of them each device has; every time here is monotonic. */
   #recent = new Map<string, Flip & { readonly atMs: number }>()
   #devices = new Map<string, number>()
   #holding: { readonly sinceMs: number; readonly held: Map<string, HeldAnswer> } | undefined
-  #acceptedUntilMs = 0
+  #acceptedUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: MassFlipGuardParts) {
     this.#parts = parts
@@ -57,7 +57,7 @@ export class MassFlipGuard {
    * the burst was noticed and are taken back with it.
    */
   judge(flip: Flip, compliantRecords: number): { readonly verdict: 'apply' | 'hold'; readonly undo: Flip[] } {
-    const nowMs = this.#parts.clock.nowMs()
+    const nowMs = this.#parts.clock.monotonicMs()
     if (this.#holding !== undefined) {
       const { device, after } = flip
       this.#holding.held.set(flip.key, { after, ...(device !== undefined && { device }) })
@@ -103,7 +103,7 @@ export class MassFlipGuard {
   /** The burst is real: gives what was held, to be applied, and lets more of it pass for an hour. */
   accept(): ReadonlyMap<string, HeldAnswer> {
     const held = this.#holding?.held ?? new Map<string, HeldAnswer>()
-    if (this.#holding !== undefined) this.#acceptedUntilMs = this.#parts.clock.nowMs() + acceptedForMs
+    if (this.#holding !== undefined) this.#acceptedUntilMs = this.#parts.clock.monotonicMs() + acceptedForMs
     this.#holding = undefined
     return held
   }
@@ -121,10 +121,16 @@ export class MassFlipGuard {
     readonly holding?: { readonly sinceMs: number; readonly records: number }
     readonly recentFlips: number
   } {
-    this.#forgetOlderThan(this.#parts.clock.nowMs() - this.#parts.windowMs)
+    const nowMs = this.#parts.clock.monotonicMs()
+    this.#forgetOlderThan(nowMs - this.#parts.windowMs)
     const recentFlips = this.#devices.size
     if (this.#holding === undefined) return { recentFlips }
-    return { holding: { sinceMs: this.#holding.sinceMs, records: this.#holding.held.size }, recentFlips }
+    const { sinceMs, held } = this.#holding
+    // In terms of the clock as it is now, whatever it said then.
+    return {
+      holding: { sinceMs: this.#parts.clock.nowMs() - (nowMs - sinceMs), records: held.size },
+      recentFlips,
+    }
   }
 
   #forgetOlderThan(atMs: number): void {

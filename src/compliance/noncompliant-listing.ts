@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { massFlipMinimum, massFlipThreshold } from './mass-flip-guard.ts'
+import { type Moment, Moments } from './moments.ts'
 import { indexListedDevices, type NoncompliantList } from './noncompliant-list.ts'
 import type { RememberedRecords } from './remembered-records.ts'
 
@@ -33,48 +34,55 @@ const truncationShare = 0.5
  */
 export class NoncompliantListing {
   readonly #records: RememberedRecords
-  readonly #clock: Clock
-  #current: NoncompliantList | undefined
-  #held: HeldList | undefined
+  readonly #moments: Moments
+  #current: { readonly list: NoncompliantList; readonly listed: Moment } | undefined
+  #held: { readonly facts: HeldList; readonly listed: Moment; readonly since: Moment } | undefined
 
   constructor(parts: { readonly records: RememberedRecords; readonly clock: Clock }) {
     this.#records = parts.records
-    this.#clock = parts.clock
+    this.#moments = new Moments(parts.clock)
   }
 
-  /** The list in use. */
+  /** The list in use; its time in terms of the clock as it is now. */
   get current(): NoncompliantList | undefined {
-    return this.#current
+    return this.#current && this.#asOfNow(this.#current.list, this.#current.listed)
   }
 
   get held(): HeldList | undefined {
-    return this.#held
+    if (this.#held === undefined) return undefined
+    const { facts, listed, since } = this.#held
+    return { ...facts, list: this.#asOfNow(facts.list, listed), sinceMs: this.#moments.asOfNow(since) }
   }
 
   /** Looks a new list over and uses or holds it. A list that is used ends the hold of an earlier one. */
   async offer(list: NoncompliantList): Promise<ListVerdict> {
     const { flips, compliant } = await this.#countFlips(list)
-    const rowsBefore = this.#current?.devices.length ?? 0
+    const rowsBefore = this.#current?.list.devices.length ?? 0
     const missing = rowsBefore - list.devices.length
     const truncated = missing > Math.max(massFlipMinimum, rowsBefore * truncationShare)
     if (!truncated && flips <= massFlipThreshold(compliant)) {
       return { used: true, marked: await this.use(list) }
     }
     const cause = truncated ? 'truncated' : 'mass_flip'
-    this.#held = { cause, sinceMs: this.#clock.nowMs(), list, flips, rowsBefore }
-    return { used: false, held: this.#held }
+    const since = this.#moments.now()
+    const facts = { cause, sinceMs: since.stampMs, list, flips, rowsBefore } as const
+    this.#held = { facts, listed: this.#moments.from(list.listedAtMs), since }
+    return { used: false, held: facts }
   }
 
   /** Takes a list as it is: one that was believed before a restart, or that an operator has accepted. */
-  async use(list: NoncompliantList): Promise<number> {
-    this.#current = list
+  async use(taken: NoncompliantList): Promise<number> {
+    const listed = this.#moments.from(taken.listedAtMs)
+    this.#current = { list: taken, listed }
     this.#held = undefined
-    const listed = await indexListedDevices(list.devices)
+    // One that comes from the file may say a time that has not come yet.
+    const list = this.#asOfNow(taken, listed)
+    const ids = await indexListedDevices(list.devices)
     let marked = 0
     await this.#records.walk((key, read, packed) => {
       if (packed[0] !== 'c' && packed[0] !== 'u') return
       const { record } = read()
-      if (record.observedAtMs >= list.listedAtMs || !listed.names(key, record)) return
+      if (record.observedAtMs >= list.listedAtMs || !ids.names(key, record)) return
       marked += 1
       // Due at once: the next caller has Intune asked about this one device, and that answer wins.
       this.#records.set(key, {
@@ -87,9 +95,14 @@ export class NoncompliantListing {
 
   /** Forgets the list that is held; the one before stays. */
   drop(): HeldList | undefined {
-    const held = this.#held
+    const { held } = this
     this.#held = undefined
     return held
+  }
+
+  #asOfNow(list: NoncompliantList, listed: Moment): NoncompliantList {
+    const listedAtMs = this.#moments.asOfNow(listed)
+    return listedAtMs === list.listedAtMs ? list : { ...list, listedAtMs }
   }
 
   async #countFlips(list: NoncompliantList): Promise<{ flips: number; compliant: number }> {

@@ -8,8 +8,8 @@ export interface NoncompliantListStore {
   /** True for exactly one caller in `intervalMs`, whatever the number of processes and restarts. */
   claimQuery(nowMs: number, intervalMs: number): Promise<boolean>
   saveList(list: NoncompliantList): Promise<void>
-  /** The saved list if it is newer than `afterMs`. */
-  loadList(afterMs: number): Promise<NoncompliantList | undefined>
+  /** The saved list, where it is another than the one that was last saved or loaded here. */
+  loadList(): Promise<NoncompliantList | undefined>
 }
 
 export interface NoncompliantPollerParts {
@@ -36,6 +36,8 @@ export class NoncompliantPoller {
   readonly #parts: NoncompliantPollerParts
   #cancel: (() => void) | undefined
   #stopped = false
+  /** Monotonic: what is on disk is only as good as the clock that wrote it. */
+  #nextQueryAtMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: NoncompliantPollerParts) {
     this.#parts = parts
@@ -55,10 +57,11 @@ export class NoncompliantPoller {
   /** One round. */
   async check(): Promise<void> {
     const { clock, listing, store, fetchList, isUpstreamReady, onList, onFailure } = this.#parts
-    const saved = await store.loadList(listing.current?.listedAtMs ?? 0)
+    const saved = await store.loadList()
     if (saved) await listing.use(saved)
-    if (!(await isUpstreamReady())) return
+    if (clock.monotonicMs() < this.#nextQueryAtMs || !(await isUpstreamReady())) return
     if (!(await store.claimQuery(clock.nowMs(), bulkQueryIntervalMs))) return
+    this.#nextQueryAtMs = clock.monotonicMs() + bulkQueryIntervalMs
     const fetched = await fetchList()
     if (!fetched.ok) {
       onFailure?.(fetched.fault)

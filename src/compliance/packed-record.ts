@@ -10,6 +10,21 @@ export interface RememberedRecord {
   readonly freshUntilMs: number
   /** Set where Intune has said something else since, which does not count yet. */
   readonly held?: HoldCause
+  /** How this process came by the record, where the time of observation alone does not say it. */
+  readonly known?: KnownSince
+}
+
+/** Since when a process knows a record (`Moments`), and whether it found it in the state file. */
+export interface KnownSince {
+  readonly sinceMs: number
+  readonly fromFile: boolean
+}
+
+/** The times of a packed record. */
+export interface PackedTimes {
+  readonly observedAtMs: number
+  readonly freshForMs: number
+  readonly known?: KnownSince
 }
 
 /** What a record says, in one letter: compliant, noncompliant, unknown, not enrolled. */
@@ -17,16 +32,17 @@ export type StateLetter = 'c' | 'n' | 'u' | 'x'
 
 /**
  * A record as one short text, in memory and on disk alike: `<state><hold><observed>.<fresh for>|<device id>|<macs>|<rest>`,
- * times in base 36, trailing empty parts left out, `=` for an id that is in the key already. A million records as
+ * times in base 36, trailing empty parts left out, `=` for an id that is in the key already. In memory alone
+ * `~<known since>` may follow the times, or `!<known since>` where the record comes from the file. A million records as
  * objects with their times and arrays would take four times the memory.
  */
-export function packRecord(key: string, { record, freshUntilMs, held }: RememberedRecord): string {
+export function packRecord(key: string, { record, freshUntilMs, held, known }: RememberedRecord): string {
   const { observedAtMs, deviceId = '', macs = [], gracePeriodEndsMs, details } = record
   const observed = Math.round(observedAtMs)
   const freshForMs = Math.max(0, Math.round(freshUntilMs) - observed)
   const rest = { ...(gracePeriodEndsMs !== undefined && { gracePeriodEndsMs }), ...(details && { details }) }
   const parts = [
-    `${letterOf(record)}${holdLetters[held ?? 'none']}${observed.toString(36)}.${freshForMs.toString(36)}`,
+    `${letterOf(record)}${holdLetters[held ?? 'none']}${packTimes({ observedAtMs: observed, freshForMs, ...(known && { known }) })}`,
     isInKey(key, deviceId) ? sameAsKey : deviceId,
     macs.length === 1 && key === `mac/${macs[0]}` ? sameAsKey : macs.join(','),
     Object.keys(rest).length === 0 ? '' : JSON.stringify(rest),
@@ -36,11 +52,11 @@ export function packRecord(key: string, { record, freshUntilMs, held }: Remember
 
 /** Reads a packed record; nothing for a text of another form, so that a damaged line can be skipped. */
 export function unpackRecord(key: string, text: string): RememberedRecord | undefined {
-  const [, letter = '', hold = '', observed = '', freshFor = '', id = '', addresses = '', rest = ''] =
+  const [, letter = '', hold = '', observed, freshFor, origin, since, id = '', addresses = '', rest = ''] =
     packedForm.exec(text) ?? []
   const state = states[letter as StateLetter]
   if (state === undefined) return undefined
-  const observedAtMs = Number.parseInt(observed, 36)
+  const { observedAtMs, freshForMs, known } = readTimes(observed, freshFor, origin, since)
   const more = parseRest(rest)
   if (more === undefined) return undefined
   const held = holdCauses[hold]
@@ -55,8 +71,9 @@ export function unpackRecord(key: string, text: string): RememberedRecord | unde
       ...(macs !== '' && { macs: macs.split(',') }),
       ...more,
     },
-    freshUntilMs: observedAtMs + Number.parseInt(freshFor, 36),
+    freshUntilMs: observedAtMs + freshForMs,
     ...(held && { held }),
+    ...(known && { known }),
   }
 }
 
@@ -74,10 +91,36 @@ export function packedObservedAtOf(text: string): number {
   return Number.parseInt(text.slice(2, text.indexOf('.')), 36)
 }
 
+/** The times of a packed record without reading the rest. */
+export function packedTimesOf(text: string): PackedTimes {
+  const [, observed, freshFor, origin, since] = timesForm.exec(text) ?? []
+  return readTimes(observed, freshFor, origin, since)
+}
+
+function readTimes(observed = '', freshFor = '', origin?: string, since = ''): PackedTimes {
+  const times = { observedAtMs: Number.parseInt(observed, 36), freshForMs: Number.parseInt(freshFor, 36) }
+  if (origin === undefined) return times
+  return { ...times, known: { sinceMs: Number.parseInt(since, 36), fromFile: origin === '!' } }
+}
+
+/** The same packed record with other times. */
+export function withTimes(text: string, times: PackedTimes): string {
+  const [header = ''] = timesForm.exec(text) ?? []
+  return text.slice(0, 2) + packTimes(times) + text.slice(header.length)
+}
+
+function packTimes({ observedAtMs, freshForMs, known }: PackedTimes): string {
+  const times = [observedAtMs, freshForMs].map((ms) => Math.round(ms).toString(36)).join('.')
+  if (known === undefined) return times
+  return `${times}${known.fromFile ? '!' : '~'}${Math.round(known.sinceMs).toString(36)}`
+}
+
 const sameAsKey = '='
 
+const timesForm = /^..([0-9a-z]{1,10})\.([0-9a-z]{1,10})(?:([~!])(-?[0-9a-z]{1,10}))?/
+
 const packedForm =
-  /^([cnux])([-RG])([0-9a-z]{1,10})\.([0-9a-z]{1,10})(?:\|([^|]*))?(?:\|([0-9A-F,]*|=))?(?:\|(\{.*\}))?$/s
+  /^([cnux])([-RG])([0-9a-z]{1,10})\.([0-9a-z]{1,10})(?:([~!])(-?[0-9a-z]{1,10}))?(?:\|([^|]*))?(?:\|([0-9A-F,]*|=))?(?:\|(\{.*\}))?$/s
 
 const states = {
   c: { enrolled: true, complianceState: 'compliant' },

@@ -9,7 +9,7 @@ import type {
   NoncompliantSnapshot,
   ReadNoncompliantSnapshot,
 } from './noncompliant-snapshot.ts'
-import { packedObservedAtOf, packedStateOf } from './packed-record.ts'
+import { packedStateOf } from './packed-record.ts'
 import type { RememberedRecords } from './remembered-records.ts'
 
 /** A new snapshot is made at most this often, however many callers poll. */
@@ -22,6 +22,8 @@ const devicesPerTurn = 250
 
 interface Made {
   readonly snapshot: NoncompliantSnapshot
+  /** When it was begun, monotonic. */
+  readonly begunAtMs: number
   /** Of the facts when it was begun: what has changed while it was made shows in the next one. */
   readonly version: string
 }
@@ -36,18 +38,19 @@ export function createNoncompliantSnapshotReader(parts: {
   let latest: Made | undefined
   let underWay: Promise<NoncompliantSnapshot> | undefined
 
-  async function make(nowMs: number): Promise<NoncompliantSnapshot> {
+  async function make(begunAtMs: number): Promise<NoncompliantSnapshot> {
+    const takenAtMs = clock.nowMs()
     const list = parts.currentList()
     const version = `${records.noncompliantVersion} ${records.counts.c} ${list?.listedAtMs ?? 0}`
     const devices = latest?.version === version ? latest.snapshot.devices : await collect(records, list)
-    const snapshot = { devices, takenAtMs: nowMs, ...(list && { listedAtMs: list.listedAtMs }) }
-    latest = { snapshot, version }
+    const snapshot = { devices, takenAtMs, ...(list && { listedAtMs: list.listedAtMs }) }
+    latest = { snapshot, begunAtMs, version }
     return snapshot
   }
 
   return async () => {
-    const nowMs = clock.nowMs()
-    const ageMs = latest === undefined ? Infinity : Math.abs(nowMs - latest.snapshot.takenAtMs)
+    const nowMs = clock.monotonicMs()
+    const ageMs = latest === undefined ? Infinity : nowMs - latest.begunAtMs
     if (latest !== undefined && ageMs < (underWay ? givenMeanwhileMs : remadeAfterMs)) return latest.snapshot
     underWay ??= make(nowMs).finally(() => {
       underWay = undefined
@@ -113,7 +116,7 @@ function knowsBetter(
   return keys.some((key) => {
     const packed = records.packed(key)
     if (packed === undefined || packedStateOf(packed) === 'n') return false
-    return packedObservedAtOf(packed) > observedAtMs
+    return (records.peek(key)?.record.observedAtMs ?? 0) > observedAtMs
   })
 }
 

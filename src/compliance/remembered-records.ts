@@ -4,12 +4,14 @@ import { KeyIndex } from './key-index.ts'
 import {
   packedObservedAtOf,
   packedStateOf,
+  packedTimesOf,
   packRecord,
   type RememberedRecord,
   type StateLetter,
   unpackRecord,
 } from './packed-record.ts'
 import { RecencyOrder } from './recency-order.ts'
+import type { RecordTimes } from './record-times.ts'
 import { TextPages } from './text-pages.ts'
 
 /** How many records there are of each state. */
@@ -17,6 +19,8 @@ export type RecordCounts = Readonly<Record<StateLetter, number>>
 
 export interface RememberedRecordsOptions {
   readonly maxRecords: number
+  /** Absent: times are what they were written as. */
+  readonly times?: RecordTimes
   /** Told the key of every record that was set, deleted or pushed out. */
   readonly onChange?: (key: string) => void
   /** Told when all of them were forgotten at once; not told their keys. */
@@ -39,6 +43,7 @@ const minuteMs = 60_000
  */
 export class RememberedRecords {
   readonly #maxRecords: number
+  readonly #times: RecordTimes | undefined
   #texts: TextPages
   readonly #keyLengths: Int32Array
   #places: KeyIndex
@@ -54,8 +59,9 @@ export class RememberedRecords {
   readonly #noncompliant = new Set<number>()
   #noncompliantVersion = 0
 
-  constructor({ maxRecords, onChange = () => {}, onClear = () => {} }: RememberedRecordsOptions) {
+  constructor({ maxRecords, times, onChange = () => {}, onClear = () => {} }: RememberedRecordsOptions) {
     this.#maxRecords = maxRecords
+    this.#times = times
     this.#texts = new TextPages(maxRecords + 1)
     this.#keyLengths = new Int32Array(maxRecords + 1)
     this.#places = new KeyIndex(maxRecords)
@@ -69,32 +75,49 @@ export class RememberedRecords {
     const found = this.#find(key)
     if (found === undefined) return undefined
     this.#byUse.use(found.place)
-    return readPacked(key, found.packed)
+    return this.#unpack(key, found.packed)
   }
 
   /** The record, without counting as a use. */
   peek(key: string): RememberedRecord | undefined {
     const found = this.#find(key)
-    return found && readPacked(key, found.packed)
+    return found && this.#unpack(key, found.packed)
   }
 
-  /** The packed record, for the store. */
+  /** The record as it is packed; for its state, not for its times. */
   packed(key: string): string | undefined {
     return this.#find(key)?.packed
   }
 
+  /** The packed record and the time of its observation, for the store. */
+  forFile(key: string): { readonly value: string; readonly observedAtMs: number } | undefined {
+    const packed = this.#find(key)?.packed
+    if (packed === undefined) return undefined
+    return this.#times?.forFile(packed) ?? { value: packed, observedAtMs: packedObservedAtOf(packed) }
+  }
+
   set(key: string, remembered: RememberedRecord): void {
-    this.#put(key, packRecord(key, remembered))
+    this.#put(key, packRecord(key, this.#times?.forMemory(remembered) ?? remembered))
     this.#onChange(key)
   }
 
-  /** Takes a packed record from the store, unless there is one already, it cannot be read, or it is about another device. */
+  /**
+   * Takes a packed record from the store, unless there is one already, it cannot be read, or it is about another device.
+   * What may not be as fresh as it says there is told as a change, so that the next start does not meet it again.
+   */
   restore(key: string, packed: string): boolean {
     if (this.#find(key) !== undefined) return false
     const remembered = unpackRecord(key, packed)
     if (remembered === undefined || !fitsItsKey(key, remembered.record)) return false
-    this.#put(key, packed)
+    const kept = this.#times?.fromFile(packed) ?? packed
+    this.#put(key, kept)
+    if (packedTimesOf(kept).freshForMs !== packedTimesOf(packed).freshForMs) this.#onChange(key)
     return true
+  }
+
+  /** Whether a packed record is certainly older than this. */
+  isOlderThan(packed: string, ageMs: number): boolean {
+    return this.#times?.isOlderThan(packed, ageMs) ?? false
   }
 
   delete(key: string): boolean {
@@ -175,12 +198,19 @@ export class RememberedRecords {
     for (let place = this.#highest; place > 0; place -= 1) {
       if (this.#texts.has(place)) {
         const { key, packed } = this.#read(place)
-        const visited = visit(key, () => readPacked(key, packed), packed)
+        const visited = visit(key, () => this.#unpack(key, packed), packed)
         if (visited) await visited
       }
       const turned = next()
       if (turned) await turned
     }
+  }
+
+  #unpack(key: string, packed: string): RememberedRecord {
+    const remembered = unpackRecord(key, packed)
+    // Only what packRecord wrote or unpackRecord has read gets in.
+    if (remembered === undefined) throw new Error('a packed record cannot be read')
+    return this.#times?.asRead(remembered) ?? remembered
   }
 
   #find(key: string): Found | undefined {
@@ -255,11 +285,4 @@ export class RememberedRecords {
     if (counts.all === 0) this.#byMinute.delete(minute)
     else this.#byMinute.set(minute, counts)
   }
-}
-
-function readPacked(key: string, packed: string): RememberedRecord {
-  const remembered = unpackRecord(key, packed)
-  // Only what packRecord wrote or unpackRecord has read gets in.
-  if (remembered === undefined) throw new Error('a packed record cannot be read')
-  return remembered
 }

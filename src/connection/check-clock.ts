@@ -2,15 +2,16 @@ import type { Clock } from '../clock.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import { failure } from '../errors/fault.ts'
 import type { Outbound } from '../intune/outbound.ts'
+import { readServerTime, wrongAboveMs } from '../intune/server-time.ts'
 import type { Finding } from './step-runner.ts'
 
-const WARN_OFFSET_MS = 60_000
 /** Entra ID tolerates about five minutes between the clocks before it refuses an assertion (AADSTS700024). */
 const FAIL_OFFSET_MS = 5 * 60_000
 
 /**
  * Compares the clock of this machine with the Date header (RFC 9110 section 6.6.1) of the login host. A host that does
- * not tell the time is a warning: the token step will say whether it matters. Fault: `entra_clock_skew`.
+ * not tell the time is a warning: the token step will say whether it matters. Fault: `entra_clock_skew`, also where the
+ * certificate of the host is not valid at the time that this machine believes it is.
  */
 export async function checkClock(
   authorityUrl: string,
@@ -18,7 +19,7 @@ export async function checkClock(
   { clock, limitMs }: { readonly clock: Clock; readonly limitMs: number },
 ): Promise<Finding<void>> {
   const { host } = new URL(authorityUrl)
-  const sentAtMs = clock.nowMs()
+  const sentAtMs = clock.monotonicMs()
   const reply = await outbound.send({
     hop: 'token',
     method: 'GET',
@@ -27,37 +28,35 @@ export async function checkClock(
     timeoutMs: limitMs,
     maxBytes: 128 * 1024,
   })
-  const midMs = (sentAtMs + clock.nowMs()) / 2
-  const unread = (why: string): Finding<void> => ({
+  const receivedAtMs = clock.monotonicMs()
+  const wrong = (message: string): Finding<void> => ({
+    result: 'fail',
+    fault: failure('entra_clock_skew', message, { host }).fault,
+  })
+  const warn = (detail: string): Finding<void> => ({
     result: 'warn',
-    detail: `the time could not be compared: ${why}`,
+    detail,
     remedy: faultCatalogue.entra_clock_skew.remedy,
     value: undefined,
   })
-  if (!reply.ok) return unread(reply.fault.message)
-  const dateMs = Date.parse(reply.value.headers.date ?? '')
-  if (Number.isNaN(dateMs)) return unread(`${host} sent no Date header`)
-  const ageMs = /^\d{1,9}$/.test(reply.value.headers.age ?? '') ? Number(reply.value.headers.age) * 1000 : 0
-  // The header counts whole seconds, so half a second is in it on average.
-  const offsetMs = midMs - (dateMs + ageMs + 500)
-  const distance = describeOffset(offsetMs, host)
-  if (Math.abs(offsetMs) > FAIL_OFFSET_MS) {
-    const message = `the clock of this machine is ${distance}; Entra ID refuses more than five minutes`
-    return { result: 'fail', fault: failure('entra_clock_skew', message, { host }).fault }
+  if (!reply.ok && reply.fault.code === 'tls_certificate_date') {
+    const now = new Date(clock.nowMs()).toISOString()
+    return wrong(`this machine says that it is ${now}, and ${reply.fault.message}`)
   }
-  if (Math.abs(offsetMs) > WARN_OFFSET_MS) {
-    return {
-      result: 'warn',
-      detail: distance,
-      remedy: faultCatalogue.entra_clock_skew.remedy,
-      value: undefined,
-    }
+  if (!reply.ok) return warn(`the time could not be compared: ${reply.fault.message}`)
+  const reading = readServerTime(reply.value, { sentAtMs, receivedAtMs })
+  if (reading === undefined) return warn(`the time could not be compared: ${host} sent no Date header`)
+  const aheadMs = clock.nowMs() - (clock.monotonicMs() + reading.offsetMs)
+  const distance = describeDistance(aheadMs, host)
+  if (Math.abs(aheadMs) > FAIL_OFFSET_MS) {
+    return wrong(`the clock of this machine is ${distance}; Entra ID refuses more than five minutes`)
   }
+  if (Math.abs(aheadMs) > wrongAboveMs) return warn(distance)
   return { result: 'ok', detail: distance, value: undefined }
 }
 
-function describeOffset(offsetMs: number, host: string): string {
-  const seconds = Math.round(Math.abs(offsetMs) / 1000)
+function describeDistance(aheadMs: number, host: string): string {
+  const seconds = Math.round(Math.abs(aheadMs) / 1000)
   if (seconds <= 1) return `the same as that of ${host}`
-  return `${seconds} s ${offsetMs > 0 ? 'ahead of' : 'behind'} ${host}`
+  return `${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ${host}`
 }

@@ -93,9 +93,9 @@ export function createStepRunner(
       const values = Object.fromEntries(
         Object.entries(needs).map(([key, need]) => [key, need.passed ? need.value : undefined]),
       ) as Values<typeof needs>
-      const startedMs = clock.nowMs()
+      const startedMs = clock.monotonicMs()
       const finding = await limited(title, check(values))
-      const durationMs = clock.nowMs() - startedMs
+      const durationMs = clock.monotonicMs() - startedMs
       if (finding.result === 'fail') {
         const { fault } = finding
         const { remedy } = faultCatalogue[fault.code]

@@ -42,7 +42,7 @@ export interface DecisionServiceParts {
  */
 export function createDecide(parts: DecisionServiceParts): Decide {
   return (request) => {
-    const startedMs = parts.clock.nowMs()
+    const startedMs = parts.clock.monotonicMs()
     const { identity } = request
     if (identity.conflict) {
       return success(
@@ -75,7 +75,7 @@ async function askBestRank(
   const { identifiers } = request.identity
   const [best] = identifiers
   for (const by of identifiers) {
-    const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.nowMs())
+    const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.monotonicMs())
     const { refresh, traceContext } = request
     const answer = await parts.cache.ask(by, { refresh, waitMs, traceContext })
     if (answer.known && best?.rank === 1 && by !== best && isOtherDevice(best.value, answer.record)) {
@@ -167,7 +167,7 @@ function conclude(
   parts.record({
     decision,
     request,
-    totalMs: facts.nowMs - startedMs,
+    totalMs: parts.clock.monotonicMs() - startedMs,
     skippedKinds,
     rankConflict,
     facts,

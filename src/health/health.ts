@@ -31,7 +31,7 @@ interface KnownFault {
 export interface HealthSources {
   readonly isStopping: () => boolean
   readonly certificate: () => {
-    readonly inUse: { readonly notAfterMs: number }
+    readonly inUse: { readonly notBeforeMs: number; readonly notAfterMs: number }
     readonly filesFault?: KnownFault
     readonly trialFault?: KnownFault
   }
@@ -46,6 +46,8 @@ export interface HealthSources {
         readonly writeLagMs: number
       }
     | undefined
+  /** What is known to be wrong with the clock of this machine. */
+  readonly clockProblem: () => string | undefined
   readonly clientsProblem: () => string | undefined
   readonly policyProblem: () => string | undefined
   readonly isOverloaded: () => boolean
@@ -88,7 +90,24 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
     certificate(nowMs) {
       const { inUse, filesFault, trialFault } = sources.certificate()
       const fault = filesFault ?? trialFault
-      return fault ? ofFault(fault) : ofExpiry(inUse.notAfterMs, nowMs, 'certificate_expired')
+      if (fault) return ofFault(fault)
+      if (nowMs < inUse.notBeforeMs)
+        return degraded(
+          `It becomes valid at ${new Date(inUse.notBeforeMs).toISOString()}.`,
+          faultCatalogue.certificate_not_yet_valid.remedy,
+        )
+      return ofExpiry(inUse.notAfterMs, nowMs, 'certificate_expired')
+    },
+    clock(nowMs) {
+      const { notBeforeMs } = sources.certificate().inUse
+      // While that is so nothing is sent, and no server can tell the time.
+      const isBeforeCertificate = nowMs < notBeforeMs
+      const problem =
+        sources.clockProblem() ??
+        (isBeforeCertificate ? 'The certificate for Entra ID is not valid yet by this clock.' : undefined)
+      if (problem === undefined) return ok
+      const says = `This machine says that it is ${new Date(nowMs).toISOString()}.`
+      return degraded(`${problem} ${says}`, faultCatalogue.entra_clock_skew.remedy)
     },
     token: () =>
       tokenResult === 'ok'
@@ -135,14 +154,18 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
         : ok,
   }
 
-  const seen = new Map(Object.keys(checks).map((name) => [name, { status: 'ok', sinceMs: clock.nowMs() }]))
+  /** Since when (monotonic) each check says what it says. */
+  const seen = new Map(
+    Object.keys(checks).map((name) => [name, { status: 'ok', sinceMs: clock.monotonicMs() }]),
+  )
 
   function report(name: string, nowMs: number, check: (nowMs: number) => Condition): CheckReport {
     const { sinceMs, ...condition } = check(nowMs)
     const before = seen.get(name)
-    const now = before?.status === condition.status ? before : { status: condition.status, sinceMs: nowMs }
+    const steadyMs = clock.monotonicMs()
+    const now = before?.status === condition.status ? before : { status: condition.status, sinceMs: steadyMs }
     seen.set(name, now)
-    return { ...condition, since: new Date(sinceMs ?? now.sinceMs).toISOString() }
+    return { ...condition, since: new Date(sinceMs ?? nowMs - (steadyMs - now.sinceMs)).toISOString() }
   }
 
   return {

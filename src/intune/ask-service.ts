@@ -50,14 +50,14 @@ export function createAskService(options: AskServiceOptions): AskDevice {
     const observedAtMs = clock.nowMs()
     return success({
       record: { enrolled: false, complianceState: 'unknown', observedAtMs },
-      trace: { api: options.api, status: 404, requestId, durationMs: observedAtMs - askedAtMs },
+      trace: { api: options.api, status: 404, requestId, durationMs: clock.monotonicMs() - askedAtMs },
     })
   }
 
   return async (identifier) => {
     const endpoint = await discovery.endpoint()
     if (!endpoint.ok) return endpoint
-    const askedAtMs = clock.nowMs()
+    const askedAtMs = clock.monotonicMs()
     const answer = await query(endpoint.value, identifier)
     if (answer.ok || !isHostInQuestion(answer.fault)) return answer
     const now = await discovery.rediscover(endpoint.value)
@@ -121,10 +121,10 @@ export function createAskIfThere(ask: AskDevice, clock: Clock): AskDevice {
       identifier.kind,
       'the service for it is listed, but does not exist any more',
     )
-    if (clock.nowMs() < goneUntilMs) return notThere
+    if (clock.monotonicMs() < goneUntilMs) return notThere
     const answer = await ask(identifier)
     if (answer.ok || answer.fault.code !== 'intune_endpoint_gone') return answer
-    goneUntilMs = clock.nowMs() + GONE_MS
+    goneUntilMs = clock.monotonicMs() + GONE_MS
     return notThere
   }
 }

@@ -53,7 +53,7 @@ export function createDeviceDetails({
   let pause: { readonly untilMs: number; readonly fault: Fault } | undefined
 
   async function findWithin(question: GraphQuestion): Promise<Outcome<GraphAnswer>> {
-    if (pause !== undefined && clock.nowMs() < pause.untilMs) {
+    if (pause !== undefined && clock.monotonicMs() < pause.untilMs) {
       onFailure(pause.fault, true)
       return { ok: false, fault: pause.fault }
     }
@@ -65,7 +65,7 @@ export function createDeviceDetails({
     onFailure(answer.fault, false)
     if (!ABOUT_ONE_DEVICE.includes(answer.fault.code)) {
       const pauseMs = Math.max(answer.fault.retryAfterMs ?? 0, PAUSE_MS)
-      pause = { untilMs: clock.nowMs() + pauseMs, fault: answer.fault }
+      pause = { untilMs: clock.monotonicMs() + pauseMs, fault: answer.fault }
     }
     return answer
   }

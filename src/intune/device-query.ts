@@ -41,7 +41,7 @@ export async function askIntune(
   { intuneTokens, outbound, clock }: QueryOptions,
 ): Promise<Outcome<Observation>> {
   const sentRequestId = randomUUID()
-  const startedAtMs = clock.nowMs()
+  const startedAtMs = clock.monotonicMs()
   const reply = await sendWithToken(intuneTokens, (token) =>
     outbound.send({
       hop: 'query',
@@ -66,7 +66,7 @@ export async function askIntune(
     const fault: Fault = { ...facts.fault, hop: 'query', host, status, requestId }
     return { ok: false, fault }
   }
-  const trace: UpstreamTrace = { api, status, requestId, durationMs: nowMs - startedAtMs }
+  const trace: UpstreamTrace = { api, status, requestId, durationMs: clock.monotonicMs() - startedAtMs }
   return success({ record: { ...facts.value, observedAtMs: nowMs }, trace })
 }
 

@@ -56,7 +56,7 @@ export function createServiceDirectory(
       const found = await fetchServiceList(wanted, options)
       if (!found.ok) return found
       const complete = wanted[0] === undefined || found.value[wanted[0]]?.ok
-      const refreshAtMs = clock.nowMs() + (complete ? KEPT_MS : KEPT_WITHOUT_FIRST_MS)
+      const refreshAtMs = clock.monotonicMs() + (complete ? KEPT_MS : KEPT_WITHOUT_FIRST_MS)
       return success({ value: found.value, refreshAtMs, expiresAtMs: Number.POSITIVE_INFINITY })
     },
     onBackgroundFailure: options.onBackgroundFailure,
@@ -78,8 +78,8 @@ export function createServiceDirectory(
       async rediscover(failed) {
         const already = known(service) ?? failed
         if (already !== failed) return { endpoint: already, verified: true }
-        if (latest === undefined || clock.nowMs() - latest.atMs >= REDISCOVERY_INTERVAL_MS) {
-          latest = { atMs: clock.nowMs(), outcome: list.renew() }
+        if (latest === undefined || clock.monotonicMs() - latest.atMs >= REDISCOVERY_INTERVAL_MS) {
+          latest = { atMs: clock.monotonicMs(), outcome: list.renew() }
           const { outcome } = latest
           void outcome.then((ended) => ended.ok || options.onBackgroundFailure(ended.fault))
         }

@@ -62,7 +62,7 @@ export function createDriftSentinel({ clock, onDrift, onSample }: DriftSentinelO
     onDrift?.(counted)
 
     const sampled = `${drift.dialect} ${drift.kind}`
-    const nowMs = clock.nowMs()
+    const nowMs = clock.monotonicMs()
     if (nowMs - (sampledAtMs.get(sampled) ?? Number.NEGATIVE_INFINITY) < SAMPLE_INTERVAL_MS) return
     sampledAtMs.set(sampled, nowMs)
     onSample(counted, mask(value))

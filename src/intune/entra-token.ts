@@ -56,10 +56,14 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   let invalidatedAtMs = Number.NEGATIVE_INFINITY
   return {
     get: () => tokens.get(),
-    expiresAtMs: () => tokens.expiresAtMs,
+    expiresAtMs() {
+      const { remainingMs } = tokens
+      return remainingMs === undefined ? undefined : clock.nowMs() + remainingMs
+    },
     invalidate(token) {
-      if (tokens.peek() !== token || clock.nowMs() - invalidatedAtMs < INVALIDATION_INTERVAL_MS) return
-      invalidatedAtMs = clock.nowMs()
+      const nowMs = clock.monotonicMs()
+      if (tokens.peek() !== token || nowMs - invalidatedAtMs < INVALIDATION_INTERVAL_MS) return
+      invalidatedAtMs = nowMs
       tokens.drop()
     },
   }
@@ -71,8 +75,8 @@ export async function acquireToken(
 ): Promise<Outcome<Lease<string>>> {
   const { authorityUrl, clientId, audience, outbound, clock } = options
   const certificate = typeof options.certificate === 'function' ? options.certificate() : options.certificate
-  const requestedAtMs = clock.nowMs()
-  const valid = checkValidityPeriod(certificate, requestedAtMs)
+  const requestedAtMs = clock.monotonicMs()
+  const valid = checkValidityPeriod(certificate, clock.nowMs())
   if (!valid.ok) return valid
 
   const { host } = new URL(authorityUrl)
@@ -121,7 +125,10 @@ export async function acquireToken(
 const Seconds = z.coerce.number().int().positive()
 const TokenLifetime = z.object({ expires_in: Seconds, refresh_in: Seconds.optional().catch(undefined) })
 
-/** The lifetime is read from the reply, by our clock: MSAL counts by its own. */
+/**
+ * The lifetime is read from the reply and counted from the request by the monotonic clock; MSAL counts by the time of
+ * day, with which a token would live for hours too long or not at all after the clock is set.
+ */
 function readLease(
   token: string | undefined,
   reply: HttpReply | undefined,

@@ -9,7 +9,7 @@ import { type GraphDevice, managedDeviceProperties, parseManagedDevice } from '.
 import { parseFrontEndError } from './intune-fault.ts'
 import { parseJson } from './json-text.ts'
 import type { HttpReply, Outbound } from './outbound.ts'
-import { findRequestId, parseRetryAfter } from './reply-headers.ts'
+import { findRequestId, parseRetryAfter, sentAtMs } from './reply-headers.ts'
 import { sendWithToken } from './send-with-token.ts'
 import { normaliseGuid } from './wire-values.ts'
 
@@ -54,7 +54,7 @@ export function createGraphDevices(options: GraphDevicesOptions): FindInGraph {
   const { graphUrl, graphTokens, outbound, clock, note = ignoreDrift } = options
   const { host } = new URL(graphUrl)
   return async (question) => {
-    const startedAtMs = clock.nowMs()
+    const startedAtMs = clock.monotonicMs()
     const sentRequestId = randomUUID()
     const reply = await sendWithToken(graphTokens, (token) =>
       outbound.send({
@@ -72,14 +72,13 @@ export function createGraphDevices(options: GraphDevicesOptions): FindInGraph {
     )
     if (!reply.ok) return reply
     const { status, headers, body } = reply.value
-    const nowMs = clock.nowMs()
     const requestId = findRequestId(headers) ?? sentRequestId
-    const trace = { status, requestId, durationMs: nowMs - startedAtMs }
+    const trace = { status, requestId, durationMs: clock.monotonicMs() - startedAtMs }
     const json = parseJson(body)
     if (status === 404 && question.by === 'deviceId' && GraphError.safeParse(json?.value).success) {
       return success({ devices: [], ...trace })
     }
-    if (status !== 200) return describeGraphReply(reply.value, host, sentRequestId, nowMs)
+    if (status !== 200) return describeGraphReply(reply.value, host, sentRequestId, clock.nowMs())
 
     const failed = (code: FaultCode, message: string, more: { readonly isContradiction?: true } = {}) =>
       failure(code, message, { hop: 'details', host, status, requestId, ...more })
@@ -145,7 +144,7 @@ function describeGraphReply(reply: HttpReply, host: string, sentRequestId: strin
     hop: 'details',
     host,
     status,
-    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, nowMs),
+    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, sentAtMs(headers, nowMs)),
     requestId: error.activityId ?? findRequestId(headers) ?? sentRequestId,
   })
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure } from '../errors/fault.ts'
 import type { HttpReply } from './outbound.ts'
-import { findRequestId, isRequestId, parseRetryAfter } from './reply-headers.ts'
+import { findRequestId, isRequestId, parseRetryAfter, sentAtMs } from './reply-headers.ts'
 
 /** What a reply of Intune other than 200 means. `sentRequestId` stands in where Intune names no id of its own. */
 export function describeIntuneReply(
@@ -17,7 +17,7 @@ export function describeIntuneReply(
     hop: 'query',
     host,
     status,
-    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, nowMs),
+    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, sentAtMs(headers, nowMs)),
     requestId: error.activityId ?? findRequestId(headers) ?? sentRequestId,
   }).fault
 }

@@ -18,7 +18,7 @@ export interface MsalWire {
  * MSAL's default client is the global `fetch`: no proxy of ours, no extra roots, no time limit on a POST.
  */
 export function createMsalWire(outbound: Outbound, clock: Clock, limitMs: number): MsalWire {
-  const endsAtMs = clock.nowMs() + limitMs
+  const endsAtMs = clock.monotonicMs() + limitMs
   let reply: HttpReply | undefined
   let fault: Fault | undefined
 
@@ -27,7 +27,7 @@ export function createMsalWire(outbound: Outbound, clock: Clock, limitMs: number
     url: string,
     options?: NetworkRequestOptions,
   ): Promise<NetworkResponse<T>> {
-    const timeoutMs = Math.max(endsAtMs - clock.nowMs(), 1)
+    const timeoutMs = Math.max(endsAtMs - clock.monotonicMs(), 1)
     const outcome = await outbound.send({
       hop: 'token',
       method,

@@ -23,8 +23,6 @@ const UNTRUSTED = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'CERT_SIGNATURE_FAILURE',
-  'CERT_NOT_YET_VALID',
-  'CERT_HAS_EXPIRED',
   'CERT_CHAIN_TOO_LONG',
   'CERT_REVOKED',
   'CERT_UNTRUSTED',
@@ -35,6 +33,9 @@ const UNTRUSTED = new Set([
   'HOSTNAME_MISMATCH',
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ])
+
+/** These two depend on the clock of this machine, which is wrong more often than a certificate of Microsoft's. */
+const OUTSIDE_VALIDITY = new Set(['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'])
 
 const TIMED_OUT = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
@@ -60,6 +61,7 @@ type NetworkFaultCode = Extract<
   | 'upstream_timeout'
   | 'proxy_refused'
   | 'tls_untrusted'
+  | 'tls_certificate_date'
   | 'tls_failed'
   | 'reply_too_large'
   | 'internal'
@@ -72,6 +74,8 @@ const sentences: Record<NetworkFaultCode, (host: string, errorCode: string) => s
   upstream_timeout: (host) => `${host} did not answer in time`,
   proxy_refused: (host) => `the proxy refused a tunnel to ${host}`,
   tls_untrusted: (host, errorCode) => `the certificate of ${host} is not trusted (${errorCode})`,
+  tls_certificate_date: (host, errorCode) =>
+    `the certificate of ${host} is not valid at the time that this machine believes it is (${errorCode})`,
   tls_failed: (host, errorCode) => `the TLS handshake with ${host} failed (${errorCode})`,
   reply_too_large: (host) => `the reply of ${host} was larger than the limit`,
   internal: (host, errorCode) => `the request to ${host} could not be written (${errorCode})`,
@@ -79,6 +83,7 @@ const sentences: Record<NetworkFaultCode, (host: string, errorCode: string) => s
 
 function classify(errorCode: string, { proxyHost }: Exchange): NetworkFaultCode {
   if (UNTRUSTED.has(errorCode)) return 'tls_untrusted'
+  if (OUTSIDE_VALIDITY.has(errorCode)) return 'tls_certificate_date'
   if (TIMED_OUT.has(errorCode)) return 'upstream_timeout'
   if (/^(ENOTFOUND|EAI_[A-Z]+)$/.test(errorCode)) return 'name_not_resolved'
   if (/^(EPROTO|ERR_SSL_\w+|ERR_TLS_\w+)$/.test(errorCode)) return 'tls_failed'

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { type Clock, systemClock } from '../clock.ts'
+import type { FaultCode } from '../errors/catalogue.ts'
 import { failure, type Hop, type Outcome, success } from '../errors/fault.ts'
 import { childTraceparent, currentTrace } from '../trace-context.ts'
 import type { Exchange } from './network-fault.ts'
@@ -48,12 +49,15 @@ export interface Outbound {
   /**
    * Sends one request; never rejects, never follows a redirect, never tries again. Faults: `name_not_resolved`,
    * `connection_refused`, `connection_failed` (a truncated reply too), `upstream_timeout`, `proxy_refused`,
-   * `tls_untrusted` (naming the issuer that was presented), `tls_failed`, `redirect_refused`, `reply_too_large`.
+   * `tls_untrusted` and `tls_certificate_date` (naming the issuer that was presented), `tls_failed`, `redirect_refused`, `reply_too_large`.
    */
   send(request: HttpRequest): Promise<Outcome<HttpReply>>
   /** Drops every connection at once; requests under way end in `connection_failed`. */
   close(): Promise<void>
 }
+
+/** Faults that the issuer of the certificate explains. */
+const ABOUT_A_CERTIFICATE: readonly FaultCode[] = ['tls_untrusted', 'tls_certificate_date']
 
 /** Opens nothing yet. Fault: `configuration_invalid` where the extra trust roots or the proxy cannot be used. */
 export function createOutbound(settings: OutboundSettings, clock: Clock = systemClock): Outcome<Outbound> {
@@ -74,7 +78,7 @@ export function createOutbound(settings: OutboundSettings, clock: Clock = system
       const url = new URL(request.url)
       const exchange = { hop: request.hop, host: url.host, proxyHost: proxyHost.value }
       const outcome = await exchangeOnce(dispatcher, clock, request, { url, exchange })
-      if (outcome.ok || outcome.fault.code !== 'tls_untrusted') return outcome
+      if (outcome.ok || !ABOUT_A_CERTIFICATE.includes(outcome.fault.code)) return outcome
       const issuer = await readPresentedIssuer(route, request.url)
       const message = `${outcome.fault.message}; ${describePresentedIssuer(issuer)}`
       return { ok: false, fault: { ...outcome.fault, message } }

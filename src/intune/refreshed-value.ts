@@ -2,7 +2,10 @@ import type { Clock } from '../clock.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import { outsideTrace } from '../trace-context.ts'
 
-/** A value with the moments at which to fetch the next one and at which this one is worth nothing any more. */
+/**
+ * A value with the moments, on the monotonic clock, at which to fetch the next one and at which this one is worth
+ * nothing any more.
+ */
 export interface Lease<T> {
   readonly value: T
   readonly refreshAtMs: number
@@ -23,7 +26,8 @@ const LONGEST_COOL_DOWN_MS = 30_000
  * The last good value of something that is fetched now and then (a token, an address). Owns four rules: one fetch at
  * a time however many wait; refreshed behind the callers' backs once due; a failed refresh never loses a value that
  * is still good; after a failure nothing is sent for as long as the peer asked, else 1 s doubling to 30 s, and
- * whoever has no value gets the last fault at once.
+ * whoever has no value gets the last fault at once. All of it by the monotonic clock: a clock that is set neither makes
+ * a value last for ever nor ends it.
  */
 export class RefreshedValue<T> {
   readonly #options: RefreshedValueOptions<T>
@@ -38,7 +42,7 @@ export class RefreshedValue<T> {
   /** The value, fetched where there is none; never rejects. */
   async get(): Promise<Outcome<T>> {
     const lease = this.#lease
-    const nowMs = this.#options.clock.nowMs()
+    const nowMs = this.#options.clock.monotonicMs()
     if (lease === undefined || nowMs >= lease.expiresAtMs) return this.renew()
     if (nowMs >= lease.refreshAtMs) this.#refreshBehind(nowMs)
     return success(lease.value)
@@ -46,7 +50,7 @@ export class RefreshedValue<T> {
 
   /** Fetches now, unless cooling down; the value that is there stays until a better one has come. */
   renew(): Promise<Outcome<T>> {
-    const nowMs = this.#options.clock.nowMs()
+    const nowMs = this.#options.clock.monotonicMs()
     if (this.#underWay === undefined && this.#coolDown !== undefined && nowMs < this.#coolDown.untilMs) {
       return Promise.resolve({ ok: false, fault: stillWaiting(this.#coolDown, nowMs) })
     }
@@ -57,12 +61,14 @@ export class RefreshedValue<T> {
   /** The value that is there now, without fetching. */
   peek(): T | undefined {
     const lease = this.#lease
-    return lease !== undefined && this.#options.clock.nowMs() < lease.expiresAtMs ? lease.value : undefined
+    return lease !== undefined && this.#options.clock.monotonicMs() < lease.expiresAtMs
+      ? lease.value
+      : undefined
   }
 
-  /** When the value that is there is, or was, worth nothing any more; undefined where there is none. */
-  get expiresAtMs(): number | undefined {
-    return this.#lease?.expiresAtMs
+  /** For how long the value that is there is still good, negative where it is not; undefined where there is none. */
+  get remainingMs(): number | undefined {
+    return this.#lease && this.#lease.expiresAtMs - this.#options.clock.monotonicMs()
   }
 
   /** Throws the value away: the peer does not accept it any more. */
@@ -93,7 +99,8 @@ export class RefreshedValue<T> {
     const backOffMs = this.#coolDown?.nextMs ?? FIRST_COOL_DOWN_MS
     this.#coolDown = {
       untilMs:
-        this.#options.clock.nowMs() + Math.max(outcome.fault.retryAfterMs ?? backOffMs, FIRST_COOL_DOWN_MS),
+        this.#options.clock.monotonicMs() +
+        Math.max(outcome.fault.retryAfterMs ?? backOffMs, FIRST_COOL_DOWN_MS),
       nextMs: Math.min(backOffMs * 2, LONGEST_COOL_DOWN_MS),
       fault: outcome.fault,
     }

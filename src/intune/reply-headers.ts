@@ -4,15 +4,27 @@ const LONGEST_PAUSE_MS = 60 * 60 * 1000
 /** IMF-fixdate, the one date form that RFC 9110 section 5.6.7 lets a sender generate. */
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
 
+/** Reads an IMF-fixdate (RFC 9110 section 5.6.7) as milliseconds since the epoch; nothing for any other text. */
+export function parseHttpDate(text: string | undefined): number | undefined {
+  const trimmed = text?.trim() ?? ''
+  const atMs = HTTP_DATE.test(trimmed) ? Date.parse(trimmed) : Number.NaN
+  return Number.isNaN(atMs) ? undefined : atMs
+}
+
 /**
  * Reads Retry-After (RFC 9110 section 10.2.3: seconds or an HTTP date) as milliseconds from now, at most one hour.
- * Gives nothing for any other text.
+ * `nowMs` is the sender's time of day, which `sentAtMs` gives. Gives nothing for any other text.
  */
 export function parseRetryAfter(text: string | undefined, nowMs: number): number | undefined {
   const trimmed = text?.trim() ?? ''
   if (/^\d{1,10}$/.test(trimmed)) return Math.min(Number(trimmed) * 1000, LONGEST_PAUSE_MS)
-  const atMs = HTTP_DATE.test(trimmed) ? Date.parse(trimmed) : Number.NaN
-  return Number.isNaN(atMs) ? undefined : Math.min(Math.max(atMs - nowMs, 0), LONGEST_PAUSE_MS)
+  const atMs = parseHttpDate(trimmed)
+  return atMs === undefined ? undefined : Math.min(Math.max(atMs - nowMs, 0), LONGEST_PAUSE_MS)
+}
+
+/** When a reply was sent, by its sender's clock (Date); by ours where it does not say. */
+export function sentAtMs(headers: Readonly<Record<string, string>>, nowMs: number): number {
+  return parseHttpDate(headers.date) ?? nowMs
 }
 
 /** The id under which the peer logged the exchange; nothing where it sent none that is safe to log. */

@@ -58,7 +58,8 @@ export class RotatingCertificate {
   #seen: string
   /** A state that could not be loaded, once: the other file of the pair may still be on its way. */
   #suspect: string | undefined
-  #nextTrialAtMs = 0
+  /** On the monotonic clock. */
+  #nextTrialAtMs = Number.NEGATIVE_INFINITY
   #trialUnderWay = false
   #cancelPoll = () => {}
 
@@ -98,7 +99,7 @@ export class RotatingCertificate {
   poll(): void {
     const found = this.#fingerprint()
     if (found !== this.#seen) this.#reload(found)
-    if (this.#pending && this.#options.clock.nowMs() >= this.#nextTrialAtMs)
+    if (this.#pending && this.#options.clock.monotonicMs() >= this.#nextTrialAtMs)
       void this.#tryPending(this.#pending)
   }
 
@@ -124,7 +125,7 @@ export class RotatingCertificate {
     const certificate = loaded.value
     if (certificate.thumbprintSha256 === this.#inUse.thumbprintSha256) return
     this.#pending = certificate
-    this.#nextTrialAtMs = 0
+    this.#nextTrialAtMs = Number.NEGATIVE_INFINITY
     this.#options.onEvent({ kind: 'loaded', certificate })
     const nowMs = this.#options.clock.nowMs()
     if (nowMs > this.#inUse.notAfterMs && checkValidityPeriod(certificate, nowMs).ok) this.#use(certificate)
@@ -133,7 +134,7 @@ export class RotatingCertificate {
   async #tryPending(certificate: ClientCertificate): Promise<void> {
     if (this.#trialUnderWay) return
     this.#trialUnderWay = true
-    this.#nextTrialAtMs = this.#options.clock.nowMs() + TRIAL_INTERVAL_MS
+    this.#nextTrialAtMs = this.#options.clock.monotonicMs() + TRIAL_INTERVAL_MS
     const outcome = await this.#options.tryOut(certificate)
     this.#trialUnderWay = false
     // The files may have been replaced again in the meantime.

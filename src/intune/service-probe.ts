@@ -43,9 +43,9 @@ export function createServiceProbe(
 
   return (endpoint) => {
     const known = latest.get(endpoint)
-    if (known && clock.nowMs() - known.atMs < KEPT_MS) return known.served
+    if (known && clock.monotonicMs() - known.atMs < KEPT_MS) return known.served
     const served = probe(endpoint)
-    latest.set(endpoint, { atMs: clock.nowMs(), served })
+    latest.set(endpoint, { atMs: clock.monotonicMs(), served })
     return served
   }
 }

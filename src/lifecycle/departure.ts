@@ -63,8 +63,8 @@ export function createDeparture(clock: Clock): Departure {
       stopping = true
       if (graceMs > 0) await wait(graceMs)
       leaving = true
-      const startedMs = clock.nowMs()
-      while (clock.nowMs() - startedMs < goodbyeMs) {
+      const startedMs = clock.monotonicMs()
+      while (clock.monotonicMs() - startedMs < goodbyeMs) {
         const open = await Promise.all(followed.map(countConnections))
         if (open.every((count) => count === 0)) return
         await wait(lookMs)
@@ -73,10 +73,10 @@ export function createDeparture(clock: Clock): Departure {
     async closeServers() {
       stopping = true
       leaving = true
-      const startedMs = clock.nowMs()
+      const startedMs = clock.monotonicMs()
       let connectionsCut = 0
       for (const server of followed) {
-        connectionsCut += await closeWithin(server, Math.max(0, startedMs + answersMs - clock.nowMs()))
+        connectionsCut += await closeWithin(server, Math.max(0, startedMs + answersMs - clock.monotonicMs()))
       }
       return { connectionsCut }
     },

@@ -41,6 +41,11 @@ export function registerServices(
   cloud: SimulatedCloud,
   closing: AbortSignal,
 ): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    // Node would tell the time of this machine, which need not be that of the simulated cloud.
+    reply.raw.setHeader('date', new Date(cloud.clock.nowMs()).toUTCString())
+    done()
+  })
   app.get(
     '/:tenant/v2.0/.well-known/openid-configuration',
     serve(createOpenidConfiguration(cloud), cloud, closing),

@@ -1,7 +1,6 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
 import type { ListedDevice, NoncompliantList } from '../compliance/noncompliant-list.ts'
 import type { NoncompliantListStore } from '../compliance/noncompliant-poller.ts'
-import { packedObservedAtOf } from '../compliance/packed-record.ts'
 import type { RememberedRecords } from '../compliance/remembered-records.ts'
 import { type StateNotice, type StateStatus, StateStore } from './state-store.ts'
 
@@ -11,9 +10,13 @@ export interface ComplianceState {
   noteChange(key: string): void
   noteClear(): void
   recall(key: string): Promise<void> | undefined
+  /** Says that every record has to be written again. */
+  noteAll(): void
   attach(records: RememberedRecords): void
-  /** Reads everything that was observed at `sinceMs` or later; resolves when it is in memory. Never rejects. */
-  load(sinceMs: number): Promise<void>
+  /** Reads everything; resolves when it is in memory. Never rejects. */
+  load(): Promise<void>
+  /** Removes from the file what was observed before this. */
+  prune(beforeMs: number): void
   status(): StateStatus
   /** Writes what has changed now; for tests and for whoever is about to stop. */
   flush(): Promise<void>
@@ -26,6 +29,8 @@ export interface ComplianceStateParts {
   /** Tenant id or domain: the records of one tenant must never be used for another. */
   readonly tenant: string
   readonly clock: Clock
+  /** Absent: the clock is taken for right. */
+  readonly witness?: ClockWitness
   readonly onNotice: (notice: StateNotice) => void
 }
 
@@ -37,36 +42,44 @@ export function openComplianceState({
   directory,
   tenant,
   clock,
+  witness = noWitness,
   onNotice,
 }: ComplianceStateParts): ComplianceState {
   let records: RememberedRecords | undefined
+  /** When the list that was last saved or loaded here was given out, as the file has it. */
+  let knownListMs: number | undefined
   const store = new StateStore({
     directory,
     name: `compliance-${tenant.replaceAll(/[^A-Za-z0-9.-]/g, '_')}`,
     clock,
-    read(key) {
-      const value = records?.packed(key)
-      return value === undefined ? undefined : { value, observedAtMs: packedObservedAtOf(value) }
-    },
+    witness,
+    read: (key) => records?.forFile(key),
     restore: (key, value) => records?.restore(key, value),
     visitKeys: async (visit) => records?.walk(visit),
     onNotice,
   })
   return {
     listStore: {
-      claimQuery: (nowMs, intervalMs) => store.claim(claimName, nowMs, intervalMs),
-      saveList: (list) => store.putDocument(listName, JSON.stringify(list), list.listedAtMs),
-      async loadList(afterMs) {
-        return parseList(await store.getDocument(listName, afterMs))
+      claimQuery: (nowMs, intervalMs) => store.claim(claimName, nowMs - witness.aheadMs(), intervalMs),
+      saveList(list) {
+        knownListMs = Math.round(list.listedAtMs - witness.aheadMs())
+        return store.putDocument(listName, JSON.stringify({ ...list, listedAtMs: knownListMs }), knownListMs)
+      },
+      async loadList() {
+        const list = parseList(await store.getDocument(listName, knownListMs))
+        if (list) knownListMs = list.listedAtMs
+        return list
       },
     },
     noteChange: (key) => store.noteChange(key),
     noteClear: () => store.noteClear(),
     recall: (key) => store.recall(key),
+    noteAll: () => void store.noteAll(),
     attach(attached) {
       records = attached
     },
-    load: (sinceMs) => store.load(sinceMs),
+    load: () => store.load(),
+    prune: (beforeMs) => void store.prune(beforeMs),
     status: () => store.status,
     flush: () => store.flush(),
     close: () => store.close(),

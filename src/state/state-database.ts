@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type DatabaseForm, inTransaction, openOwnedDatabase } from './owned-database.ts'
 import { describeStateError } from './state-file.ts'
@@ -18,7 +19,7 @@ const form: DatabaseForm = {
   schemaVersion: 1,
   schema: `
     CREATE TABLE IF NOT EXISTS records (
-      key TEXT PRIMARY KEY, value TEXT NOT NULL, observed_at INTEGER NOT NULL
+      key TEXT PRIMARY KEY, value TEXT NOT NULL, observed_at INTEGER NOT NULL, writer TEXT NOT NULL DEFAULT ''
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS documents (
       name TEXT PRIMARY KEY, value TEXT NOT NULL, written_at INTEGER NOT NULL
@@ -28,6 +29,8 @@ const form: DatabaseForm = {
 /** The state file: records and a few named documents. Every function may throw; describeStateError reads the errors. */
 export class StateDatabase {
   readonly #database: DatabaseSync
+  /** Tells what this process has written from what others have. */
+  readonly #writer = randomUUID().slice(0, 8)
   readonly #put: StatementSync
   readonly #remove: StatementSync
   readonly #readOne: StatementSync
@@ -36,11 +39,8 @@ export class StateDatabase {
   constructor(file: string, { readOnly = false }: { readonly readOnly?: boolean } = {}) {
     this.#database = openOwnedDatabase(file, form, { readOnly })
     try {
-      this.#put = this.#database.prepare(
-        `INSERT INTO records (key, value, observed_at) VALUES (?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value, observed_at = excluded.observed_at
-         WHERE excluded.observed_at >= observed_at`,
-      )
+      if (!readOnly) addWriterColumn(this.#database)
+      this.#put = this.#database.prepare(readOnly ? 'SELECT 1' : putStatement)
       this.#remove = this.#database.prepare('DELETE FROM records WHERE key = ?')
       this.#readOne = this.#database.prepare('SELECT value FROM records WHERE key = ?')
     } catch (error) {
@@ -49,12 +49,16 @@ export class StateDatabase {
     }
   }
 
-  /** Stores and removes in one transaction. Of two processes that store one key, the later observation stays. */
-  write(changes: readonly StateChange[]): void {
+  /**
+   * Stores and removes in one transaction. The later word of one process replaces its earlier one, whatever the clock
+   * said at either. Of two processes the later observation stays: one of them may be late with an old one. Only an
+   * observation from the future, as seen at `nowMs`, gives way to one that is not.
+   */
+  write(changes: readonly StateChange[], nowMs = Number.MAX_SAFE_INTEGER): void {
     inTransaction(this.#database, () => {
       for (const change of changes) {
         if (change.value === undefined) this.#remove.run(change.key)
-        else this.#put.run(change.key, change.value, change.observedAtMs)
+        else this.#put.run(change.key, change.value, change.observedAtMs, this.#writer, nowMs, nowMs)
       }
     })
   }
@@ -64,16 +68,16 @@ export class StateDatabase {
     return typeof row?.value === 'string' ? row.value : undefined
   }
 
-  /** Every record that was observed at `sinceMs` or later, in no order; others may be written meanwhile. */
-  *rows(sinceMs: number): Generator<StateRow> {
-    const all = this.#database.prepare('SELECT key, value, observed_at FROM records WHERE observed_at >= ?')
-    for (const { key, value, observed_at: observedAtMs } of all.iterate(sinceMs)) {
+  /** Every record, in no order, however old: how old it is depends on the clock. Others may be written meanwhile. */
+  *rows(): Generator<StateRow> {
+    const all = this.#database.prepare('SELECT key, value, observed_at FROM records')
+    for (const { key, value, observed_at: observedAtMs } of all.iterate()) {
       if (typeof key !== 'string' || typeof value !== 'string') continue
       yield { key, value, observedAtMs: Number(observedAtMs) }
     }
   }
 
-  /** Removes what was observed before `beforeMs`. */
+  /** Removes what was observed before `beforeMs`; the caller's clock has to be beyond doubt. */
   prune(beforeMs: number): void {
     this.#database.prepare('DELETE FROM records WHERE observed_at < ?').run(beforeMs)
   }
@@ -85,14 +89,14 @@ export class StateDatabase {
 
   /**
    * True for exactly one caller in `intervalMs`, over all processes that use the file. A claim that lies in the future
-   * was made by a clock that was wrong, and does not count.
+   * was made by a clock that was wrong, at an unknown time before this: it counts from now on.
    */
   claim(name: string, nowMs: number, intervalMs: number): boolean {
     return inTransaction(this.#database, () => {
       const claimedAtMs = this.#writtenAt(name)
-      if (claimedAtMs !== undefined && claimedAtMs <= nowMs && nowMs - claimedAtMs < intervalMs) return false
-      this.putDocument(name, '', nowMs)
-      return true
+      const isFree = claimedAtMs === undefined || nowMs - claimedAtMs >= intervalMs
+      if (isFree || claimedAtMs > nowMs) this.putDocument(name, '', nowMs)
+      return isFree
     })
   }
 
@@ -102,11 +106,11 @@ export class StateDatabase {
       .run(name, value, writtenAtMs)
   }
 
-  /** The document, if it was written after `afterMs`. */
-  getDocument(name: string, afterMs: number): string | undefined {
+  /** The document, unless it is the one that was written at `knownMs`: the last one written counts, not the latest. */
+  getDocument(name: string, knownMs?: number): string | undefined {
     const row = this.#database
-      .prepare('SELECT value FROM documents WHERE name = ? AND written_at > ?')
-      .get(name, afterMs)
+      .prepare('SELECT value FROM documents WHERE name = ? AND written_at IS NOT ?')
+      .get(name, knownMs ?? null)
     return typeof row?.value === 'string' ? row.value : undefined
   }
 
@@ -118,6 +122,23 @@ export class StateDatabase {
     const row = this.#database.prepare('SELECT written_at FROM documents WHERE name = ?').get(name)
     return row === undefined ? undefined : Number(row.written_at)
   }
+}
+
+const putStatement = `
+  INSERT INTO records (key, value, observed_at, writer) VALUES (?, ?, ?, ?)
+  ON CONFLICT (key) DO UPDATE
+  SET value = excluded.value, observed_at = excluded.observed_at, writer = excluded.writer
+  WHERE excluded.writer = writer
+     OR excluded.observed_at >= observed_at
+     OR (observed_at > ? AND excluded.observed_at <= ?)`
+
+/** A file of an earlier version has no such column; that version does not mind it. */
+function addWriterColumn(database: DatabaseSync): void {
+  inTransaction(database, () => {
+    const columns = database.prepare("SELECT name FROM pragma_table_info('records')").all()
+    if (columns.some(({ name }) => name === 'writer')) return
+    database.exec("ALTER TABLE records ADD COLUMN writer TEXT NOT NULL DEFAULT ''")
+  })
 }
 
 /** What became of a file that was to be opened. */

@@ -3,16 +3,16 @@ import type { StateFileProblem } from './state-file.ts'
 
 /** What the store asks of the thread that has the file. */
 export type StateRequest =
-  /** The next rows of a walk through all that were observed at `sinceMs` or later; none when it is over. */
-  | { readonly ask: 'rows'; readonly sinceMs: number }
-  | { readonly ask: 'write'; readonly changes: readonly StateChange[] }
+  /** The next rows of a walk through all of them; none when it is over. */
+  | { readonly ask: 'rows' }
+  | { readonly ask: 'write'; readonly changes: readonly StateChange[]; readonly nowMs: number }
   | { readonly ask: 'read'; readonly key: string }
   /** Removes every record, whoever wrote it; the documents stay. */
   | { readonly ask: 'clear' }
   | { readonly ask: 'prune'; readonly beforeMs: number }
   | { readonly ask: 'claim'; readonly name: string; readonly nowMs: number; readonly intervalMs: number }
   | { readonly ask: 'put'; readonly name: string; readonly value: string; readonly writtenAtMs: number }
-  | { readonly ask: 'get'; readonly name: string; readonly afterMs: number }
+  | { readonly ask: 'get'; readonly name: string; readonly knownMs: number | undefined }
   | { readonly ask: 'close' }
 
 /** What an answer carries; rows are keys and values by turns, which is cheaper to pass than objects. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Clock } from '../clock.ts'
+import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
 import type { StateChange } from './state-database.ts'
 import type { StateFileProblem } from './state-file.ts'
 import type { StateMessage } from './state-messages.ts'
@@ -20,6 +20,8 @@ export interface StateStoreParts {
   /** Names the file in the directory: one per tenant, letters, digits, dots and hyphens. */
   readonly name: string
   readonly clock: Clock
+  /** Absent: the clock is taken for right. */
+  readonly witness?: ClockWitness
   /** The value to store for a key now, or nothing where it is to be removed. */
   readonly read: (key: string) => { readonly value: string; readonly observedAtMs: number } | undefined
   /** Takes in one stored record. */
@@ -60,7 +62,7 @@ export class StateStore {
   readonly #parts: StateStoreParts
   readonly #file: string
   readonly #thread: StateThread
-  /** Changed keys and since when, oldest first. */
+  /** Changed keys and since when (monotonic), oldest first. */
   readonly #dirty = new Map<string, number>()
   #writing = new Map<string, number>()
   /** All records were forgotten, and those in the file have to go. */
@@ -89,12 +91,19 @@ export class StateStore {
     this.#scheduleFlush()
   }
 
-  /** Reads everything that was observed at `sinceMs` or later; resolves when it is in memory. Never rejects. */
-  async load(sinceMs: number): Promise<void> {
+  /**
+   * Reads everything; resolves when it is in memory. Never rejects. Nothing is left out for its age, which at the start
+   * only a clock tells that nobody has confirmed yet.
+   */
+  async load(): Promise<void> {
     await this.#opened.promise
-    while (await this.#loadSome(sinceMs));
+    while (await this.#loadSome());
     this.#isLoaded = true
-    if (this.#mode === 'read_write') await this.#thread.ask({ ask: 'prune', beforeMs: sinceMs })
+  }
+
+  /** Removes what was observed before this from the file, whoever wrote it. */
+  async prune(beforeMs: number): Promise<void> {
+    if (this.#mode === 'read_write') await this.#thread.ask({ ask: 'prune', beforeMs })
   }
 
   /** Fetches one record while the others are still being read; nothing to wait for after that. */
@@ -109,7 +118,15 @@ export class StateStore {
   /** Says that the record of this key was set or removed. */
   noteChange(key: string): void {
     if (this.#mode === 'memory_only' || this.#mode === 'read_only') return
-    if (!this.#dirty.has(key)) this.#dirty.set(key, this.#parts.clock.nowMs())
+    if (!this.#dirty.has(key)) this.#dirty.set(key, this.#parts.clock.monotonicMs())
+  }
+
+  /** Says that every record has to be written again. */
+  noteAll(): Promise<void> {
+    return this.#parts.visitKeys((key) => {
+      this.noteChange(key)
+      return this.#dirty.size > 0 && this.#dirty.size % notedAtOnce === 0 ? this.flush() : undefined
+    })
   }
 
   /** Says that all records were removed at once. Those of other processes in the file go as well. */
@@ -133,21 +150,20 @@ export class StateStore {
     await this.#thread.ask({ ask: 'put', name, value, writtenAtMs })
   }
 
-  /** The document, if it was written after `afterMs`. */
-  async getDocument(name: string, afterMs: number): Promise<string | undefined> {
+  /** The document, unless it is the one that was written at `knownMs`. */
+  async getDocument(name: string, knownMs?: number): Promise<string | undefined> {
     await this.#opened.promise
-    const answer = await this.#thread.ask({ ask: 'get', name, afterMs })
+    const answer = await this.#thread.ask({ ask: 'get', name, knownMs })
     return answer.ok && typeof answer.value === 'string' ? answer.value : undefined
   }
 
   get status(): StateStatus {
     const oldestMs = this.#writing.values().next().value ?? this.#dirty.values().next().value
-    const nowMs = this.#parts.clock.nowMs()
     return {
       file: this.#file,
       mode: this.#mode,
       pendingChanges: this.#dirty.size + this.#writing.size,
-      writeLagMs: oldestMs === undefined ? 0 : Math.max(0, nowMs - oldestMs),
+      writeLagMs: oldestMs === undefined ? 0 : this.#parts.clock.monotonicMs() - oldestMs,
       writtenRecords: this.#written,
       failedWrites: this.#failed,
       isLoaded: this.#isLoaded,
@@ -198,7 +214,9 @@ export class StateStore {
       changes.push(current === undefined ? { key } : { key, ...current })
       if (changes.length === changesPerWrite) break
     }
-    const answer = await this.#thread.ask({ ask: 'write', changes })
+    // The file is dated by a clock that servers do not contradict.
+    const nowMs = this.#parts.clock.nowMs() - (this.#parts.witness ?? noWitness).aheadMs()
+    const answer = await this.#thread.ask({ ask: 'write', changes, nowMs })
     const written = this.#writing
     this.#writing = new Map()
     if (answer.ok) {
@@ -230,21 +248,14 @@ export class StateStore {
   #takeOpened({ mode, problem, movedTo, replaced }: Extract<StateMessage, { say: 'opened' }>): void {
     this.#mode = mode
     if (problem !== undefined) this.#notice(problem, mode === 'read_write' ? 'new_file' : mode, movedTo)
-    if (replaced) void this.#noteEverything()
+    if (replaced) void this.noteAll()
     this.#opened.resolve()
   }
 
-  #noteEverything(): Promise<void> {
-    return this.#parts.visitKeys((key) => {
-      this.noteChange(key)
-      return this.#dirty.size > 0 && this.#dirty.size % notedAtOnce === 0 ? this.flush() : undefined
-    })
-  }
-
   /** False when there is no more to be had. */
-  async #loadSome(sinceMs: number): Promise<boolean> {
+  async #loadSome(): Promise<boolean> {
     if (this.#mode === 'memory_only' || this.#isClosed || this.#isForgotten) return false
-    const answer = await this.#thread.ask({ ask: 'rows', sinceMs })
+    const answer = await this.#thread.ask({ ask: 'rows' })
     if (this.#isForgotten || !answer.ok || !Array.isArray(answer.value)) return false
     const rows: readonly string[] = answer.value
     for (let index = 0; index + 1 < rows.length; index += 2) {

@@ -84,9 +84,9 @@ function perform(
 ): StateValue | undefined {
   switch (request.ask) {
     case 'rows':
-      return nextRows(state, request.sinceMs)
+      return nextRows(state)
     case 'write':
-      state.write(request.changes)
+      state.write(request.changes, request.nowMs)
       return undefined
     case 'read':
       return state.read(request.key)
@@ -104,13 +104,13 @@ function perform(
       state.putDocument(request.name, request.value, request.writtenAtMs)
       return undefined
     case 'get':
-      return state.getDocument(request.name, request.afterMs)
+      return state.getDocument(request.name, request.knownMs)
   }
 }
 
 /** In pieces that are asked for: the main thread is never sent more than it has taken in. */
-function nextRows(state: StateDatabase, sinceMs: number): string[] {
-  walk ??= state.rows(sinceMs)
+function nextRows(state: StateDatabase): string[] {
+  walk ??= state.rows()
   const rows: string[] = []
   while (rows.length < 2 * rowsPerMessage) {
     const { value, done } = walk.next()

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Clock } from '../clock.ts'
+import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
 import type { StateNotice } from './state-store.ts'
 import { startStateThread } from './state-thread.ts'
 import type { StoredTrace } from './trace-database.ts'
@@ -13,7 +13,10 @@ export interface TraceFileParts {
   readonly clock: Clock
   /** The oldest make room for the newest above this. */
   readonly maxTraces: number
+  /** Older ones are not given; they are removed as soon as the clock is confirmed. */
   readonly maxAgeMs: number
+  /** Absent: nothing is removed for its age. */
+  readonly witness?: ClockWitness
   readonly onNotice: (notice: StateNotice) => void
 }
 
@@ -38,7 +41,7 @@ const closeLimitMs = 3000
 
 /** Opens `traces-<tenant>.sqlite` in STATE_DIR. Returns at once, and never fails. */
 export function openTraceFile(parts: TraceFileParts): TraceFile {
-  const { directory, tenant, clock, maxTraces, maxAgeMs, onNotice } = parts
+  const { directory, tenant, clock, maxTraces, maxAgeMs, witness = noWitness, onNotice } = parts
   const file = join(directory, `traces-${tenant.replaceAll(/[^A-Za-z0-9.-]/g, '_')}.sqlite`)
   let mode: ReturnType<TraceFile['mode']> = 'opening'
   let isClosed = false
@@ -69,7 +72,9 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
     cancelPrune()
     if (isClosed) return
     cancelPrune = clock.after(pruneIntervalMs, prune)
-    void thread.ask({ ask: 'prune', beforeMs: oldestMs(), maxTraces })
+    // Everything looks old to a clock that is far ahead.
+    const beforeMs = witness.isConfirmed() ? oldestMs() : 0
+    void thread.ask({ ask: 'prune', beforeMs, maxTraces })
   }
 
   return {

@@ -20,16 +20,17 @@ export function remainingValidity(expiresAtMs: number, nowMs: number): Remaining
 export class SoonestExpiry {
   readonly #hours: { hour: number; expiresAtMs: number }[] = []
 
-  note(expiresAtMs: number, nowMs: number): void {
-    const hour = Math.floor(nowMs / hourMs)
+  /** `monotonicMs`: the hours are counted on, also where the clock is set. */
+  note(expiresAtMs: number, monotonicMs: number): void {
+    const hour = Math.floor(monotonicMs / hourMs)
     const slot = this.#hours[hour % hoursKept]
     if (slot?.hour === hour) slot.expiresAtMs = Math.min(slot.expiresAtMs, expiresAtMs)
     else this.#hours[hour % hoursKept] = { hour, expiresAtMs }
   }
 
   /** Milliseconds since the epoch; undefined where no certificate was seen. */
-  soonest(nowMs: number): number | undefined {
-    const oldest = Math.floor(nowMs / hourMs) - hoursKept
+  soonest(monotonicMs: number): number | undefined {
+    const oldest = Math.floor(monotonicMs / hourMs) - hoursKept
     const recent = this.#hours.filter((slot) => slot !== undefined && slot.hour > oldest)
     return recent.length === 0 ? undefined : Math.min(...recent.map(({ expiresAtMs }) => expiresAtMs))
   }

@@ -232,6 +232,16 @@ const defined = {
     help: 'Lines that DECISION_LOG_FILE will never have, because too many waited.',
     labels: [],
   },
+  nac_clock_ahead_seconds: {
+    type: 'gauge',
+    help: "How far the clock of this machine is ahead of that of Microsoft's servers (negative: behind), by the Date headers of their last replies; 0 where none has come yet. More than 60 either way is degraded on /readyz.",
+    labels: [],
+  },
+  nac_clock_contradictions_total: {
+    type: 'counter',
+    help: 'Replies of Microsoft whose Date header is more than 60 s away from the clock of this machine.',
+    labels: [],
+  },
   nac_ready: {
     type: 'gauge',
     help: '1 while /readyz answers 200.',

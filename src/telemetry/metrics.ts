@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Clock } from '../clock.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionRecord } from '../decision/decision-service.ts'
 import { remainingValidity, SoonestExpiry } from './device-certificates.ts'
@@ -54,9 +55,11 @@ export interface MetricSources {
   readonly decisionLogFile: () =>
     | { readonly failing: boolean; readonly pendingBytes: number; readonly lostLines: number }
     | undefined
+  /** How far the clock of this machine is ahead of Microsoft's; undefined: nobody has told the time yet. */
+  readonly clockAheadMs: () => number | undefined
   readonly isReady: () => boolean
   readonly version: string
-  readonly nowMs: () => number
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>
   readonly isOverloaded: () => boolean
 }
 
@@ -89,6 +92,8 @@ export interface Metrics {
   listFailed(): void
   drift(drift: { readonly dialect: string; readonly kind: string }): void
   detailsFailed(): void
+  /** A reply of Microsoft contradicts the clock of this machine. */
+  clockContradicted(): void
   /** The exposition format, and its media type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>
 }
@@ -167,6 +172,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const listFailures = new Counter(definition('nac_bulk_list_failures_total'))
   const drifts = counterFromZero('nac_wire_drift_total')
   const detailsFailures = new Counter(definition('nac_graph_details_failures_total'))
+  const contradictions = new Counter(definition('nac_clock_contradictions_total'))
   const responses = tallyFromZero('nac_responses_total')
   const certificatesSeen = counterFromZero('nac_device_certificates_seen_total')
   const soonestExpiry = new SoonestExpiry()
@@ -229,7 +235,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     metric.set(seconds(sources.serviceCertificateExpiresAtMs())),
   )
   gauge('nac_device_certificate_soonest_expiry_timestamp_seconds', (metric) =>
-    metric.set(seconds(soonestExpiry.soonest(sources.nowMs()))),
+    metric.set(seconds(soonestExpiry.soonest(sources.clock.monotonicMs()))),
   )
   gauge('nac_refused_files', (metric) => {
     for (const [file, isRefused] of Object.entries(sources.refusedFiles())) {
@@ -241,6 +247,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     metric.set(sources.decisionLogFile()?.pendingBytes ?? 0),
   )
   total('nac_decision_log_lost_lines_total', () => sources.decisionLogFile()?.lostLines ?? 0)
+  gauge('nac_clock_ahead_seconds', (metric) => metric.set(seconds(sources.clockAheadMs())))
   gauge('nac_ready', (metric) => metric.set(sources.isReady() ? 1 : 0))
   gauge('nac_build_info', (metric) => metric.set({ version: sources.version, node: process.version }, 1))
 
@@ -251,9 +258,8 @@ export function createMetrics(sources: MetricSources): Metrics {
       if (rankConflict) conflicts.inc()
       const { certificateExpiresAtMs } = request
       if (certificateExpiresAtMs === undefined) return
-      const nowMs = sources.nowMs()
-      soonestExpiry.note(certificateExpiresAtMs, nowMs)
-      certificatesSeen(remainingValidity(certificateExpiresAtMs, nowMs)).inc()
+      soonestExpiry.note(certificateExpiresAtMs, sources.clock.monotonicMs())
+      certificatesSeen(remainingValidity(certificateExpiresAtMs, sources.clock.nowMs())).inc()
     },
     request(frontend, seconds, status) {
       requests(frontend).observe(seconds)
@@ -268,6 +274,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     listFailed: () => listFailures.inc(),
     drift: ({ dialect, kind }) => drifts(dialect, kind).inc(),
     detailsFailed: () => detailsFailures.inc(),
+    clockContradicted: () => contradictions.inc(),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }
 }

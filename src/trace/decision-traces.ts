@@ -48,6 +48,8 @@ export class DecisionTraces {
   /** Beside each, by its number modulo the size: the policy that decided, and when. */
   readonly #policies: Policy[] = []
   readonly #decidedAtMs: Float64Array
+  /** The same moments on the monotonic clock: what says when a decision is too old to be shown. */
+  readonly #keptAtMs: Float64Array
   #store: TraceStore | undefined
 
   constructor(parts: DecisionTracesParts) {
@@ -55,6 +57,7 @@ export class DecisionTraces {
     this.#maxDecisions = parts.maxDecisions ?? 20_000
     this.#ring = new TextRing({ maxTexts: this.#maxDecisions, maxBytes: maxRingBytes })
     this.#decidedAtMs = new Float64Array(this.#maxDecisions)
+    this.#keptAtMs = new Float64Array(this.#maxDecisions)
   }
 
   /** From now on decisions are kept in the store as well, and looked for in it. */
@@ -69,6 +72,7 @@ export class DecisionTraces {
     const place = this.#ring.next % this.#maxDecisions
     this.#policies[place] = policy
     this.#decidedAtMs[place] = decidedAtMs
+    this.#keptAtMs[place] = this.#parts.clock.monotonicMs()
     this.#ring.add(packed)
     this.#store?.offer({ packed, policy, decidedAtMs })
   }
@@ -149,13 +153,13 @@ export class DecisionTraces {
 
   /** `mayFit` passes over what need not be read. */
   *#newestFirst(mayFit: (has: Has) => boolean = () => true): Generator<KeptDecision, void, undefined> {
-    const oldestMs = this.#parts.clock.nowMs() - (this.#parts.maxAgeMs ?? traceAgeMs)
+    const oldestMs = this.#parts.clock.monotonicMs() - (this.#parts.maxAgeMs ?? traceAgeMs)
     const { first, next } = this.#ring
     for (let number = next - 1; number >= first; number -= 1) {
       const place = number % this.#maxDecisions
       const policy = this.#policies[place]
       const decidedAtMs = this.#decidedAtMs[place] ?? 0
-      if (policy === undefined || decidedAtMs < oldestMs) return
+      if (policy === undefined || (this.#keptAtMs[place] ?? 0) < oldestMs) return
       if (!mayFit((part) => this.#ring.has(number, part))) continue
       yield { record: unpackDecision(this.#ring.read(number)), policy, decidedAtMs }
     }

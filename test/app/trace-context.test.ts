@@ -11,7 +11,11 @@ const parent = (id: string, flags = '01') => `00-${id}-00f067aa0ba902b7-${flags}
 /** The simulated Microsoft, and every traceparent (or nothing) that a request to it carried. */
 async function observed(t: Test) {
   let aheadMs = 0
-  const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs }
+  const clock = {
+    ...systemClock,
+    nowMs: () => systemClock.nowMs() + aheadMs,
+    monotonicMs: () => systemClock.monotonicMs() + aheadMs,
+  }
   const service = await simulatedService(t, { overrides: { clock } })
   const received: { readonly path: string; readonly traceparent: string | undefined }[] = []
   const onRequest = (message: unknown) => {

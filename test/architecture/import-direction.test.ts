@@ -34,7 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   frontends: ['decision', 'identity', 'errors', 'server', 'turns', 'xml'],
   'ise-client': ['errors', 'xml'],
   simulator: ['certificates', 'clock.ts'],
-  'app-log.ts': ['lifecycle', 'policy', 'server', 'telemetry'],
+  'app-log.ts': ['errors', 'lifecycle', 'policy', 'server', 'telemetry'],
   'app-files.ts': ['app-log.ts', 'clock.ts', 'config', 'errors', 'intune', 'policy', 'server'],
   'app-state.ts': ['clock.ts', 'compliance', 'config', 'identity', 'intune', 'state', 'telemetry', 'trace'],
   'app.ts': [

@@ -2,7 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { canaryMarker } from '../../scripts/secret-scan.ts'
-import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
+import {
+  createCertificateAuthority,
+  createSelfSignedCertificate,
+  issueServerCertificate,
+} from '../../src/certificates/certificate-authority.ts'
 import { type FaultCode, faultCatalogue } from '../../src/errors/catalogue.ts'
 import {
   clientId,
@@ -288,6 +292,26 @@ for (const wrong of misconfigurations) {
     t.notMatch(out + err, secrets, 'nothing secret is printed')
   })
 }
+
+t.test('a certificate that is not valid by this clock is said to be a matter of the clock', async (t) => {
+  const authority = await createCertificateAuthority({ commonName: 'Simulator root' })
+  const server = await issueServerCertificate(authority, {
+    commonName: 'simulator',
+    ipAddresses: ['127.0.0.1'],
+    notBefore: new Date(Date.now() + 86_400_000),
+  })
+  const { environment } = await workingSetup(t, {
+    tls: { ...server, caCertificatePem: authority.certificatePem },
+  })
+  const { report } = await doctor(environment)
+  t.equal(report.firstFailure, 'login_host')
+  t.match(stepOf(report, 'login_host'), { code: 'tls_certificate_date', remedy: /^Compare the clock/ })
+  t.match(stepOf(report, 'clock'), {
+    result: 'fail',
+    code: 'entra_clock_skew',
+    detail: /this machine says that it is 2\d{3}-.*CERT_NOT_YET_VALID/,
+  })
+})
 
 t.test('the table says the same to a person', async (t) => {
   const { environment, simulator } = await workingSetup(t)

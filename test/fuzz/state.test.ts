@@ -109,7 +109,7 @@ const directory = t.testdir({})
 const state = openComplianceState({ directory, tenant: 'fuzz', clock: new FakeClock(), onNotice: () => {} })
 state.attach(new RememberedRecords({ maxRecords: 10 }))
 // The thread that writes takes a moment to start.
-await state.load(0)
+await state.load()
 let saved = 0
 
 const template = join(directory, 'template.sqlite')
@@ -176,7 +176,7 @@ await fuzz(
         async (list) => {
           saved += 1
           await state.listStore.saveList({ ...list, listedAtMs: saved } as NoncompliantList)
-          const read = await state.listStore.loadList(saved - 1)
+          const read = await state.listStore.loadList()
           return (
             read === undefined ||
             read.devices.every(
@@ -201,7 +201,7 @@ await fuzz(
           const opened = openStateDatabase(file)
           let problem = opened.problem
           try {
-            const rows = [...(opened.database?.rows(0) ?? [])]
+            const rows = [...(opened.database?.rows() ?? [])]
             opened.database?.getDocument('list', 0)
             if (!rows.every((one) => typeof one.key === 'string' && typeof one.value === 'string'))
               return false

@@ -10,9 +10,10 @@ function healthOf(different: Partial<HealthSources> = {}, at = clock()) {
   return createHealth(
     {
       isStopping: () => false,
-      certificate: () => ({ inUse: { notAfterMs: farMs } }),
+      certificate: () => ({ inUse: { notBeforeMs: 0, notAfterMs: farMs } }),
       breaker: () => ({ state: 'closed' }),
       state: () => ({ mode: 'read_write', writeLagMs: 0 }),
+      clockProblem: () => undefined,
       clientsProblem: () => undefined,
       policyProblem: () => undefined,
       isOverloaded: () => false,
@@ -29,6 +30,7 @@ t.test('nothing wrong is ready, and every check is there', async (t) => {
   const names = [
     'shutdown',
     'certificate',
+    'clock',
     'token',
     'upstream',
     'state',
@@ -65,20 +67,27 @@ const degradations: readonly [name: string, sources: Partial<HealthSources>, wha
     ],
     [
       'certificate',
-      { certificate: () => ({ inUse: { notAfterMs: nowMs - dayMs } }) },
+      { certificate: () => ({ inUse: { notBeforeMs: 0, notAfterMs: nowMs - dayMs } }) },
       /expired at 2026-11-22/,
       '2026-11-22T08:00:00.000Z',
     ],
     [
       'certificate',
-      { certificate: () => ({ inUse: { notAfterMs: nowMs + 13 * dayMs } }) },
+      { certificate: () => ({ inUse: { notBeforeMs: 0, notAfterMs: nowMs + 13 * dayMs } }) },
       /expires at/,
       '2026-11-22T08:00:00.000Z',
     ],
     [
       'certificate',
-      { certificate: () => ({ inUse: { notAfterMs: nowMs + 99 * dayMs }, trialFault: fault }) },
+      {
+        certificate: () => ({ inUse: { notBeforeMs: 0, notAfterMs: nowMs + 99 * dayMs }, trialFault: fault }),
+      },
       /another/,
+    ],
+    [
+      'clock',
+      { clockProblem: () => 'It is 90 s ahead.' },
+      /^It is 90 s ahead\. This machine says that it is 2026-11-23T08:00:00\.000Z\.$/,
     ],
     ['state', { state: () => ({ mode: 'memory_only', writeLagMs: 0 }) }, /memory_only/],
     ['state', { state: () => ({ mode: 'opening', writeLagMs: 0 }) }, /being opened/],
@@ -102,6 +111,25 @@ t.test('everything else is degraded, with since, what and remedy, and the servic
   }
   const plain = healthOf({ state: () => undefined, tlsNotAfterMs: undefined }).report().checks
   t.match(plain, { state: { status: 'ok', what: /STATE_DIR/ }, tls: { status: 'ok', what: /HTTP/ } })
+})
+
+t.test('before the certificate becomes valid both it and the clock are in doubt', async (t) => {
+  const certificate = () => ({ inUse: { notBeforeMs: nowMs + 1, notAfterMs: nowMs + 99 * dayMs } })
+  const { ready, checks } = healthOf({ certificate }).report()
+  t.ok(ready)
+  t.match(checks.certificate, { status: 'degraded', what: /becomes valid at 2026-11-23/, remedy: /clock/ })
+  t.match(checks.clock, { status: 'degraded', what: /2026-11-23T08:00/, remedy: /Synchronise/ })
+})
+
+t.test('since when a check says what it says does not depend on a clock that is set', async (t) => {
+  const time = clock()
+  const health = healthOf({}, time)
+  await time.advance(60_000)
+  health.noteDecisionLog('ENOSPC')
+  health.report()
+  await time.advance(60_000)
+  time.jump(-26 * 60 * 60_000)
+  t.equal(health.report().checks.decisionLog?.since, '2026-11-22T06:01:00.000Z', 'a minute ago')
 })
 
 t.test('what only an event tells is remembered until it is over, and since when', async (t) => {

@@ -243,6 +243,24 @@ t.test('an untrusted certificate is refused and its issuer named, without a byte
   t.match(await outboundFor(t).send(get(wrongName)), {
     fault: { code: 'tls_untrusted', message: /ERR_TLS_CERT_ALTNAME_INVALID/ },
   })
+  const dayMs = 86_400_000
+  for (const [notBefore, notAfter, errorCode] of [
+    [-2 * dayMs, -dayMs, 'CERT_HAS_EXPIRED'],
+    [dayMs, 2 * dayMs, 'CERT_NOT_YET_VALID'],
+  ] as const) {
+    const dated = await issueServerCertificate(authority, {
+      commonName: 'localhost',
+      ipAddresses: ['127.0.0.1'],
+      notBefore: new Date(Date.now() + notBefore),
+      notAfter: new Date(Date.now() + notAfter),
+    })
+    const origin = await serve(t, count, { key: dated.privateKeyPem, cert: dated.certificatePem })
+    t.match(
+      await outboundFor(t).send(get(origin)),
+      { fault: { code: 'tls_certificate_date', message: new RegExp(`${errorCode}\\); its issuer is`) } },
+      'of which the clock may be the cause',
+    )
+  }
   t.equal(requests, 0, 'no request reached a server')
   await waitUntil(() => openConnections === 0)
   t.pass('and no connection stays open')

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findRequestId, isRequestId, parseRetryAfter } from '../../src/intune/reply-headers.ts'
+import { findRequestId, isRequestId, parseRetryAfter, sentAtMs } from '../../src/intune/reply-headers.ts'
 
 const nowMs = Date.UTC(2026, 10, 23, 8, 0, 0)
 
@@ -22,6 +22,18 @@ t.test('Retry-After is read as seconds or as an HTTP date, within limits', async
   ]
   for (const [text, expected] of cases) t.equal(parseRetryAfter(text, nowMs), expected, `${text}`)
 })
+
+t.test(
+  'a date in Retry-After counts from the date of the reply, not from a clock that may be wrong',
+  async (t) => {
+    const headers = { date: 'Mon, 23 Nov 2026 08:00:00 GMT' }
+    for (const wrongMs of [9 * 3_600_000, -26 * 3_600_000, Date.UTC(2000, 0, 1) - nowMs]) {
+      const sentMs = sentAtMs(headers, nowMs + wrongMs)
+      t.equal(parseRetryAfter('Mon, 23 Nov 2026 08:00:30 GMT', sentMs), 30_000)
+    }
+    t.equal(sentAtMs({}, nowMs), nowMs, 'ours where the sender does not say')
+  },
+)
 
 t.test('a request id is taken from the first header that holds a safe one', async (t) => {
   t.equal(findRequestId({ 'client-request-id': 'c', 'x-ms-request-id': 'b', 'request-id': 'a' }), 'a')

@@ -23,7 +23,7 @@ const store = new StateStore({
   onNotice: (notice) => print(`notice ${JSON.stringify(notice)}`),
 })
 setInterval(() => {}, 1000)
-await store.load(0)
+await store.load()
 let number = Math.max(0, ...memory.values())
 for (;;) {
   for (let count = 0; count < 50; count += 1) {

@@ -82,7 +82,7 @@ function inspect(file: string): { stored: number; problems: string[] } {
   let stored = 0
   try {
     const database = new StateDatabase(file)
-    for (const { key, value } of database.rows(0)) {
+    for (const { key, value } of database.rows()) {
       const number = Number.parseInt(value, 10)
       if (value !== crashValue(number)) problems.push(`${key} holds a broken value`)
       stored = Math.max(stored, number)

@@ -15,7 +15,7 @@ const store = new StateStore({
 })
 // The thread alone does not keep the process alive.
 const alive = setInterval(() => {}, 1000)
-await store.load(0)
+await store.load()
 process.stdout.write(`${JSON.stringify({ mode: store.status.mode, keys, notices })}\n`)
 await store.close()
 clearInterval(alive)

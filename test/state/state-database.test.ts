@@ -21,12 +21,13 @@ t.test('what was written is there when the file is opened again', async (t) => {
   first.write([{ key: 'mac/000000000001' }])
   first.close()
   const second = new StateDatabase(file)
-  t.same([...second.rows(0)], [{ key: 'mac/000000000002', value: 'two', observedAtMs: 20 }])
+  t.same([...second.rows()], [{ key: 'mac/000000000002', value: 'two', observedAtMs: 20 }])
   t.equal(second.read('mac/000000000002'), 'two')
   t.equal(second.read('mac/000000000001'), undefined, 'what was removed is gone')
-  t.same([...second.rows(21)], [], 'what is too old is not read')
+  second.prune(20)
+  t.equal(second.read('mac/000000000002'), 'two')
   second.prune(21)
-  t.equal(second.read('mac/000000000002'), undefined, 'and can be removed')
+  t.equal(second.read('mac/000000000002'), undefined, 'what is too old can be removed')
   second.close()
 })
 
@@ -57,7 +58,6 @@ t.test('one claim in four hours, whoever asks', async (t) => {
   t.equal(one.claim('list', nowMs, 4 * hourMs), false)
   t.equal(other.claim('list', nowMs + 4 * hourMs - 1, 4 * hourMs), false, 'another process sees the claim')
   t.equal(other.claim('list', nowMs + 4 * hourMs, 4 * hourMs), true, 'after four hours it is free')
-  t.equal(one.claim('list', nowMs - 50 * hourMs, 4 * hourMs), true, 'a claim from the future does not count')
   one.close()
   other.close()
 })
@@ -171,7 +171,7 @@ function useAll(file: string): string {
   const opened = openStateDatabase(file)
   if (!opened.database) return opened.problem ?? 'nothing said'
   try {
-    for (const row of opened.database.rows(0)) if (typeof row.value !== 'string') return 'not a text'
+    for (const row of opened.database.rows()) if (typeof row.value !== 'string') return 'not a text'
     opened.database.write([{ key: 'mac/000000000000', value: 'x', observedAtMs: 1_000_000 }])
     return 'read'
   } catch (error) {

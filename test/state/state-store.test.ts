@@ -38,7 +38,7 @@ function openStore(
 t.test('what is remembered survives a restart', async (t) => {
   const directory = join(t.testdir({}), 'made', 'on', 'demand')
   const first = openStore(t, directory)
-  await first.store.load(0)
+  await first.store.load()
   for (let index = 0; index < 5000; index += 1) first.remember(`k${index}`, `v${index}`)
   first.memory.delete('k0')
   first.store.noteChange('k0')
@@ -47,7 +47,7 @@ t.test('what is remembered survives a restart', async (t) => {
   t.match(first.store.status, { pendingChanges: 0, writeLagMs: 0, writtenRecords: 5000, mode: 'read_write' })
   await first.store.close()
   const second = openStore(t, directory)
-  await second.store.load(0)
+  await second.store.load()
   t.equal(second.memory.size, 4999)
   t.equal(second.memory.get('k4999')?.value, 'v4999')
   t.equal(second.store.status.isLoaded, true)
@@ -57,7 +57,7 @@ t.test('what is remembered survives a restart', async (t) => {
 t.test('changes are written behind, without anyone asking for it', async (t) => {
   const directory = t.testdir({})
   const { store, remember } = openStore(t, directory)
-  await store.load(0)
+  await store.load()
   remember('k', 'v')
   await new Promise((resolve) => setTimeout(resolve, 1500))
   t.match(store.status, { pendingChanges: 0, writtenRecords: 1 })
@@ -66,22 +66,22 @@ t.test('changes are written behind, without anyone asking for it', async (t) => 
 t.test('closing writes what has changed last', async (t) => {
   const directory = t.testdir({})
   const first = openStore(t, directory)
-  await first.store.load(0)
+  await first.store.load()
   first.remember('last', 'word')
   await first.store.close()
   const second = openStore(t, directory)
-  await second.store.load(0)
+  await second.store.load()
   t.equal(second.memory.get('last')?.value, 'word')
 })
 
 t.test('one record can be had while the others are still being read', async (t) => {
   const directory = t.testdir({})
   const first = openStore(t, directory)
-  await first.store.load(0)
+  await first.store.load()
   for (let index = 0; index < 20_000; index += 1) first.remember(`k${index}`, `v${index}`)
   await first.store.close()
   const second = openStore(t, directory)
-  const loading = second.store.load(0)
+  const loading = second.store.load()
   await second.store.recall('k19999')
   t.equal(second.memory.get('k19999')?.value, 'v19999')
   t.ok(second.memory.size < 20_000, `before the others: ${second.memory.size} are there`)
@@ -94,7 +94,7 @@ t.test('one record can be had while the others are still being read', async (t) 
 t.test('two processes on one directory both keep what they learn, and one of them claims', async (t) => {
   const directory = t.testdir({})
   const [one, other] = [openStore(t, directory), openStore(t, directory)]
-  await Promise.all([one.store.load(0), other.store.load(0)])
+  await Promise.all([one.store.load(), other.store.load()])
   for (let index = 0; index < 3000; index += 1) {
     one.remember(`one${index}`, 'v')
     other.remember(`other${index}`, 'v')
@@ -106,7 +106,7 @@ t.test('two processes on one directory both keep what they learn, and one of the
   await one.store.putDocument('list', 'text', 10)
   t.equal(await other.store.getDocument('list', 9), 'text', 'the other finds what the one has fetched')
   const third = openStore(t, directory)
-  await third.store.load(0)
+  await third.store.load()
   t.equal(third.memory.size, 6000)
   t.same([...one.notices, ...other.notices, ...third.notices], [])
 })
@@ -114,7 +114,7 @@ t.test('two processes on one directory both keep what they learn, and one of the
 t.test('a file that is no database is moved aside, and a new one takes its place', async (t) => {
   const directory = t.testdir({ 'compliance-contoso.sqlite': 'x'.repeat(5000) })
   const { store, notices, remember } = openStore(t, directory)
-  await store.load(0)
+  await store.load()
   t.match(notices, [{ problem: 'corrupt', consequence: 'new_file', movedTo: /set-aside/ }])
   t.equal(readFileSync(notices[0]?.movedTo ?? '', 'utf8'), 'x'.repeat(5000), 'nothing is lost')
   remember('k', 'v')
@@ -142,14 +142,14 @@ t.test('damage that shows only while reading costs what could not be read, and n
   const directory = t.testdir({})
   damagedFile(directory)
   const { store, memory, notices, remember } = openStore(t, directory)
-  await store.load(0)
+  await store.load()
   remember('learnt', 'meanwhile')
   while (notices.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
   t.match(notices, [{ problem: 'corrupt', consequence: 'new_file', movedTo: /set-aside/ }])
   t.ok(memory.size > 1000, `${memory.size} of 20000 were read`)
   await store.flush()
   const next = openStore(t, directory)
-  await next.store.load(0)
+  await next.store.load()
   t.equal(next.memory.size, memory.size, 'what could be read, and what was learnt, is in the new file')
 })
 
@@ -177,7 +177,7 @@ t.test('where everything has to be written again, it is noted as fast as the dis
     onNotice: () => {},
   })
   t.teardown(() => store.close())
-  await store.load(0)
+  await store.load()
   await everything.promise
   await store.flush()
   t.equal(store.status.writtenRecords, 50_000)
@@ -187,7 +187,7 @@ t.test('where everything has to be written again, it is noted as fast as the dis
 t.test('a path that cannot be a directory leaves the memory alone', async (t) => {
   const directory = t.testdir({ file: 'in the way' })
   const { store, notices, remember } = openStore(t, join(directory, 'file', 'state'))
-  await store.load(0)
+  await store.load()
   t.match(notices, [{ problem: 'unusable', consequence: 'memory_only' }])
   remember('k', 'v')
   t.match(store.status, { mode: 'memory_only', pendingChanges: 0, isLoaded: true })
@@ -199,7 +199,7 @@ t.test('a path that cannot be a directory leaves the memory alone', async (t) =>
 t.test('a directory without permission to write is read, and said to be', async (t) => {
   const directory = t.testdir({})
   const first = openStore(t, directory)
-  await first.store.load(0)
+  await first.store.load()
   first.remember('known', 'before')
   await first.store.close()
   chmodSync(directory, 0o555)
@@ -248,7 +248,7 @@ t.test(
       visitKeys: async () => {},
       onNotice: () => {},
     })
-    await store.load(0)
+    await store.load()
     let isClosed = false
     const closing = store.close().then(() => {
       isClosed = true
@@ -264,7 +264,7 @@ t.test('any number of processes can make one file at the same moment', async (t)
   for (let round = 0; round < 5; round += 1) {
     const directory = join(t.testdir({}), `round${round}`)
     const stores = Array.from({ length: 4 }, () => openStore(t, directory))
-    await Promise.all(stores.map(({ store }) => store.load(0)))
+    await Promise.all(stores.map(({ store }) => store.load()))
     t.same(
       stores.map(({ store, notices }) => [store.status.mode, notices.length]),
       Array(4).fill(['read_write', 0]),
@@ -275,7 +275,7 @@ t.test('any number of processes can make one file at the same moment', async (t)
 
 t.test('a batch that the file does not take is kept, told once, and tried again', async (t) => {
   const { store, memory, notices, remember } = openStore(t, t.testdir({}))
-  await store.load(0)
+  await store.load()
   remember('good', 'v')
   // SQLite refuses it: observed_at must not be null.
   remember('bad', 'v', Number.NaN)
@@ -293,7 +293,7 @@ t.test('a batch that the file does not take is kept, told once, and tried again'
 t.test('what is forgotten at once goes from the file, and what is learnt afterwards stays', async (t) => {
   const directory = t.testdir({})
   const { store, memory, remember } = openStore(t, directory)
-  await store.load(0)
+  await store.load()
   for (let index = 0; index < 5000; index += 1) remember(`k${index}`, `v${index}`)
   await store.flush()
   remember('k1', 'noted and not written yet')
@@ -303,18 +303,18 @@ t.test('what is forgotten at once goes from the file, and what is learnt afterwa
   await store.flush()
   t.match(store.status, { pendingChanges: 0, failedWrites: 0 })
   const next = openStore(t, directory)
-  await next.store.load(0)
+  await next.store.load()
   t.same([...next.memory.keys()], ['new'])
 })
 
 t.test('what is forgotten while the file is still being read does not come back', async (t) => {
   const directory = t.testdir({})
   const first = openStore(t, directory)
-  await first.store.load(0)
+  await first.store.load()
   for (let index = 0; index < 20_000; index += 1) first.remember(`k${index}`, `v${index}`)
   await first.store.close()
   const second = openStore(t, directory)
-  const loading = second.store.load(0)
+  const loading = second.store.load()
   while (second.memory.size === 0) await new Promise((resolve) => setImmediate(resolve))
   const recalled = second.store.recall('k19999')
   second.memory.clear()
@@ -325,14 +325,14 @@ t.test('what is forgotten while the file is still being read does not come back'
   t.equal(second.store.status.isLoaded, true)
   await second.store.close()
   const third = openStore(t, directory)
-  await third.store.load(0)
+  await third.store.load()
   t.equal(third.memory.size, 0, 'nor after a restart')
 })
 
 t.test('a file that cannot be cleared now is cleared as soon as it can be', async (t) => {
   const directory = t.testdir({})
   const { store, memory, remember, notices } = openStore(t, directory)
-  await store.load(0)
+  await store.load()
   remember('k', 'v')
   await store.flush()
   const file = join(directory, 'compliance-contoso.sqlite')

@@ -1,11 +1,11 @@
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/clock.ts'
+import { type ClockWitness, systemClock } from '../../src/clock.ts'
 import { StateDatabase } from '../../src/state/state-database.ts'
 import type { StateNotice } from '../../src/state/state-store.ts'
 import { type StoredTrace, TraceDatabase } from '../../src/state/trace-database.ts'
-import { openTraceFile } from '../../src/state/trace-file.ts'
+import { openTraceFile, type TraceFileParts } from '../../src/state/trace-file.ts'
 
 const name = 'traces-contoso.example.sqlite'
 const trace = (decisionId: string, decidedAtMs: number, ...devices: string[]): StoredTrace => ({
@@ -15,7 +15,7 @@ const trace = (decisionId: string, decidedAtMs: number, ...devices: string[]): S
   text: `text of ${decisionId}`,
 })
 
-function open(t: Test, directory: string, difference: { maxTraces?: number; maxAgeMs?: number } = {}) {
+function open(t: Test, directory: string, difference: Partial<TraceFileParts> = {}) {
   const notices: StateNotice[] = []
   const file = openTraceFile({
     directory,
@@ -60,7 +60,7 @@ t.test('two processes write into one file', async (t) => {
   t.equal((await other.file.latest(undefined, 100)).length, 20)
 })
 
-t.test('what is too old is neither shown nor kept', async (t) => {
+t.test('what is too old is not shown, and not kept where the clock is confirmed', async (t) => {
   const directory = t.testdir({})
   const nowMs = Date.now()
   const first = open(t, directory)
@@ -68,11 +68,16 @@ t.test('what is too old is neither shown nor kept', async (t) => {
   t.equal(await first.file.find('old'), undefined)
   t.same(await first.file.latest(['mac'], 10), ['text of new'])
   await first.file.close()
-  const second = open(t, directory)
-  await second.file.close()
-  const database = new TraceDatabase(join(directory, name))
-  t.same(database.latest(undefined, 0, 10), ['text of new'], 'gone from the disk at the next start')
-  database.close()
+  const left = async (witness?: ClockWitness) => {
+    await open(t, directory, witness && { witness }).file.close()
+    const database = new TraceDatabase(join(directory, name))
+    const texts = database.latest(undefined, 0, 10)
+    database.close()
+    return texts
+  }
+  t.same(await left(), ['text of new', 'text of old'], 'a clock alone takes nothing away')
+  const witness = { aheadMs: () => 0, isConfirmed: () => true }
+  t.same(await left(witness), ['text of new'], 'gone from the disk at the next start')
 })
 
 t.test('the oldest make room for the newest', async (t) => {

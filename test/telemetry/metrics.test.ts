@@ -29,7 +29,8 @@ const sources: MetricSources = {
   decisionLogFile: () => ({ failing: true, pendingBytes: 4096, lostLines: 3 }),
   isReady: () => true,
   version: '1.2.3',
-  nowMs: () => nowMs,
+  clock: { nowMs: () => nowMs, monotonicMs: () => 0 },
+  clockAheadMs: () => -90_000,
 }
 const nothing: MetricSources = {
   ...sources,

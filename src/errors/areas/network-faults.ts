@@ -43,6 +43,14 @@ export const networkFaults = {
       'If the issuer is your own TLS inspection, put its root into INTUNE_CA_FILE or exempt the host; otherwise update the system trust store. Never turn verification off.',
     retryable: false,
   },
+  tls_certificate_date: {
+    area: 'network',
+    meaning:
+      'The certificate that the host presented has expired or is not valid yet, at the time that this machine believes it is.',
+    remedy:
+      'Compare the clock of this machine with the true time first (timedatectl), and synchronise it (chrony, systemd-timesyncd). If it is right, the certificate of the host, or of a proxy that inspects TLS, has to be renewed.',
+    retryable: true,
+  },
   tls_failed: {
     area: 'network',
     meaning: 'The TLS handshake failed.',
