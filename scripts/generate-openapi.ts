@@ -25,6 +25,14 @@ const retryAfter: ZodOpenApiHeadersObject = {
   'retry-after': { description: 'Seconds to wait.', required: true, schema: { type: 'string' } },
 }
 
+const refreshAfter: ZodOpenApiHeadersObject = {
+  'retry-after': {
+    description: 'With refresh=true that came too soon: seconds until Intune can be asked again.',
+    required: false,
+    schema: { type: 'string' },
+  },
+}
+
 function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodOpenApiResponseObject {
   return {
     description,
@@ -36,7 +44,7 @@ function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodO
 const decisionResponses = {
   '200': {
     description: 'A decision, whatever it is.',
-    headers: { ...noStore, ...decisionId },
+    headers: { ...noStore, ...decisionId, ...refreshAfter },
     content: { 'application/json': { schema: DecisionAnswer } },
   },
   '400': error(
@@ -51,7 +59,7 @@ const decisionResponses = {
   }),
   '403': error('The client may not use this front end, or not from this address. Code: client_forbidden.'),
   '429': error(
-    'The client asks too often, or too many wrong credentials came from this address. Codes: rate_limited, too_many_attempts.',
+    'The client asks too often, or the credentials are wrong after many others from this address. Codes: rate_limited, too_many_attempts.',
     retryAfter,
   ),
   '500': error('A defect of the service. Code: internal.'),
@@ -105,7 +113,8 @@ function describeApi() {
         post: {
           operationId: 'recheckDevice',
           summary: 'Asks Intune again about one device',
-          description: 'Without a body. One device can be rechecked once in ten seconds.',
+          description:
+            'Without a body. One device can be rechecked once in ten seconds, whatever it is named by; refresh=true counts as well.',
           tags: ['decisions'],
           requestParams: { path: RecheckTarget },
           responses: {
