@@ -11,8 +11,25 @@ const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} G
 export function parseRetryAfter(text: string | undefined, nowMs: number): number | undefined {
   const trimmed = text?.trim() ?? ''
   if (/^\d{1,10}$/.test(trimmed)) return Math.min(Number(trimmed) * 1000, LONGEST_PAUSE_MS)
-  const atMs = HTTP_DATE.test(trimmed) ? Date.parse(trimmed) : Number.NaN
-  return Number.isNaN(atMs) ? undefined : Math.min(Math.max(atMs - nowMs, 0), LONGEST_PAUSE_MS)
+  const atMs = parseHttpDate(trimmed)
+  return atMs === undefined ? undefined : Math.min(Math.max(atMs - nowMs, 0), LONGEST_PAUSE_MS)
+}
+
+/**
+ * The same out of a reply. A date is taken by the clock of the peer that wrote it, which `Date` tells (RFC 9110 section
+ * 6.6.1), where there is one: this machine's may be wrong. `text` stands in for the header field.
+ */
+export function findRetryAfter(
+  headers: Readonly<Record<string, string>>,
+  nowMs: number,
+  text = headers['retry-after'],
+): number | undefined {
+  return parseRetryAfter(text, parseHttpDate(headers.date?.trim() ?? '') ?? nowMs)
+}
+
+function parseHttpDate(text: string): number | undefined {
+  const atMs = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(atMs) ? undefined : atMs
 }
 
 /** The id under which the peer logged the exchange; nothing where it sent none that is safe to log. */

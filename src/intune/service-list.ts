@@ -7,7 +7,7 @@ import { parseDiscoveredEndpoint } from './discovered-endpoint.ts'
 import { ignoreDrift, type NoteDrift } from './drift.ts'
 import type { TokenSource } from './entra-token.ts'
 import type { Outbound } from './outbound.ts'
-import { findRequestId, parseRetryAfter } from './reply-headers.ts'
+import { findRequestId, findRetryAfter } from './reply-headers.ts'
 import { sendWithToken } from './send-with-token.ts'
 
 /** Microsoft Intune's first-party application, whose service principal lists the tenant's endpoints. */
@@ -131,7 +131,7 @@ async function fetchPage(url: string, options: ServiceListOptions): Promise<Outc
   } as const
   if (reply.value.status !== 200) {
     const code = classifyStatus(reply.value.status)
-    const retryAfterMs = parseRetryAfter(reply.value.headers['retry-after'], clock.nowMs())
+    const retryAfterMs = findRetryAfter(reply.value.headers, clock.nowMs())
     return failure(code, `${host} answered ${reply.value.status} to the discovery of services`, {
       ...details,
       retryAfterMs,
