@@ -51,7 +51,8 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
       return refuse(reply, overloaded)
     }
     const { headers, socket } = request.raw
-    const outcome = authenticate(headers.authorization, request.ip, frontend, peerCertificateOf(socket))
+    const certificate = peerCertificateOf(socket)
+    const outcome = authenticate(headers.authorization, request.ip, frontend, certificate, socket)
     // Credentials that were proven before are answered without a turn of the event loop.
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
     outcome.then((settled) => settle(settled, request, reply, done), done)

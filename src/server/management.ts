@@ -129,7 +129,8 @@ function createOperatorHook({ authenticate, onRefused }: ManagementParts): onReq
     if (isLoopbackAddress(request.ip)) return done()
     if (authenticate?.hasOperators() !== true) return settle(notLocal, request, reply, done)
     const { headers, socket } = request.raw
-    const outcome = authenticate(headers.authorization, request.ip, 'management', peerCertificateOf(socket))
+    const certificate = peerCertificateOf(socket)
+    const outcome = authenticate(headers.authorization, request.ip, 'management', certificate, socket)
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
     outcome.then((settled) => settle(settled, request, reply, done), done)
   }
