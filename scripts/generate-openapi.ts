@@ -51,7 +51,7 @@ const decisionResponses = {
   }),
   '403': error('The client may not use this front end, or not from this address. Code: client_forbidden.'),
   '429': error(
-    'The client asks too often, or too many wrong credentials came from this address. Codes: rate_limited, too_many_attempts.',
+    'The client asks too often, or the credentials are wrong after many others from this address. Codes: rate_limited, too_many_attempts.',
     retryAfter,
   ),
   '500': error('A defect of the service. Code: internal.'),
@@ -105,7 +105,8 @@ function describeApi() {
         post: {
           operationId: 'recheckDevice',
           summary: 'Asks Intune again about one device',
-          description: 'Without a body. One device can be rechecked once in ten seconds.',
+          description:
+            'Without a body. One device can be rechecked once in ten seconds, whatever it is named by; refresh=true counts as well.',
           tags: ['decisions'],
           requestParams: { path: RecheckTarget },
           responses: {

@@ -109,7 +109,7 @@ export function buildApp(
   let traceStore: TraceStore | undefined
   const metrics = createMetrics({
     cacheEntries: () => compliance.counts(),
-    upstream: () => compliance.upstream(),
+    upstream: () => upstreamServices(),
     guard: () => compliance.guard(),
     list: () => compliance.currentList(),
     runway: () => compliance.runway(),
@@ -136,7 +136,16 @@ export function buildApp(
     {
       isStopping: departure.isStopping,
       certificate: () => rotation.status(),
-      breaker: () => compliance.upstream().breaker,
+      breakers: () => {
+        const { entra, discovery, compliance_retrieval, nac, graph } = upstreamServices()
+        return {
+          entra: entra.breaker,
+          discovery: discovery.breaker,
+          compliance_retrieval: compliance_retrieval.breaker,
+          nac: nac.breaker,
+          graph: graph.breaker,
+        }
+      },
       state: () => state?.status(),
       clockProblem: () => serverTime.problem(),
       clientsProblem: () => clients?.problem(),
@@ -188,6 +197,10 @@ export function buildApp(
     onOutdated: (observedBeforeMs) => state?.prune(observedBeforeMs),
     recall: (key) => state?.recall(key),
   })
+  const upstreamServices = () => {
+    const { entra, discovery } = intune.prerequisites()
+    return { entra: { breaker: entra }, discovery: { breaker: discovery }, ...compliance.upstream() }
+  }
   // Derived from the private key: secret, the same after a restart, another for every deployment.
   const hashKey = createHash('sha256').update('device-id-hash').update(certificate.privateKeyPem).digest()
   const mask = createDeviceMask(settings.log.deviceIds, hashKey)
@@ -195,6 +208,7 @@ export function buildApp(
   const traces = new DecisionTraces({ clock, mask, policyInForce: () => policy.inForce() })
   const decide = createDecide({
     cache: compliance.cache,
+    admitRefresh: compliance.admitRefresh,
     policy,
     clock,
     deadlineMs: settings.decisionDeadlineMs,
@@ -231,7 +245,6 @@ export function buildApp(
     decide,
     frontends,
     readiness,
-    admitRecheck: compliance.admitRecheck,
     findDecision: (client, decisionId) => traces.findFor(client, decisionId),
     mdmServer,
     isOverloaded: overload.isOverloaded,
@@ -262,7 +275,7 @@ export function buildApp(
   registerManagementRoutes(management, {
     exposeMetrics: () => metrics.expose(),
     status: () => ({
-      ...presentStatus(compliance, state),
+      ...presentStatus(compliance, upstreamServices(), state),
       traces: traceStore?.status() ?? null,
       decisionLog: decisionLog.head(),
     }),

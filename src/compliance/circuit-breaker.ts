@@ -11,17 +11,20 @@ export interface BreakerStatus {
   readonly openSinceMs?: number
   /** From then on the next question is let through as a probe; absent while one is out or the breaker is closed. */
   readonly nextProbeAtMs?: number
+  /** Different devices whose questions have failed since the last answer. */
   readonly consecutiveFailures: number
+  /** How often it has opened since the start. */
+  readonly openings: number
 }
 
 /** The right to ask once. Exactly one of its functions is called, when the question has ended. */
 export interface BreakerPermit {
-  /** True for the one question that finds out whether the upstream is back. */
+  /** True for the one question that finds out whether the service is back. */
   readonly isProbe: boolean
   succeeded(): void
-  /** `retryAfterMs`: how long the upstream asked us to stay away. */
-  failed(retryAfterMs?: number): void
-  /** Nothing was learnt about the upstream. */
+  /** `pauseMs`: how long the service asked everybody to stay away; 0 where it asked that without saying how long. */
+  failed(pauseMs?: number): void
+  /** Nothing was learnt about the service. */
   released(): void
 }
 
@@ -32,64 +35,85 @@ export interface CircuitBreakerParts {
   readonly onChange?: (status: BreakerStatus) => void
 }
 
-/** So many failures in a row, with no answer in between, are an outage. */
-const failuresToOpen = 5
+/** So many different devices in a row, with no answer in between, are an outage; fewer may have a trouble of their own. */
+const devicesToOpen = 5
+/** As many as are looked at; an outage of days goes through more. */
+const maxFailures = 1000
 const firstProbeAfterMs = 1000
 const longestProbeIntervalMs = 30_000
 /** Only ever later: a probe before the token's own cool-down (30 s) is over would find out nothing. */
 const jitterShare = 0.1
 
 /**
- * A circuit breaker on the injected clock. Five failures in a row or one Retry-After open it; then single probes,
- * after 1 s, 2 s, ... at most 33 s (never before a Retry-After is over); the first answer closes it.
- * Own code because the well-kept packages (opossum, cockatiel) read the system's time and wrap exceptions, where here
- * failures are values and two hours pass in a test within milliseconds.
+ * The circuit breaker of one service. Failures of five different devices in a row open it, or one request to everybody to
+ * stay away; then single probes, after 1 s, 2 s, ... at most 33 s (never before such a pause is over); the first answer
+ * closes it. The devices of the last four probes stand back for one interval, so that fewer than five devices with a
+ * trouble of their own cannot keep it open by being the probe every time.
+ * Own code because the well-kept packages (opossum, cockatiel) read the system's time, count calls and not devices, and
+ * wrap exceptions, where here failures are values and two hours pass in a test within milliseconds.
  */
 export class CircuitBreaker {
   readonly #parts: CircuitBreakerParts
   #state: BreakerState = 'closed'
   #cause: BreakerStatus['cause']
-  #failures = 0
-  #openSinceMs = 0
+  /** The devices that have failed since the last answer. */
+  readonly #failures = new Set<string>()
+  #lastProbes: readonly string[] = []
+  #openedAtMs = 0
   #probeAtMs = 0
   #intervalMs = firstProbeAfterMs
   /** Counts the openings: what was let through before one says nothing about the time after it. */
   #epoch = 0
+  #openings = 0
 
   constructor(parts: CircuitBreakerParts) {
     this.#parts = parts
   }
 
-  /** The right to ask now, or nothing. */
-  acquire(): BreakerPermit | undefined {
-    if (this.#state === 'closed') return this.#permit(false)
-    if (this.#state === 'half_open' || this.#parts.clock.monotonicMs() < this.#probeAtMs) return undefined
+  /** The right to ask about this device now, or nothing. */
+  acquire(device: string): BreakerPermit | undefined {
+    if (this.#state === 'closed') return this.#permit(device, false)
+    if (!this.#isDueFor(device)) return undefined
     this.#state = 'half_open'
+    this.#lastProbes = [...this.#lastProbes, device].slice(1 - devicesToOpen)
     this.#changed()
-    return this.#permit(true)
+    return this.#permit(device, true)
   }
 
-  /** Whether a question would be let through now. */
-  get admits(): boolean {
-    if (this.#state === 'closed') return true
-    return this.#state === 'open' && this.#parts.clock.monotonicMs() >= this.#probeAtMs
+  /** Whether a question about this device would be let through now; without one, about any. */
+  admits(device?: string): boolean {
+    return this.#state === 'closed' || this.#isDueFor(device)
   }
 
   get status(): BreakerStatus {
-    if (this.#state === 'closed') return { state: 'closed', consecutiveFailures: this.#failures }
+    const counts = { consecutiveFailures: this.#failures.size, openings: this.#openings }
+    if (this.#state === 'closed') return { state: 'closed', ...counts }
     const { clock } = this.#parts
     // Moments are shown by the clock on the wall, as they look from now.
     const shownMs = (monotonicMs: number) => Math.round(clock.nowMs() + monotonicMs - clock.monotonicMs())
     return {
       state: this.#state,
       ...(this.#cause && { cause: this.#cause }),
-      openSinceMs: this.#openSinceMs,
+      openSinceMs: shownMs(this.#openedAtMs),
       ...(this.#state === 'open' && { nextProbeAtMs: shownMs(this.#probeAtMs) }),
-      consecutiveFailures: this.#failures,
+      ...counts,
     }
   }
 
-  #permit(isProbe: boolean): BreakerPermit {
+  /** How long until the next probe, milliseconds; 0 while it is due, out, or not needed. */
+  get pauseMs(): number {
+    return this.#state === 'open' ? Math.max(0, this.#probeAtMs - this.#parts.clock.monotonicMs()) : 0
+  }
+
+  #isDueFor(device: string | undefined): boolean {
+    if (this.#state !== 'open') return false
+    const nowMs = this.#parts.clock.monotonicMs()
+    if (nowMs < this.#probeAtMs) return false
+    const standsBack = device !== undefined && this.#lastProbes.includes(device)
+    return !standsBack || nowMs >= this.#probeAtMs + this.#intervalMs
+  }
+
+  #permit(device: string, isProbe: boolean): BreakerPermit {
     const epoch = this.#epoch
     const ifCurrent = (report: () => void) => () => {
       if (epoch === this.#epoch) report()
@@ -97,9 +121,9 @@ export class CircuitBreaker {
     return {
       isProbe,
       succeeded: ifCurrent(() => this.#close()),
-      failed: (retryAfterMs) => {
-        if (epoch !== this.#epoch) this.#postpone(retryAfterMs)
-        else this.#countFailure(isProbe, retryAfterMs)
+      failed: (pauseMs) => {
+        if (epoch !== this.#epoch) this.#postpone(pauseMs)
+        else this.#countFailure(device, isProbe, pauseMs)
       },
       released: ifCurrent(() => {
         if (isProbe) this.#state = 'open'
@@ -107,30 +131,33 @@ export class CircuitBreaker {
     }
   }
 
-  #countFailure(isProbe: boolean, retryAfterMs: number | undefined): void {
-    this.#failures += 1
-    if (!isProbe && retryAfterMs === undefined && this.#failures < failuresToOpen) return
+  #countFailure(device: string, isProbe: boolean, pauseMs: number | undefined): void {
+    if (this.#failures.size < maxFailures) this.#failures.add(device)
+    if (!isProbe && pauseMs === undefined && this.#failures.size < devicesToOpen) return
+    const nowMs = this.#parts.clock.monotonicMs()
     if (!isProbe) {
-      this.#openSinceMs = this.#parts.clock.nowMs()
+      this.#openings += 1
+      this.#openedAtMs = nowMs
       this.#intervalMs = firstProbeAfterMs
+      this.#lastProbes = []
     }
     const spreadMs = this.#intervalMs * (1 + jitterShare * this.#parts.random())
     this.#intervalMs = Math.min(this.#intervalMs * 2, longestProbeIntervalMs)
-    this.#probeAtMs = this.#parts.clock.monotonicMs() + Math.ceil(Math.max(spreadMs, retryAfterMs ?? 0))
-    this.#cause = retryAfterMs === undefined ? 'failures' : 'retry_after'
+    this.#probeAtMs = nowMs + Math.ceil(Math.max(spreadMs, pauseMs ?? 0))
+    this.#cause = pauseMs === undefined ? 'failures' : 'retry_after'
     this.#state = 'open'
     this.#epoch += 1
     this.#changed()
   }
 
   /** A late Retry-After of a question that was under way when the breaker opened is obeyed all the same. */
-  #postpone(retryAfterMs: number | undefined): void {
-    if (this.#state !== 'open' || retryAfterMs === undefined) return
-    this.#probeAtMs = Math.max(this.#probeAtMs, this.#parts.clock.monotonicMs() + retryAfterMs)
+  #postpone(pauseMs: number | undefined): void {
+    if (this.#state !== 'open' || pauseMs === undefined) return
+    this.#probeAtMs = Math.max(this.#probeAtMs, this.#parts.clock.monotonicMs() + pauseMs)
   }
 
   #close(): void {
-    this.#failures = 0
+    this.#failures.clear()
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#cause = undefined

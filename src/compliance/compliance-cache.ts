@@ -49,6 +49,8 @@ type AskedIdentifier = Parameters<typeof identifierKey>[0]
 /** What the cache works with. `random` returns [0, 1) and only spreads expiry. */
 export interface ComplianceCacheParts {
   readonly lookup: ComplianceLookup
+  /** Told when a caller waits for a question that was begun for somebody else. */
+  readonly join?: (identifier: DeviceIdentifier, share: string) => void
   readonly freshness: FreshnessSettings
   readonly clock: Clock
   readonly random?: () => number
@@ -112,12 +114,18 @@ export class ComplianceCache {
 
   /**
    * The answer for one identifier within `waitMs`. `refresh` asks Intune even if the record is fresh. A question to Intune
-   * belongs to the trace of the caller that it was begun for; a refresh behind belongs to none.
+   * belongs to the trace of the caller that it was begun for; a refresh behind belongs to none. `share`: in whose name the
+   * question waits for its turn.
    * Never rejects; failures of the look-up come back as `known: false` or as a last-known record with its fault.
    */
   async ask(
     identifier: DeviceIdentifier,
-    options: { refresh: boolean; waitMs: number; traceContext?: TraceContext | undefined },
+    options: {
+      refresh: boolean
+      waitMs: number
+      traceContext?: TraceContext | undefined
+      share?: string | undefined
+    },
   ): Promise<CacheAnswer> {
     const key = identifierKey(identifier)
     const startedMs = this.#parts.clock.monotonicMs()
@@ -137,7 +145,7 @@ export class ComplianceCache {
     const outcome = await this.#within(
       Math.max(1, options.waitMs - (this.#parts.clock.monotonicMs() - startedMs)),
       options.waitMs,
-      this.#question(key, identifier, options.traceContext),
+      this.#question(key, identifier, options),
     )
     if (outcome.ok) {
       const { record, trace } = outcome.value
@@ -192,11 +200,17 @@ export class ComplianceCache {
   #question(
     key: string,
     identifier: DeviceIdentifier,
-    traceContext?: TraceContext,
+    {
+      traceContext,
+      share,
+    }: { readonly traceContext?: TraceContext | undefined; readonly share?: string | undefined } = {},
   ): Promise<Outcome<Observation>> {
     const underWay = this.#inFlight.get(key)
-    if (underWay) return underWay
-    const asked = withinTrace(traceContext, () => this.#parts.lookup(identifier))
+    if (underWay) {
+      if (share !== undefined) this.#parts.join?.(identifier, share)
+      return underWay
+    }
+    const asked = withinTrace(traceContext, () => this.#parts.lookup(identifier, share))
     const question = asked.then((outcome) => {
       this.#inFlight.delete(key)
       if (outcome.ok) this.#learn(key, outcome.value)

@@ -68,8 +68,24 @@ export interface Observation {
   readonly isNotCompliant?: true
 }
 
+/** The services that devices are asked about: Intune's two (Compliance Retrieval, NAC 1.x) and Graph's inventory. */
+export const mdmServices = ['compliance_retrieval', 'nac', 'graph'] as const
+
+/** One service that devices are asked about. */
+export type MdmService = (typeof mdmServices)[number]
+
+/** Everything of Microsoft's that can be in trouble for itself: the services, and what has to be had before them. */
+export type UpstreamService = 'entra' | 'discovery' | MdmService
+
+/** Lets an exchange with one service through when it is its turn, or gives the fault for which it is not made now. */
+export type Through = <T>(service: MdmService, ask: () => Promise<Outcome<T>>) => Promise<Outcome<T>>
+
 /**
  * The one seam between this service and an MDM: asks about one identifier and answers with an observation or a fault.
- * Never rejects. `identifier_not_supported` where the API has no query for the kind.
+ * Every exchange with a service goes through `through`; without it nothing is held back. Never rejects.
+ * `identifier_not_supported` where the API has no query for the kind.
  */
-export type ComplianceLookup = (identifier: DeviceIdentifier) => Promise<Outcome<Observation>>
+export type MdmLookup = (identifier: DeviceIdentifier, through?: Through) => Promise<Outcome<Observation>>
+
+/** The same as the cache sees it: `share` says in whose name a question waits for its turn; absent: in nobody's. */
+export type ComplianceLookup = (identifier: DeviceIdentifier, share?: string) => Promise<Outcome<Observation>>

@@ -6,7 +6,7 @@ import { parseIdentity } from '../identity/parse-identity.ts'
 import { turnEvery } from '../turns/turn-every.ts'
 import type { BreakerStatus } from './circuit-breaker.ts'
 import { ComplianceCache, longestFreshness } from './compliance-cache.ts'
-import type { ComplianceLookup } from './compliance-record.ts'
+import type { MdmLookup, MdmService } from './compliance-record.ts'
 import { createGuardedLookup, type UpstreamStatus } from './guarded-lookup.ts'
 import { MassFlipGuard, massFlipThreshold } from './mass-flip-guard.ts'
 import type { FetchNoncompliantList, NoncompliantList } from './noncompliant-list.ts'
@@ -15,13 +15,13 @@ import { type NoncompliantListStore, NoncompliantPoller } from './noncompliant-p
 import type { ReadNoncompliantSnapshot } from './noncompliant-snapshot.ts'
 import { type OutageRunway, outageRunway } from './outage-runway.ts'
 import { createNoncompliantSnapshotReader } from './read-noncompliant-snapshot.ts'
-import { type AdmitRecheck, createRecheckLimit } from './recheck-limit.ts'
 import { RecordTimes } from './record-times.ts'
+import { type AdmitRefresh, createRefreshLimit } from './refresh-limit.ts'
 import { type RecordCounts, RememberedRecords } from './remembered-records.ts'
 
 /** What happens here that somebody should see. */
 export interface ComplianceEvents {
-  readonly breakerChanged?: (status: BreakerStatus) => void
+  readonly breakerChanged?: (service: MdmService, status: BreakerStatus) => void
   /** An evaluated, still enrolled device was reported as not evaluated. */
   readonly regressed?: () => void
   /** A burst or a list is held; `flips` are the records that it would turn, `rows` those of the list. */
@@ -36,7 +36,7 @@ export interface ComplianceEvents {
 }
 
 export interface ComplianceParts {
-  readonly lookup: ComplianceLookup
+  readonly lookup: MdmLookup
   readonly freshness: FreshnessSettings
   readonly deadlineMs: number
   readonly clock: Clock
@@ -77,7 +77,7 @@ export interface Compliance {
   readonly cache: ComplianceCache
   readonly records: RememberedRecords
   readonly readNoncompliantSnapshot: ReadNoncompliantSnapshot
-  readonly admitRecheck: AdmitRecheck
+  readonly admitRefresh: AdmitRefresh
   counts(): RecordCounts
   upstream(): UpstreamStatus
   runway(): OutageRunway
@@ -141,15 +141,19 @@ export function createCompliance(parts: ComplianceParts): Compliance {
     onTrip: ({ flips }) => events.guardTripped?.({ cause: 'burst', flips, rows: 0, rowsBefore: 0 }),
   })
   const listing = new NoncompliantListing({ records, clock })
+  const refreshLimit = createRefreshLimit(clock, (key) => records.peek(key)?.record)
   const guarded = createGuardedLookup({
     lookup: parts.lookup,
     clock,
     random,
     budgetMs: parts.deadlineMs,
+    deviceIdOf: (key) => records.peek(key)?.record.deviceId,
+    onAnswer: refreshLimit.learnt,
     ...(events.breakerChanged && { onBreakerChange: events.breakerChanged }),
   })
   const cache = new ComplianceCache({
     lookup: guarded.lookup,
+    join: guarded.join,
     freshness,
     clock,
     random,
@@ -188,7 +192,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
   return {
     cache,
     records,
-    admitRecheck: createRecheckLimit(clock),
+    admitRefresh: refreshLimit.admit,
     readNoncompliantSnapshot: createNoncompliantSnapshotReader({
       records,
       currentList: () => listing.current,
@@ -246,7 +250,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
         listing,
         store,
         fetchList,
-        isUpstreamReady: async () => guarded.admits() && (await isReady()),
+        isUpstreamReady: async () => guarded.admits('compliance_retrieval') && (await isReady()),
         onList: (verdict, list) => {
           if (verdict.used) return events.listUsed?.(list, verdict.marked)
           const { cause, flips, rowsBefore } = verdict.held

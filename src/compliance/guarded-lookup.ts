@@ -1,150 +1,97 @@
 import type { Clock } from '../clock.ts'
-import type { FaultCode } from '../errors/catalogue.ts'
-import { type Fault, failure, type Outcome } from '../errors/fault.ts'
-import type { DeviceIdentifier, IdentifierKind } from '../identity/device-identity.ts'
-import { type BreakerStatus, CircuitBreaker } from './circuit-breaker.ts'
-import type { ComplianceLookup, Observation } from './compliance-record.ts'
-import { LookupQueue } from './lookup-queue.ts'
+import { failure, type Outcome } from '../errors/fault.ts'
+import { type DeviceIdentifier, identifierKey } from '../identity/device-identity.ts'
+import type { BreakerStatus } from './circuit-breaker.ts'
+import {
+  type ComplianceLookup,
+  type ComplianceRecord,
+  type MdmLookup,
+  type MdmService,
+  mdmServices,
+  type Observation,
+} from './compliance-record.ts'
+import { behindShare, type LineLimits, type Question } from './question-line.ts'
+import { createServiceGate, type ServiceGate, type ServiceStatus } from './service-gate.ts'
 
-/** The way to Intune at one moment. */
-export interface UpstreamStatus {
-  readonly breaker: BreakerStatus
-  /** Questions that are with Intune now, and that wait for their turn. */
-  readonly running: number
-  readonly waiting: number
-  /** Questions that were refused because the queue was full, since the start. */
-  readonly shed: number
-}
+/** The services that devices are asked about at one moment. */
+export type UpstreamStatus = Readonly<Record<MdmService, ServiceStatus>>
 
 export interface GuardedLookupParts {
-  readonly lookup: ComplianceLookup
+  readonly lookup: MdmLookup
   readonly clock: Clock
   readonly random: () => number
   /** A second attempt is made only while this much time has not passed since the first began, milliseconds. */
   readonly budgetMs: number
-  readonly limits?: { readonly running: number; readonly waiting: number }
-  readonly onBreakerChange?: (status: BreakerStatus) => void
+  readonly limits?: LineLimits
+  /** The Intune device id of the device that an identifier is known to name. */
+  readonly deviceIdOf?: (key: string) => string | undefined
+  readonly onBreakerChange?: (service: MdmService, status: BreakerStatus) => void
+  /** Told about every answer. */
+  readonly onAnswer?: (key: string, record: ComplianceRecord) => void
 }
 
-/** A look-up that does not hurt an upstream in trouble, and tells how it is. */
+/** A look-up that does not hurt a service in trouble nor one caller for another, and tells how the services are. */
 export interface GuardedLookup {
+  /** Asks in the name of `share`, or of nobody. */
   readonly lookup: ComplianceLookup
+  /** Somebody else waits for a look-up that is under way. */
+  join(identifier: DeviceIdentifier, share: string): void
   status(): UpstreamStatus
-  /** Whether a question would be sent now. */
-  admits(): boolean
+  /** Whether a question to the service would be sent now. */
+  admits(service: MdmService): boolean
 }
 
 /**
- * At 150 ms an answer these are 1.1 s worth of questions with the upstream and 0.6 s worth in line: a longer line
- * would only hold questions whose callers have left.
+ * One share has at most 64 questions with a service, which at 150 ms an answer is 427 a second; a third of the places is
+ * left for others. A line of 256 is 0.6 s worth of them: a longer one would only hold questions whose callers have left.
  */
-const defaultLimits = { running: 64, waiting: 256 }
-const retryDelayMs = 50
-
-/** Transient by nature and cheap to find out about; a time-out is neither. */
-const retryableCodes: readonly FaultCode[] = ['connection_failed', 'connection_refused', 'intune_unavailable']
-const retryableStatuses: readonly number[] = [502, 503, 504]
-
-/** Intune did answer, only not usefully about this one device: no reason to stop asking about the others. */
-const aboutOneDevice: readonly FaultCode[] = [
-  'intune_reply_malformed',
-  'intune_reply_mismatch',
-  'intune_rejected',
-  'reply_too_large',
-]
+const defaultLimits: LineLimits = { running: 96, waitingOfShare: 256, waiting: 1024 }
 
 /**
- * Stands between the cache and Intune: at most 64 questions at once and 256 in line, the rest is refused with
- * `intune_queue_full`; one second attempt where the query itself failed in a way that is often over at once; a breaker
- * that also obeys Retry-After. While the breaker is open the fault that opened it is the answer, at once.
+ * Stands between the cache and the MDM. Every service has a gate of its own (service-gate.ts), so that what is wrong with
+ * one, or with the token or the address, is nothing to the others. A device is the same one whatever it is asked by.
  */
 export function createGuardedLookup(parts: GuardedLookupParts): GuardedLookup {
-  const { lookup, clock, random, budgetMs } = parts
-  const queue = new LookupQueue(parts.limits ?? defaultLimits)
-  const breaker = new CircuitBreaker({
-    clock,
-    random,
-    ...(parts.onBreakerChange && { onChange: parts.onBreakerChange }),
-  })
-  /** Kinds that the API has no query for: said at once, so that the caller's next identifier gets its turn. */
-  const unsupported = new Map<IdentifierKind, Fault>()
-  let lastFault: Fault | undefined
-  let shed = 0
-
-  function refusal(identifier: DeviceIdentifier): Outcome<Observation> {
-    const known = unsupported.get(identifier.kind)
-    if (known) return { ok: false, fault: known }
-    const fault = lastFault ?? failure('intune_unavailable', 'Intune is not asked at the moment').fault
-    const { nextProbeAtMs } = breaker.status
-    if (fault.retryAfterMs === undefined || nextProbeAtMs === undefined) return { ok: false, fault }
-    return { ok: false, fault: { ...fault, retryAfterMs: Math.max(0, nextProbeAtMs - clock.nowMs()) } }
-  }
-
-  async function attempt(identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
-    const permit = breaker.acquire()
-    if (!permit) return refusal(identifier)
-    const startedMs = clock.monotonicMs()
-    let outcome = await ask(identifier)
-    if (
-      !permit.isProbe &&
-      isWorthRetrying(outcome) &&
-      clock.monotonicMs() - startedMs < budgetMs - retryDelayMs
-    ) {
-      await new Promise<void>((resolve) => clock.after(retryDelayMs, resolve))
-      if (breaker.admits) outcome = await ask(identifier)
-    }
-    if (outcome.ok) {
-      unsupported.delete(identifier.kind)
-      permit.succeeded()
-      return outcome
-    }
-    const { fault } = outcome
-    if (fault.code === 'identifier_not_supported') {
-      unsupported.set(identifier.kind, fault)
-      permit.released()
-    } else if (aboutOneDevice.includes(fault.code)) {
-      permit.succeeded()
-    } else {
-      lastFault = fault
-      permit.failed(fault.retryAfterMs)
-    }
-    return outcome
-  }
-
-  /** A look-up never rejects; one that does all the same must not leave the breaker half open for ever. */
-  async function ask(identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
-    try {
-      return await lookup(identifier)
-    } catch {
-      return failure('internal', 'a look-up ended in an exception')
-    }
-  }
+  const { lookup, clock, random, budgetMs, limits = defaultLimits, deviceIdOf, onBreakerChange } = parts
+  const underWay = new Map<string, Question>()
+  const gates = Object.fromEntries(
+    mdmServices.map((service) => [
+      service,
+      createServiceGate({
+        clock,
+        random,
+        budgetMs,
+        limits,
+        ...(onBreakerChange && { onBreakerChange: (status) => onBreakerChange(service, status) }),
+      }),
+    ]),
+  ) as Readonly<Record<MdmService, ServiceGate>>
 
   return {
-    async lookup(identifier) {
-      // Nothing waits in line for an upstream that is not being asked.
-      if (!breaker.admits) return refusal(identifier)
-      const place = queue.enter()
-      if (place === false) {
-        shed += 1
-        return failure('intune_queue_full', 'too many questions wait for Intune already')
-      }
-      await place
+    async lookup(identifier, share = behindShare): Promise<Outcome<Observation>> {
+      const key = identifierKey(identifier)
+      const question: Question = { key, device: deviceIdOf?.(key) ?? key, shares: new Set([share]) }
+      underWay.set(key, question)
       try {
-        return await attempt(identifier)
+        const answer = await lookup(identifier, (service, ask) => gates[service].through(question, ask))
+        if (answer.ok) parts.onAnswer?.(key, answer.value.record)
+        return answer
+      } catch {
+        return failure('internal', 'a look-up ended in an exception')
       } finally {
-        queue.leave()
+        if (underWay.get(key) === question) underWay.delete(key)
       }
     },
-    status: () => ({ breaker: breaker.status, running: queue.running, waiting: queue.waiting, shed }),
-    admits: () => breaker.admits,
+    join(identifier, share) {
+      const question = underWay.get(identifierKey(identifier))
+      if (question === undefined) return
+      question.shares.add(share)
+      for (const service of mdmServices) gates[service].join(question, share)
+    },
+    status: () =>
+      Object.fromEntries(
+        mdmServices.map((service) => [service, gates[service].status()]),
+      ) as unknown as UpstreamStatus,
+    admits: (service) => gates[service].admits(),
   }
-}
-
-/** A peer that says when to come back is not asked before that. */
-function isWorthRetrying(outcome: Outcome<Observation>): boolean {
-  if (outcome.ok) return false
-  const { code, hop, status, retryAfterMs } = outcome.fault
-  if (hop !== 'query' || retryAfterMs !== undefined || !retryableCodes.includes(code)) return false
-  return status === undefined || retryableStatuses.includes(status)
 }

@@ -9,8 +9,12 @@ export type FrontendName = 'json' | 'radius' | 'ise'
 /** One question, already parsed: which device, who asks, and whether remembered facts will do. */
 export interface DecisionRequest {
   readonly identity: DeviceIdentity
-  /** True asks Intune again even where a fresh answer is remembered. */
+  /** True asks Intune again even where a fresh answer is remembered, as far as the limit on that allows it. */
   readonly refresh: boolean
+  /** True where an answer from memory is of no use: a refresh that is not allowed yet is then a fault. */
+  readonly mustRefresh?: boolean
+  /** True where it is one of many in one request: these wait in a line of their own, beside the client's others. */
+  readonly isInBatch?: boolean
   readonly frontend: FrontendName
   /** Name of the client from CLIENTS_FILE, or `local`. */
   readonly client: string
@@ -31,6 +35,6 @@ export interface RequestContext {
 
 /**
  * Decides inside the deadline: at once where everything is known, with a promise that never rejects otherwise.
- * Faults: identifier_missing, identifier_not_supported.
+ * Faults: identifier_missing, identifier_not_supported, recheck_too_soon (with `mustRefresh` alone).
  */
 export type Decide = (request: DecisionRequest) => Outcome<Decision> | Promise<Outcome<Decision>>

@@ -26,6 +26,8 @@ export interface DecisionRecord {
 /** What the service works with. `record` is called once per decision, before the caller has the answer. */
 export interface DecisionServiceParts {
   readonly cache: ComplianceCache
+  /** Gives 0 and counts a refresh, or how long it has to wait still, milliseconds; absent: no limit. */
+  readonly admitRefresh?: (identifier: DeviceIdentifier, client: string) => number
   readonly policy: Policy
   readonly clock: Clock
   readonly deadlineMs: number
@@ -38,7 +40,8 @@ export interface DecisionServiceParts {
 /**
  * The flow of one decision: identity in, best usable rank asked, record judged by policy, decision out.
  * Never rejects and answers within the deadline; a look-up that fails is the reason intune_unavailable, never
- * "not enrolled". The one fault is identifier_not_supported: none of the given kinds can be looked up.
+ * "not enrolled". The faults are identifier_not_supported, where none of the given kinds can be looked up, and
+ * recheck_too_soon.
  */
 export function createDecide(parts: DecisionServiceParts): Decide {
   return (request) => {
@@ -56,9 +59,13 @@ export function createDecide(parts: DecisionServiceParts): Decide {
       }
       return success(conclude(parts, request, startedMs, { reason: 'randomized_mac' }))
     }
-    const answer = request.refresh ? undefined : parts.cache.answerNow(best)
-    if (answer !== undefined) return success(concludeFrom(parts, request, startedMs, { answer, by: best }))
-    return askBestRank(parts, request, startedMs)
+    const refreshInMs = refreshWaitMs(parts, request, best)
+    if (refreshInMs > 0 && request.mustRefresh) return tooSoon(refreshInMs)
+    const answer = request.refresh && refreshInMs === 0 ? undefined : parts.cache.answerNow(best)
+    if (answer !== undefined) {
+      return success(concludeFrom(parts, request, startedMs, { answer, by: best, refreshInMs }))
+    }
+    return askBestRank(parts, request, startedMs, refreshInMs)
   }
 }
 
@@ -70,21 +77,27 @@ async function askBestRank(
   parts: DecisionServiceParts,
   request: DecisionRequest,
   startedMs: number,
+  firstRefreshInMs: number,
 ): Promise<Outcome<Decision>> {
   const skippedKinds: string[] = []
+  const { traceContext } = request
+  const share = request.isInBatch ? `${request.client} batch` : request.client
   const { identifiers } = request.identity
   const [best] = identifiers
+  let refreshInMs = firstRefreshInMs
   for (const by of identifiers) {
+    if (skippedKinds.length > 0) refreshInMs = refreshWaitMs(parts, request, by)
+    if (refreshInMs > 0 && request.mustRefresh) return tooSoon(refreshInMs)
     const waitMs = Math.max(1, startedMs + parts.deadlineMs - parts.clock.monotonicMs())
-    const { refresh, traceContext } = request
-    const answer = await parts.cache.ask(by, { refresh, waitMs, traceContext })
+    const refresh = request.refresh && refreshInMs === 0
+    const answer = await parts.cache.ask(by, { refresh, waitMs, traceContext, share })
     if (answer.known && best?.rank === 1 && by !== best && isOtherDevice(best.value, answer.record)) {
       return success(
         conclude(parts, request, startedMs, { reason: 'identifier_conflict', by: best, skippedKinds }),
       )
     }
     if (answer.known || answer.fault.code !== 'identifier_not_supported') {
-      return success(concludeFrom(parts, request, startedMs, { answer, by, skippedKinds }))
+      return success(concludeFrom(parts, request, startedMs, { answer, by, skippedKinds, refreshInMs }))
     }
     skippedKinds.push(by.kind)
   }
@@ -99,6 +112,20 @@ function isOtherDevice(deviceId: string, record: ComplianceRecord): boolean {
   return record.deviceId !== undefined && record.deviceId !== deviceId
 }
 
+/** 0 where Intune may be asked again for this request, or where that was not asked for. */
+function refreshWaitMs(
+  { admitRefresh }: DecisionServiceParts,
+  { refresh, client }: DecisionRequest,
+  identifier: DeviceIdentifier,
+): number {
+  return refresh ? (admitRefresh?.(identifier, client) ?? 0) : 0
+}
+
+function tooSoon(retryAfterMs: number) {
+  const message = 'The device was checked again a few seconds ago, or the client rechecks very many.'
+  return failure('recheck_too_soon', message, { retryAfterMs })
+}
+
 const noKinds: readonly string[] = []
 
 interface Conclusion {
@@ -106,6 +133,7 @@ interface Conclusion {
   readonly by?: DeviceIdentifier
   readonly answer?: CacheAnswer
   readonly skippedKinds?: readonly string[]
+  readonly refreshInMs?: number
 }
 
 function concludeFrom(
@@ -123,7 +151,7 @@ function conclude(
   parts: DecisionServiceParts,
   request: DecisionRequest,
   startedMs: number,
-  { reason, by, answer, skippedKinds = noKinds }: Conclusion,
+  { reason, by, answer, skippedKinds = noKinds, refreshInMs = 0 }: Conclusion,
 ): Decision {
   const { identity } = request
   const known = answer?.known ? answer : undefined
@@ -158,6 +186,7 @@ function conclude(
     ageMs: facts.ageMs,
     stale: facts.stale,
     expiresInMs: known && known.verdict !== 'last_known' ? known.freshForMs : parts.retryAfterMs,
+    ...(refreshInMs > 0 && sourceOf(answer) !== 'intune' && { refreshInMs }),
     ...(remediation && { remediation }),
     rule: verdict.rule,
     ...(profile && { profile }),

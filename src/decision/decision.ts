@@ -51,6 +51,8 @@ export interface Decision {
   readonly stale: boolean
   /** How long the caller may rely on it, milliseconds. */
   readonly expiresInMs: number
+  /** Set where a refresh was asked for and not made yet, because the last one is too recent: when it can be, milliseconds. */
+  readonly refreshInMs?: number
   readonly remediation?: Remediation
   /** Name of the policy rule that fired. */
   readonly rule?: string

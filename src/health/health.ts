@@ -35,11 +35,17 @@ export interface HealthSources {
     readonly filesFault?: KnownFault
     readonly trialFault?: KnownFault
   }
-  readonly breaker: () => {
-    readonly state: 'closed' | 'open' | 'half_open'
-    readonly cause?: 'failures' | 'retry_after'
-    readonly openSinceMs?: number
-  }
+  /** By the names of the services of Microsoft. */
+  readonly breakers: () => Readonly<
+    Record<
+      keyof typeof services,
+      {
+        readonly state: 'closed' | 'open' | 'half_open'
+        readonly cause?: 'failures' | 'retry_after'
+        readonly openSinceMs?: number
+      }
+    >
+  >
   readonly state: () =>
     | {
         readonly mode: 'opening' | 'read_write' | 'read_only' | 'memory_only'
@@ -66,6 +72,24 @@ export interface Health {
   /** The error code of the file system, or undefined as soon as lines are written again. */
   noteDecisionLog(failedWith: string | undefined): void
 }
+
+/** What each service of Microsoft is called, and what it means that it cannot be asked. */
+const services = {
+  entra: { called: 'Entra ID', without: 'there is no token, and what was last known is answered' },
+  discovery: {
+    called: 'Microsoft Graph (service discovery)',
+    without: 'the address of Intune is not known, and what was last known is answered',
+  },
+  compliance_retrieval: {
+    called: 'Intune (Compliance Retrieval)',
+    without: 'what was last known is answered',
+  },
+  nac: { called: 'Intune (NAC 1.x)', without: 'what was last known is answered by IMEI, MEID and UDID' },
+  graph: {
+    called: 'Microsoft Graph (managed devices)',
+    without: 'answers come without details, and what was last known is answered by serial number',
+  },
+} as const
 
 const soonMs = 14 * 24 * 60 * 60 * 1000
 const longLagMs = 30_000
@@ -117,12 +141,20 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
             doctor,
           ),
     upstream() {
-      const { state, cause, openSinceMs } = sources.breaker()
-      if (state === 'closed') return ok
-      const why = cause === 'retry_after' ? 'it asked for a pause' : 'it failed several times in a row'
+      const breakers = sources.breakers()
+      const names = Object.keys(services) as (keyof typeof services)[]
+      const open = names.filter((name) => breakers[name].state !== 'closed')
+      if (open.length === 0) return ok
+      const sentences = open.map((name) => {
+        const { called, without } = services[name]
+        const why =
+          breakers[name].cause === 'retry_after' ? 'asked for a pause' : 'failed several times in a row'
+        return `${called} is not asked, because it ${why}; ${without}.`
+      })
+      const since = open.flatMap((name) => breakers[name].openSinceMs ?? [])
       return {
-        ...degraded(`Intune is not asked, because ${why}; what was last known is answered.`, doctor),
-        sinceMs: openSinceMs,
+        ...degraded(sentences.join(' '), doctor),
+        ...(since.length > 0 && { sinceMs: Math.min(...since) }),
       }
     },
     state() {

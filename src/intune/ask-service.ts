@@ -114,9 +114,11 @@ const GONE_MS = 10 * 60 * 1000
  * takes then count as not supported, so that a caller's other identifiers are asked in place of an error. Tried again
  * every ten minutes. An outage is passed on as what it is.
  */
-export function createAskIfThere(ask: AskDevice, clock: Clock): AskDevice {
+export function createAskIfThere(
+  clock: Clock,
+): (identifier: DeviceIdentifier, ask: AskDevice) => Promise<Outcome<Observation>> {
   let goneUntilMs = Number.NEGATIVE_INFINITY
-  return async (identifier) => {
+  return async (identifier, ask) => {
     const notThere = kindNotSupported(
       identifier.kind,
       'the service for it is listed, but does not exist any more',

@@ -1,3 +1,4 @@
+import type { BreakerStatus } from '../compliance/circuit-breaker.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import { RefreshedValue } from './refreshed-value.ts'
 import {
@@ -38,6 +39,8 @@ export interface ServiceDirectory {
   services(): Promise<Outcome<ListedServices>>
   /** One service, out of the same list. */
   of(service: ServiceName): Discovery
+  /** Whether the list can be had now. */
+  status(): BreakerStatus
 }
 
 /**
@@ -70,6 +73,7 @@ export function createServiceDirectory(
 
   return {
     services: () => list.get(),
+    status: () => list.status,
     of: (service) => ({
       async endpoint() {
         const listed = await list.get()

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure } from '../errors/fault.ts'
 import type { HttpReply } from './outbound.ts'
-import { isRequestId, parseRetryAfter, sentAtMs } from './reply-headers.ts'
+import { findRetryAfter, isRequestId } from './reply-headers.ts'
 
 /**
  * AADSTS numbers (Microsoft Entra "Authentication and authorization error codes") that tell the operator what to do.
@@ -62,7 +62,7 @@ export function describeTokenReply(reply: HttpReply, host: string, nowMs: number
     hop: 'token',
     host,
     status: reply.status,
-    retryAfterMs: parseRetryAfter(reply.headers['retry-after'], sentAtMs(reply.headers, nowMs)),
+    retryAfterMs: findRetryAfter(reply.headers, nowMs),
     requestId: [error?.trace_id, reply.headers['x-ms-request-id']].find(isRequestId),
   }).fault
 }

@@ -1,6 +1,7 @@
 import { ConfidentialClientApplication } from '@azure/msal-node'
 import { z } from 'zod'
 import type { Clock } from '../clock.ts'
+import type { BreakerStatus } from '../compliance/circuit-breaker.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import { type ClientCertificate, checkValidityPeriod } from './client-certificate.ts'
 import { describeTokenReply } from './entra-fault.ts'
@@ -13,7 +14,7 @@ const ACQUISITION_LIMIT_MS = 10_000
 const REFRESH_AHEAD_MS = 5 * 60 * 1000
 
 /** A token that is refused right after it was renewed will be refused again: at most one renewal on demand a minute. */
-const INVALIDATION_INTERVAL_MS = 60_000
+const RENEWAL_INTERVAL_MS = 60_000
 
 export interface TokenSourceOptions {
   /** `https://<login host>/<tenant>`. */
@@ -35,10 +36,15 @@ export interface TokenSourceOptions {
 export interface TokenSource {
   /** A token that is valid now. Never rejects. Faults: `certificate_*`, the network's, `entra_*`, `token_role_missing`. */
   get(): Promise<Outcome<string>>
-  /** Says that the peer refused this token; the next `get` fetches another, if the last such renewal is a minute ago. */
-  invalidate(token: string): void
+  /**
+   * Another token in place of one that the peer refused, fetched if the last such renewal is a minute ago. The refused one
+   * stays in use until there is another: it may have been refused for the sake of one question.
+   */
+  another(refused: string): Promise<Outcome<string>>
   /** When the token that is there expires or did, milliseconds since the epoch; undefined where there is none. */
   expiresAtMs(): number | undefined
+  /** Whether a token can be had now. */
+  status(): BreakerStatus
 }
 
 /**
@@ -53,18 +59,20 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     fetch: () => acquireToken(options),
     onBackgroundFailure: options.onBackgroundFailure,
   })
-  let invalidatedAtMs = Number.NEGATIVE_INFINITY
+  let renewedAtMs = Number.NEGATIVE_INFINITY
   return {
     get: () => tokens.get(),
     expiresAtMs() {
       const { remainingMs } = tokens
       return remainingMs === undefined ? undefined : clock.nowMs() + remainingMs
     },
-    invalidate(token) {
-      const nowMs = clock.monotonicMs()
-      if (tokens.peek() !== token || nowMs - invalidatedAtMs < INVALIDATION_INTERVAL_MS) return
-      invalidatedAtMs = nowMs
-      tokens.drop()
+    status: () => tokens.status,
+    async another(refused) {
+      const isJustRenewed = clock.monotonicMs() - renewedAtMs < RENEWAL_INTERVAL_MS
+      if (tokens.peek() !== refused || isJustRenewed) return tokens.get()
+      const renewed = await tokens.renew()
+      if (renewed.ok) renewedAtMs = clock.monotonicMs()
+      return renewed
     },
   }
 }

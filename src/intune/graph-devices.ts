@@ -6,10 +6,10 @@ import { failure, type Outcome, success } from '../errors/fault.ts'
 import { ignoreDrift, type NoteDrift } from './drift.ts'
 import type { TokenSource } from './entra-token.ts'
 import { type GraphDevice, managedDeviceProperties, parseManagedDevice } from './graph-device.ts'
-import { parseFrontEndError } from './intune-fault.ts'
+import { parseFrontEndError, retryAfterText } from './intune-fault.ts'
 import { parseJson } from './json-text.ts'
 import type { HttpReply, Outbound } from './outbound.ts'
-import { findRequestId, parseRetryAfter, sentAtMs } from './reply-headers.ts'
+import { findRequestId, findRetryAfter } from './reply-headers.ts'
 import { sendWithToken } from './send-with-token.ts'
 import { normaliseGuid } from './wire-values.ts'
 
@@ -144,7 +144,7 @@ function describeGraphReply(reply: HttpReply, host: string, sentRequestId: strin
     hop: 'details',
     host,
     status,
-    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, sentAtMs(headers, nowMs)),
+    retryAfterMs: findRetryAfter(headers, nowMs, retryAfterText(reply, error.retryAfter)),
     requestId: error.activityId ?? findRequestId(headers) ?? sentRequestId,
   })
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure } from '../errors/fault.ts'
 import type { HttpReply } from './outbound.ts'
-import { findRequestId, isRequestId, parseRetryAfter, sentAtMs } from './reply-headers.ts'
+import { findRequestId, findRetryAfter, isRequestId } from './reply-headers.ts'
 
 /** What a reply of Intune other than 200 means. `sentRequestId` stands in where Intune names no id of its own. */
 export function describeIntuneReply(
@@ -17,9 +17,20 @@ export function describeIntuneReply(
     hop: 'query',
     host,
     status,
-    retryAfterMs: parseRetryAfter(headers['retry-after'] ?? error.retryAfter, sentAtMs(headers, nowMs)),
+    retryAfterMs: findRetryAfter(headers, nowMs, retryAfterText(reply, error.retryAfter)),
     requestId: error.activityId ?? findRequestId(headers) ?? sentRequestId,
   }).fault
+}
+
+/**
+ * Where a reply says when to come back: the header field, and of a throttled one the document in its body. With a server
+ * error what is in the body was said of one question by a service further back.
+ */
+export function retryAfterText(
+  { status, headers }: HttpReply,
+  inBody: string | undefined,
+): string | undefined {
+  return headers['retry-after'] ?? (status === 429 ? inBody : undefined)
 }
 
 function classify(status: number): FaultCode {

@@ -1,4 +1,5 @@
-import type { ComplianceLookup, Observation } from '../compliance/compliance-record.ts'
+import type { BreakerStatus } from '../compliance/circuit-breaker.ts'
+import type { MdmLookup, Observation, Through } from '../compliance/compliance-record.ts'
 import type { FetchNoncompliantList } from '../compliance/noncompliant-list.ts'
 import type { IntuneSettings } from '../config/settings.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
@@ -20,7 +21,7 @@ export type IntuneLookupOptions = Omit<UpstreamOptions, 'onBackgroundFailure'>
 /** Intune as the rest of the service sees it. */
 export interface IntuneLookup {
   /** Asks Intune about one device, in whichever dialect the tenant has for the kind of identifier. */
-  readonly lookup: ComplianceLookup
+  readonly lookup: MdmLookup
   /** Gets the tokens and the address before the first device asks; a failure is logged and can be ignored. */
   warmUp(): Promise<Outcome<void>>
   /** Asks for the list of all noncompliant devices, which Intune gives out once in four hours. */
@@ -29,6 +30,8 @@ export interface IntuneLookup {
   canFetchNoncompliantList(): Promise<boolean>
   /** When the token of each resource expires or did, milliseconds since the epoch; undefined where there is none. */
   tokenExpiries(): { readonly intune: number | undefined; readonly graph: number | undefined }
+  /** Whether the token and the address of the service can be had; what holds them up holds up nothing else. */
+  prerequisites(): { readonly entra: BreakerStatus; readonly discovery: BreakerStatus }
   /** What was new about Microsoft's replies since the start. */
   driftCounts(): readonly DriftCount[]
   /** Nothing is held open here; connections belong to the outbound that was given. */
@@ -53,34 +56,38 @@ export function createIntuneLookup(
   const queryList = createNoncompliantListQuery({ ...options, intuneTokens })
 
   /** By the best way that is configured, has a query for the kind, and is listed for the tenant. */
-  async function ask(identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
+  async function ask(identifier: DeviceIdentifier, through: Through): Promise<Outcome<Observation>> {
     const ways = waysFor(identifier.kind, api, graphDetails)
     if (ways.length === 0) return kindNotSupported(identifier.kind, 'deviceId and mac work')
-    if (ways[0] === 'graph') return details.ask(identifier)
+    if (ways[0] === 'graph') return details.ask(identifier, through)
     const listed = await directory.services()
     if (!listed.ok) return listed
     const way = firstListed(ways, listed.value)
     if (way === undefined)
       return kindNotSupported(identifier.kind, 'no service that the tenant lists takes it')
-    return upstream.ask[way](identifier)
+    return upstream.ask[way](identifier, through)
   }
 
-  async function askWithDetails(identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
-    const answer = await ask(identifier)
+  async function askWithDetails(
+    identifier: DeviceIdentifier,
+    through: Through,
+  ): Promise<Outcome<Observation>> {
+    const answer = await ask(identifier, through)
     if (!answer.ok || !graphDetails) return answer
     if (answer.value.record.enrolled || identifier.origin !== 'certificateCn') {
-      return success(await details.complete(identifier, answer.value))
+      return success(await details.complete(identifier, answer.value, through))
     }
     // A common name that is a GUID may be the Entra device id, which Intune's services do not take.
-    const deviceIds = await details.resolveEntraId(identifier.value)
+    const deviceIds = await details.resolveEntraId(identifier.value, through)
     if (!deviceIds.ok) return deviceIds
-    return deviceIds.value.length === 0 ? answer : askAboutAll(identifier, deviceIds.value)
+    return deviceIds.value.length === 0 ? answer : askAboutAll(identifier, deviceIds.value, through)
   }
 
   /** Nobody knows which of several it is, so the one with the least trust counts. */
   async function askAboutAll(
     identifier: DeviceIdentifier,
     deviceIds: readonly string[],
+    through: Through,
   ): Promise<Outcome<Observation>> {
     if (deviceIds.length > MAX_TRANSLATIONS) {
       const message = `more than ${MAX_TRANSLATIONS} managed devices have this Entra device id`
@@ -89,9 +96,9 @@ export function createIntuneLookup(
     let worst: Outcome<Observation> | undefined
     for (const value of deviceIds) {
       const translated = { ...identifier, value }
-      const answer = await ask(translated)
+      const answer = await ask(translated, through)
       if (!answer.ok) return answer
-      const completed = await details.complete(translated, answer.value)
+      const completed = await details.complete(translated, answer.value, through)
       const known = worst?.ok ? worst.value : completed
       const isWorse = chooseWorst([known.record, completed.record]) === completed.record
       worst = success(isWorse ? completed : known)
@@ -106,8 +113,8 @@ export function createIntuneLookup(
   }
 
   return {
-    async lookup(identifier) {
-      const answer = await askWithDetails(identifier)
+    async lookup(identifier, through = straightThrough) {
+      const answer = await askWithDetails(identifier, through)
       const { fault } = answer.ok ? {} : answer
       if (fault && fault.code !== 'identifier_not_supported') logFault('intune look-up failed', fault)
       return answer
@@ -134,7 +141,19 @@ export function createIntuneLookup(
       intune: intuneTokens.expiresAtMs(),
       graph: upstream.graphTokens.expiresAtMs(),
     }),
+    prerequisites: () => ({
+      entra: worst(intuneTokens.status(), upstream.graphTokens.status()),
+      discovery: directory.status(),
+    }),
     driftCounts: () => upstream.drift.counts(),
     async close() {},
   }
+}
+
+const straightThrough: Through = (_service, ask) => ask()
+
+/** Two tokens, one Entra ID: it is as well as the token that is worse off. */
+function worst(one: BreakerStatus, other: BreakerStatus): BreakerStatus {
+  const shown = one.state === 'closed' ? other : one
+  return { ...shown, openings: one.openings + other.openings }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { BreakerStatus } from '../compliance/circuit-breaker.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import { outsideTrace } from '../trace-context.ts'
 
@@ -34,6 +35,8 @@ export class RefreshedValue<T> {
   #lease: Lease<T> | undefined
   #underWay: Promise<Outcome<T>> | undefined
   #coolDown: { readonly untilMs: number; readonly nextMs: number; readonly fault: Fault } | undefined
+  /** Fetches that have failed one after the other, since when, and how often that began. */
+  #failing = { count: 0, sinceMs: 0, times: 0 }
 
   constructor(options: RefreshedValueOptions<T>) {
     this.#options = options
@@ -71,9 +74,17 @@ export class RefreshedValue<T> {
     return this.#lease && this.#lease.expiresAtMs - this.#options.clock.monotonicMs()
   }
 
-  /** Throws the value away: the peer does not accept it any more. */
-  drop(): void {
-    this.#lease = undefined
+  /** What callers meet: open is "no value, and the last fault at once", which ends with the next good fetch. */
+  get status(): BreakerStatus {
+    const { count, sinceMs, times } = this.#failing
+    const counts = { consecutiveFailures: count, openings: times }
+    if (count === 0 || this.peek() !== undefined) return { state: 'closed', ...counts }
+    return {
+      state: this.#underWay === undefined ? 'open' : 'half_open',
+      cause: this.#coolDown?.fault.retryAfterMs === undefined ? 'failures' : 'retry_after',
+      openSinceMs: sinceMs,
+      ...counts,
+    }
   }
 
   #refreshBehind(nowMs: number): void {
@@ -94,8 +105,14 @@ export class RefreshedValue<T> {
     if (outcome.ok) {
       this.#lease = outcome.value
       this.#coolDown = undefined
+      this.#failing = { ...this.#failing, count: 0 }
       return success(outcome.value.value)
     }
+    const { count, sinceMs, times } = this.#failing
+    this.#failing =
+      count > 0
+        ? { count: count + 1, sinceMs, times }
+        : { count: 1, sinceMs: this.#options.clock.nowMs(), times: times + 1 }
     const backOffMs = this.#coolDown?.nextMs ?? FIRST_COOL_DOWN_MS
     this.#coolDown = {
       untilMs:

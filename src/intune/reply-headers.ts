@@ -13,7 +13,7 @@ export function parseHttpDate(text: string | undefined): number | undefined {
 
 /**
  * Reads Retry-After (RFC 9110 section 10.2.3: seconds or an HTTP date) as milliseconds from now, at most one hour.
- * `nowMs` is the sender's time of day, which `sentAtMs` gives. Gives nothing for any other text.
+ * `nowMs` is the sender's time of day, which `Date` of its reply gives. Gives nothing for any other text.
  */
 export function parseRetryAfter(text: string | undefined, nowMs: number): number | undefined {
   const trimmed = text?.trim() ?? ''
@@ -22,9 +22,16 @@ export function parseRetryAfter(text: string | undefined, nowMs: number): number
   return atMs === undefined ? undefined : Math.min(Math.max(atMs - nowMs, 0), LONGEST_PAUSE_MS)
 }
 
-/** When a reply was sent, by its sender's clock (Date); by ours where it does not say. */
-export function sentAtMs(headers: Readonly<Record<string, string>>, nowMs: number): number {
-  return parseHttpDate(headers.date) ?? nowMs
+/**
+ * The same out of a reply. A date is taken by the clock of the peer that wrote it, which `Date` tells (RFC 9110 section
+ * 6.6.1), where there is one: this machine's may be wrong. `text` stands in for the header field.
+ */
+export function findRetryAfter(
+  headers: Readonly<Record<string, string>>,
+  nowMs: number,
+  text = headers['retry-after'],
+): number | undefined {
+  return parseRetryAfter(text, parseHttpDate(headers.date) ?? nowMs)
 }
 
 /** The id under which the peer logged the exchange; nothing where it sent none that is safe to log. */

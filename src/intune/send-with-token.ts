@@ -3,8 +3,8 @@ import type { TokenSource } from './entra-token.ts'
 import type { HttpReply } from './outbound.ts'
 
 /**
- * Sends a request with a token; a token that is refused (401) is thrown away and the request sent once more with
- * another one, where there is another to be had. The reply to the last attempt comes back, whatever its status.
+ * Sends a request with a token; where it is refused (401), the request is sent once more with another one, where
+ * there is another to be had. The reply to the last attempt comes back, whatever its status.
  */
 export async function sendWithToken(
   tokens: TokenSource,
@@ -14,8 +14,7 @@ export async function sendWithToken(
   if (!token.ok) return token
   const reply = await send(token.value)
   if (!reply.ok || reply.value.status !== 401) return reply
-  tokens.invalidate(token.value)
-  const another = await tokens.get()
+  const another = await tokens.another(token.value)
   if (!another.ok) return another
   return another.value === token.value ? reply : send(another.value)
 }

@@ -8,7 +8,7 @@ import { ignoreDrift, type NoteDrift } from './drift.ts'
 import type { TokenSource } from './entra-token.ts'
 import { parseJson } from './json-text.ts'
 import type { Outbound } from './outbound.ts'
-import { findRequestId, parseRetryAfter, sentAtMs } from './reply-headers.ts'
+import { findRequestId, findRetryAfter } from './reply-headers.ts'
 import { sendWithToken } from './send-with-token.ts'
 
 /** Microsoft Intune's first-party application, whose service principal lists the tenant's endpoints. */
@@ -147,8 +147,7 @@ async function fetchPage(url: string, options: ServiceListOptions): Promise<Outc
   } as const
   if (reply.value.status !== 200) {
     const code = classifyStatus(reply.value.status)
-    const { headers } = reply.value
-    const retryAfterMs = parseRetryAfter(headers['retry-after'], sentAtMs(headers, clock.nowMs()))
+    const retryAfterMs = findRetryAfter(reply.value.headers, clock.nowMs())
     return failure(code, `${host} answered ${reply.value.status} to the discovery of services`, {
       ...details,
       retryAfterMs,

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
+import type { Observation, Through } from '../compliance/compliance-record.ts'
 import type { IntuneSettings } from '../config/settings.ts'
-import type { Fault } from '../errors/fault.ts'
+import type { Fault, Outcome } from '../errors/fault.ts'
+import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import { type AskDevice, createAskIfThere, createAskService, createAskWithSpare } from './ask-service.ts'
 import type { ClientCertificate } from './client-certificate.ts'
 import { createComplianceQuery } from './compliance-retrieval.ts'
@@ -34,12 +36,15 @@ export interface UpstreamOptions {
   readonly onBackgroundFailure: (message: string, fault: Fault) => void
 }
 
+/** Asks about one device in one way, when the gate of the service in question lets it through. */
+export type AskThrough = (identifier: DeviceIdentifier, through: Through) => Promise<Outcome<Observation>>
+
 /** Everything of Microsoft's that a look-up needs. */
 export interface Upstream {
   readonly intuneTokens: TokenSource
   readonly graphTokens: TokenSource
   readonly directory: ServiceDirectory
-  readonly ask: Readonly<Record<Way, AskDevice>>
+  readonly ask: Readonly<Record<Way, AskThrough>>
   readonly details: DeviceDetailsSource
   readonly drift: DriftSentinel
 }
@@ -104,12 +109,18 @@ export function createUpstream(
     service('nac', 'NACAPIService', nac),
     service('nac', 'NACAPIServiceBackup', nac),
   )
-  const askNacIfThere = createAskIfThere(askNac, clock)
-  const ask: Record<Way, AskDevice> = {
-    'compliance-retrieval': service('compliance-retrieval', 'ComplianceRetrievalService', retrieval).ask,
-    // Without another way to the device, a service that is gone has to be an error.
-    nac: (identifier) =>
-      api === 'nac' || identifier.kind === 'mac' ? askNac(identifier) : askNacIfThere(identifier),
+  const askRetrieval = service('compliance-retrieval', 'ComplianceRetrievalService', retrieval).ask
+  const askNacIfThere = createAskIfThere(clock)
+  const ask: Record<Way, AskThrough> = {
+    'compliance-retrieval': (identifier, through) =>
+      through('compliance_retrieval', () => askRetrieval(identifier)),
+    nac(identifier, through) {
+      const askThrough: AskDevice = (asked) => through('nac', () => askNac(asked))
+      // Without another way to the device, a service that is gone has to be an error.
+      return api === 'nac' || identifier.kind === 'mac'
+        ? askThrough(identifier)
+        : askNacIfThere(identifier, askThrough)
+    },
     graph: details.ask,
   }
   return { intuneTokens, graphTokens, directory, ask, details, drift }

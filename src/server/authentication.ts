@@ -1,14 +1,13 @@
-import { hash, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { type Clock, systemClock } from '../clock.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
-import { type Credentials, parseAuthorization } from './authorization-header.ts'
+import { parseAuthorization } from './authorization-header.ts'
 import { type ClientIndex, indexClients, type KnownClient, matchesRule } from './client-index.ts'
 import type { Client, ClientList, Door } from './clients.ts'
-import { createFailedAttempts } from './failed-attempts.ts'
-import { createLimiter } from './limit-concurrency.ts'
+import { createFailedAttempts, sourceOf } from './failed-attempts.ts'
 import type { PeerCertificate } from './peer-certificate.ts'
+import { createProver, type Proof } from './prove-credentials.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { type SecretHash, verifySecret } from './secret-hash.ts'
 
@@ -47,28 +46,29 @@ export interface AuthenticatorParts {
 }
 
 const maxProofs = 1000
-/** Half of libuv's thread pool: name resolution and file access keep the other half. */
-const concurrentChecks = 2
-const waitingChecks = 64
+/** Wrong credentials of a source that sends many of them are answered this long after they came, whoever they are of. */
+const slowAnswerMs = 1000
+const maxHeld = 4096
 
 /**
- * Builds the check of credentials. scrypt runs once per credential: what was proven is remembered as a keyed digest
- * of the header, never as text. Credentials that are wrong cost one scrypt, also for a user who does not exist;
- * a wrong token costs one per client with a token. An address that sent ten wrong ones within a minute is refused
- * without scrypt until the minute is over, except with credentials that were proven before.
+ * Builds the check of credentials. scrypt runs once per credential: what was proven is remembered, and is admitted at
+ * once whatever else comes from the same address. Everything else is checked, in turn by source and user
+ * (credential-checks.ts), and admitted if it is right. What is wrong costs one scrypt, also for a user who does not
+ * exist; a wrong token one per client whose token was not proven yet. After ten wrong ones of a source within a minute
+ * its wrong credentials, and those that found no room to be checked, are answered a second later as too_many_attempts:
+ * that depends on the source alone, so that it says nothing about which users there are.
  */
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   if (parts.clients === undefined)
     return Object.assign(authenticateLoopback, { replaceClients: () => {}, hasOperators: () => false })
   const { verify = verifySecret, clock = systemClock } = parts
-  const limit = createLimiter({ running: concurrentChecks, waiting: waitingChecks })
   const attempts = createFailedAttempts(clock)
-  const proofKey = randomBytes(32).toString('base64')
+  const prover = createProver({ verify, clock, attempts, indexNow: () => index })
   const proofs = new LRUCache<string, KnownClient>({ max: maxProofs })
-  const checks = new Map<string, Promise<Outcome<string>>>()
   const rateLimits = new Map<string, { readonly perSecond: number; readonly limit: RateLimit }>()
   let index: ClientIndex = indexClients(parts.clients, rateLimitOf)
   let hasOperators = parts.clients.clients.some(isOperator)
+  let held = 0
 
   /** An edit of the file does not fill the bucket of a client whose limit stays. */
   function rateLimitOf(name: string, perSecond: number): RateLimit {
@@ -79,66 +79,20 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     return made.limit
   }
 
-  /** Gives the credential that was proven, by its key in the index. */
-  async function check(proof: string, credentials: Credentials, address: string): Promise<Outcome<string>> {
-    try {
-      const key = await limit(async () => {
-        // Others from this address may have failed while this one stood in line.
-        if (attempts.waitMs(address) > 0) return slowed
-        const found = await findCredential(credentials)
-        if (found === nobody) attempts.note(address)
-        return found
-      })
-      if (key === undefined) return overloaded
-      if (key === slowed) return tooManyAttempts(address)
-      if (key === nobody) return wrongCredentials
-      // The client may have been taken out, or given another secret, since the check began.
-      const known = index.byCredential.get(key)
-      if (known === undefined) return wrongCredentials
-      proofs.set(proof, known)
-      return success(key)
-    } catch {
-      return failure('internal', 'The credentials could not be checked.')
-    } finally {
-      checks.delete(proof)
+  async function refuse(
+    found: 'wrong' | 'not_checked',
+    source: string,
+    arrivedMs: number,
+  ): Promise<Outcome<AuthenticatedClient>> {
+    if (found === 'wrong' && attempts.waitMs(source) === 0) return wrongCredentials
+    if (held < maxHeld) {
+      held += 1
+      const leftMs = arrivedMs + slowAnswerMs - clock.monotonicMs()
+      if (leftMs > 0) await new Promise<void>((resolve) => void clock.after(leftMs, resolve))
+      held -= 1
     }
-  }
-
-  async function findCredential(credentials: Credentials): Promise<string | typeof nobody> {
-    const { byUsername, byToken, unmatchable } = index
-    if (credentials.scheme === 'basic') {
-      const known = byUsername.get(credentials.username)
-      const matches = await verify(credentials.password, known?.expected ?? unmatchable)
-      return matches && known !== undefined ? known.key : nobody
-    }
-    for (const { key, expected } of byToken) {
-      if (await verify(credentials.token, expected)) return key
-    }
-    if (byToken.length === 0) await verify(credentials.token, unmatchable)
-    return nobody
-  }
-
-  function tooManyAttempts(address: string) {
     const message = 'Too many wrong credentials came from this address.'
-    return failure('too_many_attempts', message, { retryAfterMs: Math.max(1, attempts.waitMs(address)) })
-  }
-
-  async function checkOnce(
-    proof: string,
-    credentials: Credentials,
-    address: string,
-    door: Door,
-    certificate: PeerCertificate | undefined,
-  ) {
-    let running = checks.get(proof)
-    if (running === undefined) {
-      running = check(proof, credentials, address)
-      checks.set(proof, running)
-    }
-    const checked = await running
-    if (!checked.ok) return checked
-    const known = index.byCredential.get(checked.value)
-    return known === undefined ? wrongCredentials : admit(known, address, door, certificate)
+    return failure('too_many_attempts', message, { retryAfterMs: Math.max(1000, attempts.waitMs(source)) })
   }
 
   function admit(
@@ -169,15 +123,21 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       if (known !== undefined) return admit(known, address, door, certificate)
       return certificate === undefined ? noCredentials : unknownCertificate
     }
-    // A digest with a secret key that never leaves this function. The one-shot hash takes a quarter of the time of an
-    // HMAC; what HMAC adds, protection against length extension, matters only where the digest is seen.
-    const proof = hash('sha256', proofKey + header, 'base64')
+    const proof = prover.digest(header)
     const proven = proofs.get(proof)
     if (proven !== undefined) return admit(proven, address, door, certificate)
     const credentials = parseAuthorization(header)
     if (credentials === undefined) return malformedCredentials
-    if (attempts.waitMs(address) > 0) return tooManyAttempts(address)
-    return checkOnce(proof, credentials, address, door, certificate)
+    const source = sourceOf(address, certificate)
+    const arrivedMs = clock.monotonicMs()
+    const settle = (found: Proof) => {
+      if (found === 'wrong' || found === 'not_checked') return refuse(found, source, arrivedMs)
+      if ('ok' in found) return found
+      proofs.set(proof, found)
+      return admit(found, address, door, certificate)
+    }
+    const found = prover.prove(credentials, source)
+    return found instanceof Promise ? found.then(settle) : settle(found)
   }
 
   return Object.assign(authenticate, {
@@ -187,6 +147,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       for (const name of [...rateLimits.keys()]) if (!names.has(name)) rateLimits.delete(name)
       index = indexClients(list, rateLimitOf)
       hasOperators = list.clients.some(isOperator)
+      prover.indexChanged()
       for (const [proof, { key }] of [...proofs.entries()]) {
         const known = index.byCredential.get(key)
         if (known === undefined) proofs.delete(proof)
@@ -207,9 +168,6 @@ const refusals: Readonly<Record<Door, string>> = {
   management: 'The client may not use the management listener.',
 }
 
-const nobody = Symbol('nobody')
-const slowed = Symbol('slowed')
-
 const noCredentials = failure('unauthenticated', 'The request carries no credentials.')
 const malformedCredentials = failure(
   'unauthenticated',
@@ -218,7 +176,6 @@ const malformedCredentials = failure(
 const wrongCredentials = failure('unauthenticated', 'The credentials are wrong.')
 const unknownCertificate = failure('unauthenticated', 'No client is known by this certificate alone.')
 const expiredCertificate = failure('unauthenticated', 'The certificate of the caller has expired.')
-const overloaded = failure('service_overloaded', 'Too many credentials wait to be checked.')
 const otherCertificate = failure('client_forbidden', 'The client did not present its certificate.')
 const outsideNetworks = failure('client_forbidden', 'The client may not ask from this address.')
 const notLocal = failure(

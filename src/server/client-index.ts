@@ -15,7 +15,8 @@ export interface KnownClient {
   readonly admitted: Outcome<{ readonly client: string }>
 }
 
-interface Secret {
+/** One credential: what it leads to, and the hash that its secret must have. */
+export interface Secret {
   readonly key: string
   readonly expected: SecretHash
 }

@@ -2,46 +2,51 @@ import { isIPv6 } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 
-/** Remembers who sent wrong credentials lately. */
+/** Remembers from where wrong credentials came lately. */
 export interface FailedAttempts {
-  note(address: string): void
-  /** 0, or how long the address has to wait before its credentials are looked at again, milliseconds. */
-  waitMs(address: string): number
+  note(source: string): void
+  /** 0, or how long the source is still answered slowly, milliseconds. */
+  waitMs(source: string): number
 }
 
 /** Nobody mistypes a password that a machine sends this often, and guessing 32 random bytes gets nowhere with it. */
 export const attemptsPerMinute = 10
 const windowMs = 60_000
 /** About 1 MiB. Whoever has more addresses than this is limited by the number of checks that run at once. */
-const maxAddresses = 10_000
+const maxSources = 10_000
 
-/** Counts failed attempts per address: more than ten within a minute and the address waits for the end of that minute. */
+/** Counts failed attempts by source: more than ten within a minute, and the source is slow until that minute is over. */
 export function createFailedAttempts(clock: Clock): FailedAttempts {
-  const failures = new LRUCache<string, { count: number; readonly sinceMs: number }>({ max: maxAddresses })
+  const failures = new LRUCache<string, { count: number; readonly sinceMs: number }>({ max: maxSources })
   const current = (source: string) => {
     const entry = failures.get(source)
-    if (entry === undefined) return undefined
-    const ageMs = clock.nowMs() - entry.sinceMs
-    // Below 0: the clock of the machine was set back.
-    return ageMs >= 0 && ageMs < windowMs ? entry : undefined
+    return entry !== undefined && clock.monotonicMs() - entry.sinceMs < windowMs ? entry : undefined
   }
   return {
-    note(address) {
-      const source = sourceOf(address)
+    note(source) {
       const entry = current(source)
-      if (entry === undefined) failures.set(source, { count: 1, sinceMs: clock.nowMs() })
+      if (entry === undefined) failures.set(source, { count: 1, sinceMs: clock.monotonicMs() })
       else entry.count += 1
     },
-    waitMs(address) {
-      const entry = current(sourceOf(address))
-      if (entry === undefined || entry.count < attemptsPerMinute) return 0
-      return entry.sinceMs + windowMs - clock.nowMs()
+    waitMs(source) {
+      const entry = current(source)
+      if (entry === undefined || entry.count <= attemptsPerMinute) return 0
+      return Math.ceil(entry.sinceMs + windowMs - clock.monotonicMs())
     },
   }
 }
 
+/**
+ * Where an attempt comes from: the network of the address, and the certificate that the connection was opened with, which
+ * a stranger behind the same address does not have.
+ */
+export function sourceOf(address: string, certificate?: { readonly subject: string }): string {
+  const network = networkOf(address)
+  return certificate === undefined ? network : `${network} ${certificate.subject.slice(0, 256)}`
+}
+
 /** One host is given a whole /64 (RFC 4291 section 2.5.4), so an IPv6 address alone would limit nobody. */
-function sourceOf(address: string): string {
+function networkOf(address: string): string {
   if (!isIPv6(address) || /^::ffff:/i.test(address)) return address.slice(0, 64)
   const [head = '', tail] = (address.split('%')[0] ?? '').toLowerCase().split('::')
   const left = head === '' ? [] : head.split(':')

@@ -19,8 +19,6 @@ export interface FrontendOptions {
   readonly isOverloaded?: () => boolean
   /** Called for every request that is refused before it is read. */
   readonly onRefused?: (frontend: FrontendName, code: FaultCode) => void
-  /** Gives 0 and starts the device's interval, or how long a recheck has to wait, milliseconds; absent: no limit. */
-  readonly admitRecheck?: (deviceKey: string) => number
   /** Absent: no decision is remembered. */
   readonly findDecision?: FindDecision
   /** Absent: no front end plays an MDM server. */

@@ -8,16 +8,15 @@ export interface RateLimit {
 
 /** Builds a full bucket. A client that was silent may ask a second's worth at once. */
 export function createRateLimit(perSecond: number, clock: Clock): RateLimit {
-  // In thousandths of a token, so that everything stays a whole number.
+  // In thousandths of a token: what a millisecond brings is then a whole number.
   const full = perSecond * 1000
   let credit = full
-  let filledAtMs = clock.nowMs()
+  let filledAtMs = clock.monotonicMs()
   return {
     take() {
-      const now = clock.nowMs()
-      // Below 0: the clock of the machine was set back.
-      const passedMs = Math.max(0, now - filledAtMs)
-      filledAtMs = now
+      const nowMs = clock.monotonicMs()
+      const passedMs = nowMs - filledAtMs
+      filledAtMs = nowMs
       credit = Math.min(full, credit + passedMs * perSecond)
       if (credit < 1000) return Math.ceil((1000 - credit) / perSecond)
       credit -= 1000

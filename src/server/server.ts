@@ -60,7 +60,7 @@ const httpLimits = {
  * Whatever no front end answers is problem+json.
  */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { decide, authenticate, logger, frontends, readiness, admitRecheck, findDecision, mdmServer } = parts
+  const { decide, authenticate, logger, frontends, readiness, findDecision, mdmServer } = parts
   const { onRefused, isOverloaded, onConnectionDropped } = parts
   const app = createBareServer(logger, {
     ...(parts.https && { https: parts.https }),
@@ -85,7 +85,6 @@ export function createServer(parts: ServerParts): FastifyInstance {
       logger,
       ...(onRefused && { onRefused }),
       ...(isOverloaded && { isOverloaded }),
-      ...(admitRecheck && { admitRecheck }),
       ...(findDecision && { findDecision }),
       ...(mdmServer && { mdmServer }),
     })

@@ -1,4 +1,5 @@
 import type { CacheVerdict } from '../compliance/compliance-cache.ts'
+import type { MdmService, UpstreamService } from '../compliance/compliance-record.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionOutcome, DecisionReason, FactSource } from '../decision/decision.ts'
 import type { MetricName } from './metric-definitions.ts'
@@ -10,6 +11,14 @@ function all<T extends string>(members: Readonly<Record<T, true>>): readonly T[]
 
 /** One value per build, named by the service itself. */
 export const oneValue = 'one value, the same for as long as the process runs'
+
+const upstreamServices = all<UpstreamService>({
+  entra: true,
+  discovery: true,
+  compliance_retrieval: true,
+  nac: true,
+  graph: true,
+})
 
 /**
  * What each label of the service's metrics can be: a closed list, or `oneValue`. Where a label means different things to
@@ -38,6 +47,9 @@ const labelValues: Readonly<Record<string, readonly string[] | typeof oneValue>>
     'service_overloaded',
     'internal',
   ],
+  service: all<MdmService>({ compliance_retrieval: true, nac: true, graph: true }),
+  'nac_breaker_state.service': upstreamServices,
+  'nac_breaker_opened_total.service': upstreamServices,
   status: ['1xx', '2xx', '3xx', '4xx', '5xx'],
   operation: ['token', 'discovery', 'query', 'details', 'bulk'],
   result: ['ok', 'client_error', 'throttled', 'server_error', 'timeout', 'network_error'],

@@ -59,28 +59,28 @@ const defined = {
   },
   nac_breaker_state: {
     type: 'gauge',
-    help: '1 for the state that the breaker in front of Intune is in, 0 for the others. open: Intune is not asked, last known answers are given.',
-    labels: ['state'],
+    help: '1 for the state that the breaker of each service of Microsoft is in, 0 for the others. open: that service is not asked, last known answers are given. entra and discovery are open while there is no token or no address and the next one cannot be had.',
+    labels: ['service', 'state'],
   },
   nac_breaker_opened_total: {
     type: 'counter',
-    help: 'How often the breaker opened, after failures or because Intune sent Retry-After.',
-    labels: [],
+    help: 'How often the breaker of a service opened, after failures of different devices or because it sent Retry-After. For entra and discovery: how often getting a token or the address began to fail.',
+    labels: ['service'],
   },
   nac_upstream_running: {
     type: 'gauge',
-    help: 'Questions that are with Intune now; at most 64.',
-    labels: [],
+    help: 'Questions that are with the service now; at most 96, of one client 64.',
+    labels: ['service'],
   },
   nac_upstream_waiting: {
     type: 'gauge',
-    help: 'Questions that wait for their turn; at most 256.',
-    labels: [],
+    help: 'Questions that wait for their turn; at most 1024, of one client 256.',
+    labels: ['service'],
   },
   nac_upstream_shed_total: {
     type: 'counter',
-    help: 'Questions that were not asked because the line was full; the last known answer was given, where there was one.',
-    labels: [],
+    help: 'Questions that were not asked because the line of the client, or all of it, was full; the last known answer was given, where there was one.',
+    labels: ['service'],
   },
   nac_anomalies_total: {
     type: 'counter',

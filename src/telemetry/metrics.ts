@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Clock } from '../clock.ts'
+import type { UpstreamService } from '../compliance/compliance-record.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionRecord } from '../decision/decision-service.ts'
 import { remainingValidity, SoonestExpiry } from './device-certificates.ts'
@@ -14,12 +15,7 @@ export interface MetricSources {
     readonly u: number
     readonly x: number
   }
-  readonly upstream: () => {
-    readonly breaker: { readonly state: 'closed' | 'open' | 'half_open' }
-    readonly running: number
-    readonly waiting: number
-    readonly shed: number
-  }
+  readonly upstream: () => Readonly<Record<UpstreamService, UpstreamFigures>>
   readonly guard: () => {
     readonly burst?: { readonly records: number }
     readonly list?: { readonly flips: number }
@@ -63,6 +59,14 @@ export interface MetricSources {
   readonly isOverloaded: () => boolean
 }
 
+/** One service of Microsoft's; there is a line only in front of what devices are asked about. */
+export interface UpstreamFigures {
+  readonly breaker: { readonly state: 'closed' | 'open' | 'half_open'; readonly openings: number }
+  readonly running?: number
+  readonly waiting?: number
+  readonly shed?: number
+}
+
 /** The files that are followed while the service runs. */
 export type FollowedFileName = 'clients' | 'policy' | 'service_tls' | 'client_certificate'
 
@@ -86,7 +90,6 @@ export interface Metrics {
   refused(frontend: FrontendName | 'management', code: string): void
   connectionDropped(): void
   upstreamRequest(operation: UpstreamOperation, result: UpstreamResult, seconds: number): void
-  breakerOpened(): void
   anomaly(kind: 'regressed'): void
   guardTripped(cause: 'burst' | 'mass_flip' | 'truncated'): void
   listFailed(): void
@@ -162,11 +165,29 @@ export function createMetrics(sources: MetricSources): Metrics {
       },
     })
   }
+  /** A figure of every service of Microsoft's that has one. */
+  const ofServices = (read: (service: UpstreamFigures) => number | undefined) =>
+    Object.entries(sources.upstream()).flatMap(([service, figures]) => {
+      const value = read(figures)
+      return value === undefined ? [] : [{ service, value }]
+    })
+  const serviceGauge = (name: MetricName, read: (service: UpstreamFigures) => number | undefined) =>
+    gauge(name, (metric) => {
+      for (const { service, value } of ofServices(read)) metric.set({ service }, value)
+    })
+  const serviceTotal = (name: MetricName, read: (service: UpstreamFigures) => number | undefined) => {
+    new Counter({
+      ...definition(name),
+      collect() {
+        this.reset()
+        for (const { service, value } of ofServices(read)) this.inc({ service }, value)
+      },
+    })
+  }
 
   const decisions = tally('nac_decisions_total')
   const lookups = tallyFromZero('nac_cache_lookups_total')
   const conflicts = new Counter(definition('nac_rank_conflicts_total'))
-  const opened = new Counter(definition('nac_breaker_opened_total'))
   const anomalies = counterFromZero('nac_anomalies_total')
   const trips = counterFromZero('nac_guard_trips_total')
   const listFailures = new Counter(definition('nac_bulk_list_failures_total'))
@@ -189,12 +210,14 @@ export function createMetrics(sources: MetricSources): Metrics {
     }
   })
   gauge('nac_breaker_state', (metric) => {
-    const current = sources.upstream().breaker.state
-    for (const state of breakerStates) metric.set({ state }, state === current ? 1 : 0)
+    for (const [service, { breaker }] of Object.entries(sources.upstream())) {
+      for (const state of breakerStates) metric.set({ service, state }, state === breaker.state ? 1 : 0)
+    }
   })
-  gauge('nac_upstream_running', (metric) => metric.set(sources.upstream().running))
-  gauge('nac_upstream_waiting', (metric) => metric.set(sources.upstream().waiting))
-  total('nac_upstream_shed_total', () => sources.upstream().shed)
+  serviceTotal('nac_breaker_opened_total', ({ breaker }) => breaker.openings)
+  serviceGauge('nac_upstream_running', ({ running }) => running)
+  serviceGauge('nac_upstream_waiting', ({ waiting }) => waiting)
+  serviceTotal('nac_upstream_shed_total', ({ shed }) => shed)
   gauge('nac_guard_holding', (metric) => {
     const { burst, list } = sources.guard()
     metric.set({ what: 'burst' }, burst ? 1 : 0)
@@ -268,7 +291,6 @@ export function createMetrics(sources: MetricSources): Metrics {
     refused: (frontend, code) => refusals(frontend, code).inc(),
     connectionDropped: () => dropped.inc(),
     upstreamRequest: (operation, result, seconds) => upstreamRequests(operation, result).observe(seconds),
-    breakerOpened: () => opened.inc(),
     anomaly: (kind) => anomalies(kind).inc(),
     guardTripped: (cause) => trips(cause).inc(),
     listFailed: () => listFailures.inc(),

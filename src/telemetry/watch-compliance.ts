@@ -1,28 +1,29 @@
 import type { Logger } from 'pino'
+import type { BreakerStatus } from '../compliance/circuit-breaker.ts'
 import type { Compliance, ComplianceEvents } from '../compliance/compliance.ts'
+import type { MdmService, UpstreamService } from '../compliance/compliance-record.ts'
 import type { ComplianceState } from '../state/compliance-state.ts'
 import type { StateNotice } from '../state/state-store.ts'
 import type { Metrics } from './metrics.ts'
 
 /** What is counted here. */
-type Counted = Pick<Metrics, 'breakerOpened' | 'anomaly' | 'guardTripped' | 'listFailed'>
+type Counted = Pick<Metrics, 'anomaly' | 'guardTripped' | 'listFailed'>
 
 /** Logs and counts what happens between the memory and Intune. Errors are what an operator must act on. */
 export function watchCompliance(logger: Logger, metrics: Counted): ComplianceEvents {
-  let lastOpenSinceMs: number | undefined
+  const openings = new Map<MdmService, number>()
   return {
-    breakerChanged({ state, cause, openSinceMs, nextProbeAtMs }) {
+    breakerChanged(service, { state, cause, nextProbeAtMs, ...status }) {
       if (state === 'half_open') return
       if (state === 'closed') {
-        logger.info({ event: 'intune_back' }, 'intune answers again')
+        logger.info({ event: 'intune_back', service }, 'the service answers again')
         return
       }
       // A probe that failed is more of the same outage.
-      const isNew = openSinceMs !== lastOpenSinceMs
-      lastOpenSinceMs = openSinceMs
-      if (isNew) metrics.breakerOpened()
-      const details = { event: 'intune_away', cause, nextProbeAt: isoTime(nextProbeAtMs) }
-      logger[isNew ? 'warn' : 'debug'](details, 'intune is not asked; last known answers are given')
+      const isNew = openings.get(service) !== status.openings
+      openings.set(service, status.openings)
+      const details = { event: 'intune_away', service, cause, nextProbeAt: isoTime(nextProbeAtMs) }
+      logger[isNew ? 'warn' : 'debug'](details, 'the service is not asked; last known answers are given')
     },
     regressed: () => metrics.anomaly('regressed'),
     guardTripped({ cause, flips, rows, rowsBefore }) {
@@ -70,24 +71,31 @@ export function watchTraces(logger: Logger): (notice: StateNotice) => void {
   }
 }
 
+/** Everything of Microsoft's; there is a line only in front of what devices are asked about. */
+export type UpstreamServices = Readonly<
+  Record<
+    UpstreamService,
+    {
+      readonly breaker: BreakerStatus
+      readonly running?: number
+      readonly waiting?: number
+      readonly shed?: number
+    }
+  >
+>
+
 /** The service at this moment, as GET /status of the management listener shows it. Times are ISO 8601. */
 export function presentStatus(
   compliance: Compliance,
+  upstream: UpstreamServices,
   state: ComplianceState | undefined,
 ): Readonly<Record<string, unknown>> {
-  const { breaker, ...queue } = compliance.upstream()
   const { c, n, u, x } = compliance.counts()
   const { holding, burst, list: heldList, ...flips } = compliance.guard()
   const { seenLast24Hours, keepAccess } = compliance.runway()
   const list = compliance.currentList()
   return {
-    upstream: {
-      breaker: breaker.state,
-      cause: breaker.cause ?? null,
-      openSince: isoTime(breaker.openSinceMs),
-      nextProbeAt: isoTime(breaker.nextProbeAtMs),
-      ...queue,
-    },
+    upstream: presentUpstream(upstream),
     cache: { records: c + n + u + x, compliant: c, noncompliant: n, unknown: u, notEnrolled: x },
     runway: {
       seenLast24Hours,
@@ -109,6 +117,42 @@ export function presentStatus(
     },
     noncompliantList: list ? { listedAt: isoTime(list.listedAtMs), devices: list.devices.length } : null,
     state: state?.status() ?? { mode: 'not_configured' },
+  }
+}
+
+/** Each service, and all of them together: the one that is worst off, and the sums. */
+function presentUpstream(upstream: UpstreamServices): Readonly<Record<string, unknown>> {
+  const services = Object.values(upstream)
+  const worst =
+    services.find(({ breaker }) => breaker.state === 'open') ??
+    services.find(({ breaker }) => breaker.state === 'half_open')
+  const sum = (figure: 'running' | 'waiting' | 'shed') =>
+    services.reduce((total, service) => total + (service[figure] ?? 0), 0)
+  return {
+    ...presentBreaker(worst?.breaker ?? { state: 'closed' }),
+    running: sum('running'),
+    waiting: sum('waiting'),
+    shed: sum('shed'),
+    services: Object.fromEntries(
+      Object.entries(upstream).map(([name, { breaker, ...line }]) => [
+        name,
+        { ...presentBreaker(breaker), ...line },
+      ]),
+    ),
+  }
+}
+
+function presentBreaker({
+  state,
+  cause,
+  openSinceMs,
+  nextProbeAtMs,
+}: Pick<BreakerStatus, 'state' | 'cause' | 'openSinceMs' | 'nextProbeAtMs'>) {
+  return {
+    breaker: state,
+    cause: cause ?? null,
+    openSince: isoTime(openSinceMs),
+    nextProbeAt: isoTime(nextProbeAtMs),
   }
 }
 

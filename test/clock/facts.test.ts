@@ -26,7 +26,7 @@ function build(witness = { aheadMs: () => 0, isConfirmed: () => false }) {
   const intune = scriptedLookup(clock)
   const outdated: number[] = []
   const compliance = createCompliance({
-    lookup: intune.lookup,
+    lookup: (identifier) => intune.lookup(identifier),
     freshness,
     deadlineMs: 1000,
     clock,

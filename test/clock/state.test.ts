@@ -23,7 +23,7 @@ function machine(t: Test) {
   async function start({ witness = nobody, compliantFreshMs = 10 * minuteMs } = {}) {
     let state: ComplianceState | undefined
     const compliance = createCompliance({
-      lookup: intune.lookup,
+      lookup: (identifier) => intune.lookup(identifier),
       freshness: {
         compliantFreshMs,
         noncompliantFreshMs: 30_000,

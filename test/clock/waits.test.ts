@@ -1,4 +1,5 @@
 import t from 'tap'
+import { CircuitBreaker } from '../../src/compliance/circuit-breaker.ts'
 import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
 import { MassFlipGuard } from '../../src/compliance/mass-flip-guard.ts'
 import { NoncompliantListing } from '../../src/compliance/noncompliant-listing.ts'
@@ -9,7 +10,6 @@ import { createStepRunner } from '../../src/connection/step-runner.ts'
 import type { DecisionRecord } from '../../src/decision/decision-service.ts'
 import { failure, success } from '../../src/errors/fault.ts'
 import { createAskIfThere } from '../../src/intune/ask-service.ts'
-import { createDeviceDetails } from '../../src/intune/device-details.ts'
 import { createServiceDirectory } from '../../src/intune/discovery.ts'
 import { createDriftSentinel } from '../../src/intune/drift.ts'
 import { createMsalWire } from '../../src/intune/msal-network.ts'
@@ -40,7 +40,8 @@ interface Wait {
 
 const tokens = {
   get: async () => success('token'),
-  invalidate: () => {},
+  another: async () => success('token'),
+  status: () => ({ state: 'closed', consecutiveFailures: 0, openings: 0 }) as const,
   expiresAtMs: () => undefined,
 }
 
@@ -179,37 +180,25 @@ const waits: Readonly<Record<string, Wait>> = {
     lastsMs: 10 * minuteMs,
     async begin(clock) {
       let asked = 0
-      const ask = createAskIfThere(async () => {
+      const ask = createAskIfThere(clock)
+      const gone = async () => {
         asked += 1
         return failure('intune_endpoint_gone', 'scripted')
-      }, clock)
-      await ask(deviceId())
+      }
+      await ask(deviceId(), gone)
       return async () => {
         const before = asked
-        await ask(deviceId())
+        await ask(deviceId(), gone)
         return asked === before
       }
     },
   },
-  'Graph is left alone after a failure': {
+  'a service that asked to be left alone is not asked': {
     lastsMs: 10 * secondMs,
     async begin(clock) {
-      let asked = 0
-      const details = createDeviceDetails({
-        clock,
-        limitMs: 500,
-        async find() {
-          asked += 1
-          return failure('details_unavailable', 'scripted')
-        },
-        onFailure: () => {},
-      })
-      await details.resolveEntraId('x')
-      return async () => {
-        const before = asked
-        await details.resolveEntraId('x')
-        return asked === before
-      }
+      const breaker = new CircuitBreaker({ clock, random: () => 0 })
+      breaker.acquire('a')?.failed(10 * secondMs)
+      return async () => !breaker.admits()
     },
   },
   'one sample of what is new on the wire is logged': {

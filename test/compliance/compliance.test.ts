@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type ComplianceEvents, createCompliance } from '../../src/compliance/compliance.ts'
-import type { ComplianceRecord, Observation } from '../../src/compliance/compliance-record.ts'
+import type { ComplianceRecord, Observation, Through } from '../../src/compliance/compliance-record.ts'
 import type { ListedDevice, NoncompliantList } from '../../src/compliance/noncompliant-list.ts'
 import type { NoncompliantListStore } from '../../src/compliance/noncompliant-poller.ts'
 import { failure, type Outcome, success } from '../../src/errors/fault.ts'
@@ -32,7 +32,9 @@ function build({ maxDevices = 50_000 } = {}) {
     listUsed: [],
     listFailed: [],
   }
-  const lookup = async (identifier: DeviceIdentifier): Promise<Outcome<Observation>> => {
+  const lookup = (identifier: DeviceIdentifier, through?: Through) =>
+    through ? through('compliance_retrieval', () => answer(identifier)) : answer(identifier)
+  const answer = async (identifier: DeviceIdentifier): Promise<Outcome<Observation>> => {
     const key = identifierKey(identifier)
     asked.push(key)
     const script = said.get(key) ?? everybody
@@ -56,7 +58,7 @@ function build({ maxDevices = 50_000 } = {}) {
     random: () => 0.5,
     maxDevices,
     events: {
-      breakerChanged: (status) => events.breakerChanged.push(status),
+      breakerChanged: (service, status) => events.breakerChanged.push({ service, ...status }),
       regressed: () => events.regressed.push(1),
       guardTripped: (trip) => events.guardTripped.push(trip),
       listUsed: (list, marked) => events.listUsed.push({ rows: list.devices.length, marked }),
@@ -659,14 +661,21 @@ t.test('where very many records have grown old, they are forgotten 20,000 a seco
   stop()
 })
 
-t.test('one device can be rechecked once in ten seconds, others are not held up', async (t) => {
-  const { clock, compliance } = build()
-  t.equal(compliance.admitRecheck('mac/1'), 0)
-  t.equal(compliance.admitRecheck('mac/2'), 0)
+t.test('a refresh of one device is not one of the same device by another name', async (t) => {
+  const service = build()
+  const { compliance, clock } = service
+  service.sayAll({ deviceId: idOf(7), macs: ['005056A4895A', '005056A4895C'] })
+  t.equal(compliance.admitRefresh(mac(), 'a'), 0, 'nothing is known about it yet')
+  await service.ask(mac(), true)
+  for (const identifier of [mac(), numbered(7), mac('005056A4895C')]) {
+    t.equal(compliance.admitRefresh(identifier, 'b'), 10 * second, identifier.kind)
+  }
+  t.equal(compliance.admitRefresh(numbered(8), 'b'), 0, 'another device')
   await clock.advance(4 * second)
-  t.equal(compliance.admitRecheck('mac/1'), 6 * second)
+  t.equal(compliance.admitRefresh(numbered(7), 'a'), 6 * second)
   await clock.advance(6 * second)
-  t.equal(compliance.admitRecheck('mac/1'), 0)
+  t.equal(compliance.admitRefresh(numbered(7), 'a'), 0)
+  t.equal(compliance.admitRefresh(mac(), 'a'), 10 * second, 'from then on it is known before it is asked')
 })
 
 t.test('repair: the next question after 30 s sees it, and no other record is touched', async (t) => {
@@ -686,8 +695,14 @@ t.test('the breaker in front of Intune shows in what happens', async (t) => {
   service.sayAll('away')
   await service.clock.advance(hour)
   for (let index = 0; index < 8; index += 1) await service.ask(numbered(index))
-  t.match(service.events.breakerChanged, [{ state: 'open', cause: 'failures' }])
+  t.match(service.events.breakerChanged, [
+    { service: 'compliance_retrieval', state: 'open', cause: 'failures' },
+  ])
   t.match(await service.ask(mac()), { verdict: 'last_known', fault: { code: 'upstream_timeout' } })
   t.equal(service.asked.length, 6, 'one before, five that failed')
-  t.match(service.compliance.upstream(), { breaker: { state: 'open' }, running: 0, waiting: 0, shed: 0 })
+  t.match(service.compliance.upstream(), {
+    compliance_retrieval: { breaker: { state: 'open' }, running: 0, waiting: 0, shed: 0 },
+    nac: { breaker: { state: 'closed' } },
+    graph: { breaker: { state: 'closed' } },
+  })
 })

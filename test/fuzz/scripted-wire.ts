@@ -18,6 +18,7 @@ export function scriptedOutbound(replies: readonly Partial<HttpReply>[]): Outbou
 /** Always the same token. */
 export const oneToken: TokenSource = {
   get: async () => success('token'),
-  invalidate: () => {},
+  another: async () => success('token'),
   expiresAtMs: () => undefined,
+  status: () => ({ state: 'closed', consecutiveFailures: 0, openings: 0 }),
 }

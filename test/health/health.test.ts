@@ -5,13 +5,21 @@ import { FakeClock } from '../fakes/fake-clock.ts'
 const dayMs = 86_400_000
 const clock = () => new FakeClock(Date.UTC(2026, 10, 23, 8))
 
+const closed: ReturnType<HealthSources['breakers']> = {
+  entra: { state: 'closed' },
+  discovery: { state: 'closed' },
+  compliance_retrieval: { state: 'closed' },
+  nac: { state: 'closed' },
+  graph: { state: 'closed' },
+}
+
 function healthOf(different: Partial<HealthSources> = {}, at = clock()) {
   const farMs = at.nowMs() + 100 * dayMs
   return createHealth(
     {
       isStopping: () => false,
       certificate: () => ({ inUse: { notBeforeMs: 0, notAfterMs: farMs } }),
-      breaker: () => ({ state: 'closed' }),
+      breakers: () => closed,
       state: () => ({ mode: 'read_write', writeLagMs: 0 }),
       clockProblem: () => undefined,
       clientsProblem: () => undefined,
@@ -56,14 +64,26 @@ const degradations: readonly [name: string, sources: Partial<HealthSources>, wha
   [
     [
       'upstream',
-      { breaker: () => ({ state: 'open', cause: 'failures', openSinceMs: nowMs - 60_000 }) },
-      /failed several times/,
+      {
+        breakers: () => ({
+          ...closed,
+          compliance_retrieval: { state: 'open', cause: 'failures', openSinceMs: nowMs - 60_000 },
+        }),
+      },
+      /^Intune \(Compliance Retrieval\) is not asked, because it failed several times in a row; what was last known is answered\.$/,
       '2026-11-23T07:59:00.000Z',
     ],
     [
       'upstream',
-      { breaker: () => ({ state: 'half_open', cause: 'retry_after', openSinceMs: nowMs }) },
-      /asked for a pause/,
+      {
+        breakers: () => ({
+          ...closed,
+          entra: { state: 'half_open', cause: 'failures', openSinceMs: nowMs },
+          graph: { state: 'open', cause: 'retry_after', openSinceMs: nowMs - 60_000 },
+        }),
+      },
+      /^Entra ID is not asked, .*failed.* Microsoft Graph \(managed devices\) is not asked, because it asked for a pause; answers come without details/,
+      '2026-11-23T07:59:00.000Z',
     ],
     [
       'certificate',

@@ -212,15 +212,19 @@ t.test('a details call that fails never fails the look-up', async (t) => {
   }
 })
 
-t.test('Graph that hangs holds an answer up for half a second, and the next ones not at all', async (t) => {
+t.test('Graph that hangs holds an answer up for half a second, and after five devices none', async (t) => {
   const { lookup, tenant, clock } = await simulate(t)
   tenant.setFault({ hop: 'details', kind: 'hang' })
-  const asked = lookup(byDeviceId(noncompliantId))
-  await waitUntil(() => tenant.requestCounts().details === 1)
-  await clock.advance(500)
-  t.match(await asked, record({ complianceState: 'noncompliant' }))
-  t.match(await lookup(byDeviceId(noncompliantId)), record({ complianceState: 'noncompliant' }), 'at once')
-  t.equal(tenant.requestCounts().details, 1, 'Graph is left alone for a while')
+  const ids = Array.from({ length: 6 }, (_, index) => `55555555-5555-4555-8555-00000000000${index}`)
+  for (const deviceId of ids) tenant.putDevice({ deviceId, complianceState: 'noncompliant' })
+  for (const [index, id] of ids.slice(0, 5).entries()) {
+    const asked = lookup(byDeviceId(id))
+    await waitUntil(() => tenant.requestCounts().details === index + 1)
+    await clock.advance(500)
+    t.match(await asked, record({ complianceState: 'noncompliant' }))
+  }
+  t.match(await lookup(byDeviceId(ids[5] ?? '')), record({ complianceState: 'noncompliant' }), 'at once')
+  t.equal(tenant.requestCounts().details, 5, 'Graph is left alone for a while')
   tenant.clearFaults()
   await clock.advance(10_000)
   t.match(
@@ -228,6 +232,18 @@ t.test('Graph that hangs holds an answer up for half a second, and the next ones
     record({ complianceState: 'unknown' }),
     'and asked again after it',
   )
+})
+
+t.test('one device whose details hang holds up nobody but itself', async (t) => {
+  const { lookup, tenant, clock } = await simulate(t)
+  tenant.setFault({ hop: 'details', kind: 'hang', match: noncompliantId })
+  for (let round = 0; round < 8; round += 1) {
+    const asked = lookup(byDeviceId(noncompliantId))
+    await waitUntil(() => tenant.requestCounts().details === 2 * round + 1)
+    await clock.advance(500)
+    t.match(await asked, record({ complianceState: 'noncompliant' }))
+    t.match(await lookup(byDeviceId(unknownId)), record({ complianceState: 'unknown' }), 'with its details')
+  }
 })
 
 t.test('without the permission the answers stand, and the remedy is logged once', async (t) => {

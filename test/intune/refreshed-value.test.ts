@@ -86,11 +86,10 @@ t.test('after a failure the last fault comes at once, for 1 s doubling to 30 s',
   }
   void value.get()
   await grant('a')
-  value.drop()
-  void value.get()
+  void value.renew()
   await refuse()
   await clock.advance(1000)
-  void value.get()
+  void value.renew()
   t.equal(waiting.length, 1, 'a success starts the count again')
 })
 
@@ -106,8 +105,8 @@ t.test('the pause that the peer asked for is kept, and what is left of it is sai
   t.equal(waiting.length, 1)
 })
 
-t.test('a value that was dropped is fetched again, and renew keeps the old one until then', async (t) => {
-  const { value, waiting, grant, refuse } = arrange()
+t.test('renew keeps the old value until there is a new one', async (t) => {
+  const { value, grant, refuse } = arrange()
   void value.get()
   await grant('a')
   const renewed = value.renew()
@@ -115,10 +114,35 @@ t.test('a value that was dropped is fetched again, and renew keeps the old one u
   await refuse()
   t.match(await renewed, { fault: { code: 'entra_unavailable' } })
   t.equal(value.peek(), 'a', 'and after a failed renewal')
-  value.drop()
-  t.equal(value.peek(), undefined)
-  t.match(await value.get(), { ok: false }, 'cooling down with nothing to give')
-  t.equal(waiting.length, 0)
+})
+
+t.test('what callers meet is shown: open while there is no value and none to be had', async (t) => {
+  const { clock, value, grant, refuse } = arrange()
+  const closed = { state: 'closed', consecutiveFailures: 0, openings: 0 }
+  t.same(value.status, closed)
+  void value.get()
+  t.same(value.status, closed, 'not yet fetched is nothing wrong')
+  await refuse()
+  const openSinceMs = clock.nowMs()
+  t.same(value.status, { state: 'open', cause: 'failures', openSinceMs, consecutiveFailures: 1, openings: 1 })
+  await clock.advance(1000)
+  void value.get()
+  t.match(value.status, { state: 'half_open', openSinceMs })
+  await refuse(120_000)
+  t.match(value.status, {
+    state: 'open',
+    cause: 'retry_after',
+    openSinceMs,
+    consecutiveFailures: 2,
+    openings: 1,
+  })
+  await clock.advance(120_000)
+  void value.get()
+  await grant('a')
+  t.same(value.status, { ...closed, openings: 1 })
+  void value.renew()
+  await refuse()
+  t.match(value.status, { state: 'closed', consecutiveFailures: 1, openings: 2 }, 'the value is still good')
 })
 
 t.test('a fetch that throws is a fault, not a rejection', async (t) => {

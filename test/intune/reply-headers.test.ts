@@ -1,5 +1,10 @@
 import t from 'tap'
-import { findRequestId, isRequestId, parseRetryAfter, sentAtMs } from '../../src/intune/reply-headers.ts'
+import {
+  findRequestId,
+  findRetryAfter,
+  isRequestId,
+  parseRetryAfter,
+} from '../../src/intune/reply-headers.ts'
 
 const nowMs = Date.UTC(2026, 10, 23, 8, 0, 0)
 
@@ -26,12 +31,16 @@ t.test('Retry-After is read as seconds or as an HTTP date, within limits', async
 t.test(
   'a date in Retry-After counts from the date of the reply, not from a clock that may be wrong',
   async (t) => {
-    const headers = { date: 'Mon, 23 Nov 2026 08:00:00 GMT' }
-    for (const wrongMs of [9 * 3_600_000, -26 * 3_600_000, Date.UTC(2000, 0, 1) - nowMs]) {
-      const sentMs = sentAtMs(headers, nowMs + wrongMs)
-      t.equal(parseRetryAfter('Mon, 23 Nov 2026 08:00:30 GMT', sentMs), 30_000)
+    const headers = { date: 'Mon, 23 Nov 2026 08:00:00 GMT', 'retry-after': 'Mon, 23 Nov 2026 08:00:30 GMT' }
+    for (const wrongMs of [0, 9 * 3_600_000, -26 * 3_600_000, Date.UTC(2000, 0, 1) - nowMs]) {
+      t.equal(findRetryAfter(headers, nowMs + wrongMs), 30_000)
     }
-    t.equal(sentAtMs({}, nowMs), nowMs, 'ours where the sender does not say')
+    t.equal(
+      findRetryAfter({ 'retry-after': headers['retry-after'] }, nowMs),
+      30_000,
+      'ours where it does not say',
+    )
+    t.equal(findRetryAfter({ date: headers.date }, nowMs, '7'), 7000, 'a text that stands in for the field')
   },
 )
 

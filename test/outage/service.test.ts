@@ -116,7 +116,20 @@ t.test('management: status, metrics, purge and the guard', async (t) => {
 
   const status = (await call('GET', '/status')).json()
   t.match(status, {
-    upstream: { breaker: 'closed', cause: null, running: 0, waiting: 0, shed: 0 },
+    upstream: {
+      breaker: 'closed',
+      cause: null,
+      running: 0,
+      waiting: 0,
+      shed: 0,
+      services: {
+        entra: { breaker: 'closed' },
+        discovery: { breaker: 'closed' },
+        compliance_retrieval: { breaker: 'closed', cause: null, running: 0, waiting: 0, shed: 0 },
+        nac: { breaker: 'closed' },
+        graph: { breaker: 'closed' },
+      },
+    },
     cache: { records: 2, compliant: 2, noncompliant: 0, unknown: 0, notEnrolled: 0 },
     runway: { seenLast24Hours: 2, keepAccess: { '1h': Number, '4h': Number, '8h': Number } },
     guard: { holding: false, burst: null, list: null, recentFlips: 0, threshold: 20 },
@@ -136,8 +149,8 @@ t.test('management: status, metrics, purge and the guard', async (t) => {
     'nac_cache_lookups_total{verdict="asked"} 2',
     'nac_cache_lookups_total{verdict="hit"} 1',
     'nac_cache_entries{state="compliant"} 2',
-    'nac_breaker_state{state="closed"} 1',
-    'nac_breaker_state{state="open"} 0',
+    'nac_breaker_state{service="compliance_retrieval",state="closed"} 1',
+    'nac_breaker_state{service="compliance_retrieval",state="open"} 0',
     'nac_state_mode{mode="read_write"} 1',
     'nac_request_duration_seconds_count{frontend="json"} 3',
     'nac_upstream_request_duration_seconds_count{operation="query",result="ok"} 2',

@@ -1,8 +1,10 @@
 import t from 'tap'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { type Authenticate, createAuthenticator } from '../../src/server/authentication.ts'
 import { parseAuthorization } from '../../src/server/authorization-header.ts'
 import type { ClientList } from '../../src/server/clients.ts'
 import { hashSecret, parseSecretHash, type SecretHash, verifySecret } from '../../src/server/secret-hash.ts'
+import { FakeClock } from '../fakes/fake-clock.ts'
 
 const address = '192.0.2.7'
 
@@ -33,10 +35,11 @@ const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64')
 const basic = (username: string, password: string) => `Basic ${base64(`${username}:${password}`)}`
 
 /** An authenticator that counts what it would spend on scrypt. */
-function counted(list: ClientList = clients, verify = verifySecret) {
+function counted(list: ClientList = clients, verify = verifySecret, clock: Clock = systemClock) {
   const verified: SecretHash[] = []
   const authenticate = createAuthenticator({
     clients: list,
+    clock,
     verify: (secret, expected) => {
       verified.push(expected)
       return verify(secret, expected)
@@ -194,31 +197,57 @@ t.test('scrypt runs once per credential, and then the answer comes at once', asy
   t.equal(verified.length, 1)
 })
 
-t.test('a wrong credential is checked again each time', async (t) => {
+t.test('a wrong credential is remembered for a while, and another one is checked', async (t) => {
   const { authenticate, verified } = counted()
-  await authenticate(basic('nac', 'wrong'), address, 'radius')
-  await authenticate(basic('nac', 'wrong'), address, 'radius')
+  for (const password of ['wrong', 'wrong', 'also wrong']) {
+    t.match(await authenticate(basic('nac', password), address, 'radius'), {
+      fault: { code: 'unauthenticated' },
+    })
+  }
   t.equal(verified.length, 2)
 })
 
-t.test('two checks run at once, sixty-four wait, and the next is turned away', async (t) => {
+/** Checks that wait until they are released, on a clock that stands still. */
+function held() {
   const release: (() => void)[] = []
-  const { authenticate, verified } = counted(clients, async () => {
+  const clock = new FakeClock()
+  const check = async () => {
     await new Promise<void>((resolve) => release.push(resolve))
     return true
-  })
-  const attempts = Array.from({ length: 67 }, (_, index) =>
+  }
+  return { release, clock, ...counted(clients, check, clock) }
+}
+
+t.test('two checks run at once, thirty-two of a user wait, and the rest is turned away', async (t) => {
+  const { authenticate, verified, release, clock } = held()
+  const attempts = Array.from({ length: 35 }, (_, index) =>
     authenticate(basic('nac', `${index}`), address, 'radius'),
   )
-  t.match(await attempts[66], { fault: { code: 'service_overloaded' } })
+  await clock.advance(1000)
+  t.match(await attempts[34], { fault: { code: 'too_many_attempts' } })
   t.equal(verified.length, 2, 'the thread pool keeps room for others')
-  for (let done = 0; done < 66; done += 1) {
+  for (let done = 0; done < 34; done += 1) {
     t.ok(release.length <= 2 + done, 'never more than two at once')
     release[done]?.()
     await attempts[done]
   }
-  t.equal(verified.length, 66, 'everyone who waited was checked')
+  t.equal(verified.length, 34, 'everyone who waited was checked')
   t.match(authenticate(basic('nac', '3'), address, 'radius'), { ok: true })
+})
+
+t.test('of everybody together 512 wait, one each, and the next is told to come again', async (t) => {
+  const { authenticate, verified, release } = held()
+  const attempts = Array.from({ length: 514 }, (_, index) =>
+    authenticate(basic('nobody', 'x'), `198.51.${index >> 8}.${index & 255}`, 'radius'),
+  )
+  t.match(await authenticate(basic('nac', 'a:b'), address, 'radius'), {
+    fault: { code: 'service_overloaded' },
+  })
+  for (let done = 0; done < 514; done += 1) {
+    release[done]?.()
+    await attempts[done]
+  }
+  t.equal(verified.length, 514)
 })
 
 t.test('a check that breaks is a fault and leaves room for the next', async (t) => {

@@ -9,7 +9,18 @@ const dayMs = 86_400_000
 
 const sources: MetricSources = {
   cacheEntries: () => ({ c: 5, n: 4, u: 3, x: 2 }),
-  upstream: () => ({ breaker: { state: 'half_open' }, running: 7, waiting: 8, shed: 9 }),
+  upstream: () => ({
+    entra: { breaker: { state: 'closed', openings: 0 } },
+    discovery: { breaker: { state: 'closed', openings: 2 } },
+    compliance_retrieval: {
+      breaker: { state: 'half_open', openings: 3 },
+      running: 7,
+      waiting: 8,
+      shed: 9,
+    },
+    nac: { breaker: { state: 'closed', openings: 0 }, running: 0, waiting: 0, shed: 0 },
+    graph: { breaker: { state: 'open', openings: 1 }, running: 1, waiting: 0, shed: 0 },
+  }),
   guard: () => ({ burst: { records: 30 }, list: { flips: 12 }, recentFlips: 1, threshold: 20 }),
   list: () => ({ listedAtMs: 1_700_000_000_000, devices: [1, 2, 3] }),
   runway: () => ({ seenLast24Hours: 100, keepAccess: [{ hours: 1, devices: 90 }] }),
@@ -58,7 +69,6 @@ function count(metrics: ReturnType<typeof createMetrics>): void {
   metrics.refused('json', 'unauthenticated')
   metrics.request('radius', 0.002, 401)
   metrics.upstreamRequest('bulk', 'throttled', 1)
-  metrics.breakerOpened()
   metrics.anomaly('regressed')
   metrics.guardTripped('truncated')
   metrics.listFailed()
@@ -106,9 +116,16 @@ t.test('the figures are those of the moment', async (t) => {
     'nac_cache_lookups_total{verdict="none"} 1',
     'nac_rank_conflicts_total 1',
     'nac_cache_entries{state="not_enrolled"} 2',
-    'nac_breaker_state{state="half_open"} 1',
-    'nac_breaker_state{state="open"} 0',
-    'nac_upstream_shed_total 9',
+    'nac_breaker_state{service="compliance_retrieval",state="half_open"} 1',
+    'nac_breaker_state{service="compliance_retrieval",state="open"} 0',
+    'nac_breaker_state{service="graph",state="open"} 1',
+    'nac_breaker_state{service="entra",state="closed"} 1',
+    'nac_breaker_opened_total{service="compliance_retrieval"} 3',
+    'nac_breaker_opened_total{service="discovery"} 2',
+    'nac_upstream_running{service="compliance_retrieval"} 7',
+    'nac_upstream_waiting{service="compliance_retrieval"} 8',
+    'nac_upstream_shed_total{service="compliance_retrieval"} 9',
+    'nac_upstream_shed_total{service="nac"} 0',
     'nac_guard_holding{what="burst"} 1',
     'nac_guard_held_records 42',
     'nac_bulk_list_timestamp_seconds 1700000000',

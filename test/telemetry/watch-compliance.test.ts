@@ -7,7 +7,6 @@ function build() {
   const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const counted: string[] = []
   const metrics = {
-    breakerOpened: () => counted.push('opened'),
     anomaly: (kind: string) => counted.push(kind),
     guardTripped: (cause: string) => counted.push(cause),
     listFailed: () => counted.push('list failed'),
@@ -15,20 +14,22 @@ function build() {
   return { lines, counted, logger, events: watchCompliance(logger, metrics) }
 }
 
-t.test('an outage is one warning and one count, however many probes fail in it', async (t) => {
-  const { events, lines, counted } = build()
-  const open = { state: 'open', cause: 'failures', openSinceMs: 1000, consecutiveFailures: 5 } as const
-  events.breakerChanged?.({ ...open, nextProbeAtMs: 2000 })
-  events.breakerChanged?.({ ...open, state: 'half_open' })
-  events.breakerChanged?.({ ...open, nextProbeAtMs: 4000 })
-  events.breakerChanged?.({ state: 'closed', consecutiveFailures: 0 })
-  events.breakerChanged?.({ ...open, openSinceMs: 9000, nextProbeAtMs: 10_000 })
-  t.same(counted, ['opened', 'opened'])
+t.test('an outage of a service is one warning, however many probes fail in it', async (t) => {
+  const { events, lines } = build()
+  const open = { state: 'open', cause: 'failures', consecutiveFailures: 5, openings: 1 } as const
+  events.breakerChanged?.('nac', { ...open, nextProbeAtMs: 2000 })
+  events.breakerChanged?.('nac', { ...open, state: 'half_open' })
+  events.breakerChanged?.('nac', { ...open, nextProbeAtMs: 4000 })
+  events.breakerChanged?.('graph', { ...open, nextProbeAtMs: 4000 })
+  events.breakerChanged?.('nac', { state: 'closed', consecutiveFailures: 0, openings: 1 })
+  events.breakerChanged?.('nac', { ...open, openings: 2, nextProbeAtMs: 10_000 })
+  const away = { event: 'intune_away', service: 'nac' }
   t.match(lines, [
-    { level: 40, event: 'intune_away', cause: 'failures', nextProbeAt: '1970-01-01T00:00:02.000Z' },
-    { level: 20, event: 'intune_away' },
-    { level: 30, event: 'intune_back' },
-    { level: 40, event: 'intune_away' },
+    { level: 40, ...away, cause: 'failures', nextProbeAt: '1970-01-01T00:00:02.000Z' },
+    { level: 20, ...away },
+    { level: 40, ...away, service: 'graph' },
+    { level: 30, event: 'intune_back', service: 'nac' },
+    { level: 40, ...away },
   ])
 })
 

@@ -72,9 +72,10 @@ export const callerFaults = {
   },
   too_many_attempts: {
     area: 'caller',
-    meaning: 'So many wrong credentials came from this address that new ones are not looked at for a minute.',
+    meaning:
+      'The credentials are wrong, after many others from this address, or so many wait to be checked that there was no room for these.',
     remedy:
-      'Correct the credentials of the caller, then wait as long as Retry-After says. Behind a reverse proxy, set SERVICE_TRUSTED_PROXIES so that callers are told apart.',
+      'Correct the credentials of the caller; right ones are admitted whatever else comes from the address, at the latest when they are sent again. Behind a reverse proxy, set SERVICE_TRUSTED_PROXIES so that callers are told apart.',
     retryable: true,
   },
   rate_limited: {
@@ -85,7 +86,8 @@ export const callerFaults = {
   },
   recheck_too_soon: {
     area: 'caller',
-    meaning: 'The device was checked again a few seconds ago.',
+    meaning:
+      'The device was checked again a few seconds ago, by this or another of its identifiers, or the client has checked very many devices again.',
     remedy: 'Wait as long as Retry-After says; the decision of the last check still stands.',
     retryable: true,
   },

@@ -56,9 +56,10 @@ export const intuneFaults = {
   },
   intune_queue_full: {
     area: 'intune',
-    meaning: 'So many questions wait for Intune already that another one would not be answered in time.',
+    meaning:
+      'So many questions of this client wait for Intune already that another one would not be answered in time.',
     remedy:
-      'Nothing: what is remembered is answered meanwhile. If it lasts, Intune is slow, or far more devices ask than usual; see nac_upstream_waiting.',
+      'Nothing: what is remembered is answered meanwhile, and other clients have lines of their own. If it lasts, Intune is slow, or the client asks about far more devices than usual; see nac_upstream_waiting.',
     retryable: true,
   },
   details_unauthorized: {

@@ -140,7 +140,12 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
   }
 
   /** The device of one question as the list of it: one element, or none where the device is unknown. */
-  function lookup(asked: AskedDevice, request: FastifyRequest, reply: FastifyReply): Found | Promise<Found> {
+  function lookup(
+    asked: AskedDevice,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    isInBatch = false,
+  ): Found | Promise<Found> {
     const field = identityFields[asked.criterion]
     const identity = parseIdentity({ [field]: asked.value })
     if (!identity.ok) {
@@ -155,6 +160,7 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
       refresh: false,
       frontend: 'ise',
       client: request.clientName,
+      isInBatch,
       traceContext: traceContextOf(request),
     })
     if (!(decided instanceof Promise)) return presentDecided(decided, asked, reply)
@@ -169,7 +175,9 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     const devices: XmlElement[] = []
     const lookups = questions.map((question): Found | Promise<Found> => {
       if (!question.ok) return question
-      if (question.value.about === 'device') return lookup({ ...question.value, version }, request, reply)
+      if (question.value.about === 'device') {
+        return lookup({ ...question.value, version }, request, reply, true)
+      }
       return failure('request_malformed', 'Several values are taken for devices only.', {
         field: 'querycriteria',
       })

@@ -47,18 +47,24 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
     onRequest: refuseMethod,
     handler: refuseMethod,
   })
-  const { admitRecheck = () => 0, findDecision = async () => undefined } = options
-  registerRecheckRoute(app, { admitRecheck, answer }, { schema })
+  const { findDecision = async () => undefined } = options
+  registerRecheckRoute(app, answer, { schema })
   registerDecisionRoute(app, findDecision)
   done()
 
-  function answer(question: Outcome<DecisionQuestion>, request: FastifyRequest, reply: FastifyReply) {
+  function answer(
+    question: Outcome<DecisionQuestion>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    mustRefresh = false,
+  ) {
     if (!question.ok) return sendProblem(reply, question.fault)
     const identity = parseIdentity(question.value.attributes)
     if (!identity.ok) return sendProblem(reply, identity.fault)
     const decided = decide({
       identity: identity.value,
       refresh: question.value.refresh,
+      mustRefresh,
       frontend: 'json',
       client: request.clientName,
       traceContext: traceContextOf(request),
@@ -75,6 +81,9 @@ function sendDecision(reply: FastifyReply, decided: Outcome<Decision>) {
   if (!isAnswerable(decision)) {
     const code = decision.faultCode ?? 'intune_unavailable'
     return sendProblem(reply, failure(code, 'The compliance state could not be determined.').fault, 503)
+  }
+  if (decision.refreshInMs !== undefined) {
+    reply.header('retry-after', String(Math.ceil(decision.refreshInMs / 1000)))
   }
   reply
     .header('cache-control', 'no-store')

@@ -30,7 +30,8 @@ const identifiers = {
   }),
 }
 
-const refreshDescription = 'true asks Intune again even where a fresh answer is remembered.'
+const refreshDescription =
+  'true asks Intune again even where a fresh answer is remembered, once in ten seconds for one device. Sooner than that the answer is the remembered one (source cache), and Retry-After says when Intune can be asked.'
 
 /** The query of GET /v1/decision. A name may be repeated. */
 export const DecisionQuery = z.strictObject({

@@ -30,7 +30,9 @@ t.test(
     const retryAfter = Number(second.headers['retry-after'])
     t.ok(retryAfter >= 1 && retryAfter <= 10, `Retry-After: ${retryAfter}`)
     t.equal(simulator.tenant.requestCounts().query, 2)
-    t.equal((await recheck('deviceId', laptop.deviceId)).statusCode, 200, 'another device is another matter')
+    t.equal((await recheck('deviceId', laptop.deviceId)).statusCode, 429, 'by whatever name')
+    const other = '22222222-2222-4222-8222-222222222222'
+    t.equal((await recheck('deviceId', other)).statusCode, 200, 'another device is another matter')
 
     for (const [kind, value, code] of [
       ['mac', 'nonsense', 'identifier_malformed'],
@@ -43,6 +45,37 @@ t.test(
     t.match((await recheck('mac', '02-00-00-00-00-01')).json(), { reason: 'randomized_mac' })
   },
 )
+
+t.test('a refresh is under the same limit, and is answered from memory when it is too soon', async (t) => {
+  const { app, ask, simulator } = await simulatedService(t)
+  if (!app) throw new Error('the service was not built')
+  const refresh = async (query: Record<string, string>) => {
+    const reply = await app.server.inject({ path: '/v1/decision', query: { ...query, refresh: 'true' } })
+    expectDocumented(t, { method: 'GET', path: '/v1/decision', reply })
+    return { answer: reply.json(), retryAfter: reply.headers['retry-after'] }
+  }
+  const first = await refresh({ mac: laptop.mac })
+  t.match(first, { answer: { decision: 'allow', source: 'intune' }, retryAfter: undefined })
+  for (let count = 0; count < 200; count += 1) {
+    const query = count % 2 === 0 ? { mac: '00-50-56-A4-89-5a' } : { deviceId: laptop.deviceId }
+    const { answer, retryAfter } = await refresh(query)
+    t.equal(answer.decision, 'allow')
+    // The first question by the device id has no answer of its own yet.
+    if (count !== 1) {
+      t.equal(answer.source, 'cache')
+      t.match(retryAfter, /^(10|[1-9])$/)
+    }
+  }
+  t.equal(simulator.tenant.requestCounts().query, 2)
+  const recheck = await app.server.inject({ method: 'POST', url: `/v1/devices/mac/${laptop.mac}/recheck` })
+  t.match(recheck.json(), { code: 'recheck_too_soon' }, 'a recheck counts a refresh')
+  simulator.tenant.setFault({ hop: 'query', kind: 'status', status: 500 })
+  const other = { mac: '005056A4895F' }
+  t.match(await refresh(other), { answer: { reason: 'intune_unavailable' } })
+  const again = await app.server.inject({ method: 'POST', url: `/v1/devices/mac/${other.mac}/recheck` })
+  t.equal(again.statusCode, 429, 'a look-up that failed counts too')
+  t.match(await ask({ mac: laptop.mac }), { source: 'cache' })
+})
 
 t.test('without credentials there is no recheck', async (t) => {
   const { app } = await simulatedService(t)
