@@ -336,7 +336,7 @@ t.test('trust roots and a proxy that cannot be used are said before anything is 
     'broken.pem': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
   })
   const cases = {
-    'gone.pem': /cannot be read \(ENOENT\)/,
+    'gone.pem': /which does not exist/,
     'none.pem': /holds no/,
     'broken.pem': /cannot be decoded/,
   }
