@@ -6,7 +6,8 @@ import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { explainFault } from './configured.ts'
 import { readSecretFile, readTextFile } from './read-option-file.ts'
-import { coloured, formatTable } from './table.ts'
+import { formatTable } from './table.ts'
+import { coloured } from './terminal.ts'
 
 const form = {
   name: 'check',

@@ -12,9 +12,10 @@ import { checkAsIse } from './check-as-ise.ts'
 import { type Command, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { configured, explainFault, proxyOf } from './configured.ts'
+import { configured, explainFault, printFileFaults } from './configured.ts'
 import { explainRules } from './explain-decision.ts'
-import { coloured, formatTable } from './table.ts'
+import { formatTable } from './table.ts'
+import { coloured } from './terminal.ts'
 
 const attributeNames = [
   'mac',
@@ -80,14 +81,14 @@ const decide = defineCommand(form, async ({ values, positionals }, context) => {
   let fault: Fault | undefined
   let facts: PolicyFacts | undefined
   const app = buildApp({ ...loaded, settings }, createLogger({ level: 'silent' }), {
-    proxy: proxyOf(context.environment),
+    proxy: loaded.proxy,
     onDecision: (record) => {
       fault = record.answer?.fault
       facts = record.facts
     },
   })
   if (!app.ok) {
-    context.err(explainFault(app.fault))
+    printFileFaults(loaded, app.fault, context)
     return exitCodes.wrongConfiguration
   }
   try {

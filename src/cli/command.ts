@@ -3,6 +3,8 @@ import type { CommandForm } from './command-form.ts'
 /** What a command may touch of the process it runs in. */
 export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Options that Node itself was started with; absent: none. */
+  readonly execArgv?: readonly string[]
   /** Writes one line, or several, to standard output. */
   readonly out: (text: string) => void
   /** The same to standard error. */

@@ -3,6 +3,9 @@ import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { z } from 'zod'
 import type { ListenerSettings, Settings } from '../config/settings.ts'
+import { readCertificates } from '../pem/read-certificates.ts'
+import { describeFileFault } from '../text/decode.ts'
+import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
@@ -104,12 +107,19 @@ async function fetchReadiness({ url, certificateFile }: Target): Promise<{ statu
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
   // The name in it is the one that callers use, and here it is asked at a loopback address.
   const trust = certificateFile !== undefined && {
-    ca: await readFile(certificateFile),
+    ca: await readCertificateFile(certificateFile),
     allowPartialTrustChain: true,
     checkServerIdentity: () => undefined,
   }
   return new Promise((resolve, reject) => {
-    const options = { agent: false, signal: AbortSignal.timeout(timeoutMs), ...trust } as const
+    const options = {
+      agent: false,
+      insecureHTTPParser: false,
+      signal: AbortSignal.timeout(timeoutMs),
+      ...tlsProtocol,
+      ...verifiesPeer,
+      ...trust,
+    } as const
     const asked = request(new URL('/readyz', url), options, (reply) => {
       let text = ''
       reply.setEncoding('utf8')
@@ -123,6 +133,13 @@ async function fetchReadiness({ url, certificateFile }: Target): Promise<{ statu
     asked.once('error', reject)
     asked.end()
   })
+}
+
+/** As the service itself reads it. */
+async function readCertificateFile(file: string): Promise<string> {
+  const certificates = readCertificates(await readFile(file))
+  if (certificates.ok) return certificates.value.pem
+  throw new Error(describeFileFault('SERVICE_TLS_CERTIFICATE_FILE', file, certificates.why))
 }
 
 function listChecks(checks: Readonly<Record<string, ShownCheck>>): string {

@@ -4,7 +4,7 @@ import { type LogVerification, verifyDecisionLog } from '../telemetry/verify-dec
 import { exitCodes, UnusableFile, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { coloured } from './table.ts'
+import { coloured } from './terminal.ts'
 
 const form = {
   name: 'log verify',

@@ -1,6 +1,7 @@
 import { type Cloud, clouds } from './clouds.ts'
+import { readProxy } from './proxy.ts'
 import { type ConfigurationProblem, type ReadText, readEnvironment } from './read-environment.ts'
-import type { IntuneSettings, Secrets, ServiceTlsSettings, Settings } from './settings.ts'
+import type { IntuneSettings, ProxySettings, Secrets, ServiceTlsSettings, Settings } from './settings.ts'
 import type { VariableValues } from './variables.ts'
 
 /** The configuration, or every problem with it at once. */
@@ -9,20 +10,24 @@ export type LoadedSettings =
       readonly ok: true
       readonly settings: Settings
       readonly secrets: Secrets
+      /** HTTPS_PROXY and NO_PROXY; apart from the settings, because an address may hold a password. */
+      readonly proxy: ProxySettings
       readonly notices: readonly string[]
     }
   | { readonly ok: false; readonly problems: readonly ConfigurationProblem[] }
 
 /**
  * Turns the environment into frozen settings, and secrets in an object of their own. `notices` say what was translated
- * or narrowed. Nothing is read but the environment and the files that NAME_FILE variables point at.
+ * narrowed or ignored. Nothing is read but the environment and the files that NAME_FILE variables point at.
  */
 export function loadSettings(
   environment: Readonly<Record<string, string | undefined>>,
   readText: ReadText,
 ): LoadedSettings {
-  const { values, problems } = readEnvironment(environment, readText)
-  const notices: string[] = []
+  const { values, problems, notices } = readEnvironment(environment, readText)
+  const { proxy, ...ofProxy } = readProxy(environment)
+  problems.push(...ofProxy.problems)
+  notices.push(...ofProxy.notices)
   const intune = intuneSettings(values, problems, notices)
   const serviceHost = listenHost(values, problems, notices)
   const serviceTls = serviceTlsSettings(values, problems)
@@ -68,7 +73,7 @@ export function loadSettings(
     all.INTUNE_PRIVATE_KEY_PASSPHRASE === undefined
       ? {}
       : { privateKeyPassphrase: all.INTUNE_PRIVATE_KEY_PASSPHRASE }
-  return { ok: true, settings: deepFreeze(settings), secrets: Object.freeze(secrets), notices }
+  return { ok: true, settings: deepFreeze(settings), secrets: Object.freeze(secrets), proxy, notices }
 }
 
 function intuneSettings(

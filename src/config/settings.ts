@@ -87,6 +87,12 @@ export interface LogSettings {
   readonly deviceIds: 'full' | 'hash' | 'none'
 }
 
+/** How the network is reached, as the operator gave it: checked, and never printed, because it may hold a password. */
+export interface ProxySettings {
+  readonly httpsProxy?: string
+  readonly noProxy?: string
+}
+
 /** Kept apart from the settings so that printing or logging those can never leak one. */
 export interface Secrets {
   readonly privateKeyPassphrase?: string

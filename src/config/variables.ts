@@ -10,6 +10,10 @@ interface Variable {
   readonly description: string
   readonly default?: string
   readonly secret?: true
+  /** The path of a file that is opened at the start, where a path that cannot be right is found out. */
+  readonly opened?: true
+  /** White space only separates. */
+  readonly list?: true
 }
 
 const integer = (minimum: number, maximum: number) =>
@@ -88,10 +92,12 @@ export const variables = {
   INTUNE_CERTIFICATE_FILE: {
     type: filePath,
     description: 'PEM certificate, leaf first, registered on the app. Required.',
+    opened: true,
   },
   INTUNE_PRIVATE_KEY_FILE: {
     type: filePath,
     description: 'PEM RSA private key of that certificate: PKCS#8 or PKCS#1, encrypted or not. Required.',
+    opened: true,
   },
   INTUNE_PRIVATE_KEY_PASSPHRASE: {
     type: z.string().min(1, 'must not be empty').optional(),
@@ -119,11 +125,13 @@ export const variables = {
   INTUNE_CA_FILE: {
     type: filePath.optional(),
     description: "PEM file of extra trust roots for outbound TLS, added to the system's.",
+    opened: true,
   },
   INTUNE_ALLOWED_HOSTS: {
     type: hostSuffixes.optional(),
     description:
       'Host suffixes, comma-separated, that a discovered Intune address must end in. Overrides those of the cloud.',
+    list: true,
   },
   INTUNE_API: {
     type: z.enum(['auto', 'compliance-retrieval', 'nac']),
@@ -157,15 +165,18 @@ export const variables = {
     type: filePath.optional(),
     description:
       'PEM certificate with which the service serves HTTPS, leaf first and then its chain; read again when it changes. Without it the service speaks HTTP.',
+    opened: true,
   },
   SERVICE_TLS_PRIVATE_KEY_FILE: {
     type: filePath.optional(),
     description: 'PEM private key of that certificate, not encrypted; read again when it changes.',
+    opened: true,
   },
   SERVICE_TLS_CLIENT_CA_FILE: {
     type: filePath.optional(),
     description:
       'PEM file of the authorities that sign certificates of callers. With it every caller must present such a certificate; a client in CLIENTS_FILE can be known by it.',
+    opened: true,
   },
   SERVICE_PATH_PREFIX: {
     type: z
@@ -179,6 +190,7 @@ export const variables = {
     type: networks.optional(),
     description:
       'Addresses or networks of reverse proxies, comma-separated: of a request from one of them, the last address in X-Forwarded-For that is not in this list counts as the caller. Without it X-Forwarded-For is not read.',
+    list: true,
   },
   MANAGEMENT_HOST: {
     type: z.string().min(1, 'must be an address to listen on'),

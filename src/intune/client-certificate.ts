@@ -3,6 +3,7 @@ import { failure, type Outcome, success } from '../errors/fault.ts'
 import { readCertificates } from '../pem/read-certificates.ts'
 import { readBytes } from '../pem/read-file.ts'
 import { readPrivateKey } from '../pem/read-private-key.ts'
+import { describeFileFault } from '../text/decode.ts'
 
 /** Entra ID accepts RSA keys only, and PS256 as jsonwebtoken signs it needs at least this many bits. */
 const MINIMUM_RSA_BITS = 2048
@@ -109,14 +110,14 @@ function loadChain(file: string): Outcome<readonly [X509Certificate, ...X509Cert
   const bytes = readBytes(file)
   const found = bytes.ok ? readCertificates(bytes.value) : bytes
   if (found.ok) return success(found.value.list)
-  return failure('certificate_unreadable', `${CERTIFICATE_VARIABLE} names ${file}, which ${found.why}`, {
+  return failure('certificate_unreadable', describeFileFault(CERTIFICATE_VARIABLE, file, found.why), {
     field: CERTIFICATE_VARIABLE,
   })
 }
 
 function loadPrivateKey({ privateKeyFile, passphrase }: ClientCertificateFiles): Outcome<KeyObject> {
   const unreadable = (why: string, field = KEY_VARIABLE) =>
-    failure('private_key_unreadable', `${KEY_VARIABLE} names ${privateKeyFile}, which ${why}`, { field })
+    failure('private_key_unreadable', describeFileFault(KEY_VARIABLE, privateKeyFile, why), { field })
   const bytes = readBytes(privateKeyFile)
   if (!bytes.ok) return unreadable(bytes.why)
   const found = readPrivateKey(bytes.value, { variable: PASSPHRASE_VARIABLE, value: passphrase })

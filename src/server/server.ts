@@ -47,6 +47,8 @@ const httpLimits = {
   requestTimeout: requestTimeoutMs,
   // Node looks for late requests every 30 s unless told otherwise.
   connectionsCheckingInterval: requestTimeoutMs / 2,
+  // Said, so that --insecure-http-parser does not change it.
+  insecureHTTPParser: false,
 }
 
 /**

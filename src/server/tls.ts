@@ -6,6 +6,8 @@ import type { Holds } from '../pem/pem-blocks.ts'
 import { readCertificates } from '../pem/read-certificates.ts'
 import { readBytes, readBytesLater } from '../pem/read-file.ts'
 import { readPrivateKey } from '../pem/read-private-key.ts'
+import { describeFileFault } from '../text/decode.ts'
+import { tlsProtocol } from '../tls/secure-defaults.ts'
 
 /** The files behind SERVICE_TLS_*: certificate (leaf first), its key, and who may sign certificates of callers. */
 export interface TlsFiles {
@@ -120,7 +122,7 @@ function checkTls(files: TlsFiles, contents: TlsContents): Outcome<TlsMaterial> 
   const context: SecureContextOptions = {
     cert: chain.value.pem,
     key: key.value.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    minVersion: 'TLSv1.2',
+    ...tlsProtocol,
     ...(clientCa && { ca: clientCa.value.pem }),
   }
   try {
@@ -152,5 +154,5 @@ function digestOf({ certificate, privateKey, clientCa }: TlsContents): string {
 }
 
 function unusable(variable: string, file: string, why: string) {
-  return failure('service_tls_unusable', `${variable} names ${file}, which ${why}`, { field: variable })
+  return failure('service_tls_unusable', describeFileFault(variable, file, why), { field: variable })
 }

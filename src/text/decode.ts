@@ -1,3 +1,5 @@
+import { describeUnseen } from './unseen.ts'
+
 /** The text of a file as it is on disk, or the predicate that says why there is none. */
 export type DecodedText =
   | { readonly ok: true; readonly text: string }
@@ -30,9 +32,21 @@ export function describeReadError(error: unknown): string {
   return readErrors[code] ?? `cannot be read (${code})`
 }
 
+/**
+ * The sentence about a file that cannot be used: which variable names it, and why, by a predicate of this module or of
+ * `pem`. Where there is no such file, a path that is spoilt is the cause.
+ */
+export function describeFileFault(variable: string, path: string, why: string): string {
+  const unseen = why.startsWith(missing) ? describeUnseen(path) : undefined
+  if (unseen === undefined) return `${variable} names ${path}, which ${why}`
+  return `${variable} ${unseen}; there is no file ${path}`
+}
+
+const missing = 'does not exist'
+
 const readErrors: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist',
-  ENOTDIR: 'does not exist: part of its path is a file',
+  ENOENT: missing,
+  ENOTDIR: `${missing}: part of its path is a file`,
   EACCES: 'the user of this service may not read',
   EPERM: 'the user of this service may not read',
   EISDIR: 'is a directory, not a file',

@@ -13,7 +13,8 @@ import {
   createCertificateAuthority,
   issueServerCertificate,
 } from '../../src/certificates/certificate-authority.ts'
-import { createOutbound, type HttpRequest, type ProxySettings } from '../../src/intune/outbound.ts'
+import type { ProxySettings } from '../../src/config/settings.ts'
+import { createOutbound, type HttpRequest } from '../../src/intune/outbound.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { byDeviceId, compliantId, simulateIntune, waitUntil } from './simulated-intune.ts'
 
