@@ -8,6 +8,7 @@ import { isAnswerable, presentDecision } from '../frontends/json/present.ts'
 import type { IdentityAttributes } from '../identity/device-identity.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createLogger } from '../telemetry/logger.ts'
+import { printableValues } from '../text/printable.ts'
 import { checkAsIse } from './check-as-ise.ts'
 import { type Command, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
@@ -113,7 +114,8 @@ const decide = defineCommand(form, async ({ values, positionals }, context) => {
     context.out(
       values.json ? JSON.stringify({ ...answer, ...explanation }, null, 2) : asTable(decision, answer),
     )
-    if (rules && !values.json) context.out(`\n${explainRules(decision, rules)}`)
+    if (rules && !values.json)
+      context.out(`\n${explainRules(printableValues(decision), printableValues(rules))}`)
     if (fault) context.err(`\n${explainFault(fault)}`)
     return decision.outcome === 'allow' ? exitCodes.fine : exitCodes.no
   } finally {

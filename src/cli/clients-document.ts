@@ -37,7 +37,7 @@ export function readClientsFile(
   if (!existsSync(file) && absent === undefined) throw new UnusableFile(`${file} is not there`)
   const text = existsSync(file) ? readFileSync(file, 'utf8') : (absent ?? '')
   const list = parseClients(text, file)
-  if (!list.ok) throw new UnusableFile(`${file} was left as it is: ${list.fault.message}`)
+  if (!list.ok) throw new UnusableFile(`${file} was left as it is:`, list.fault.message.split('\n'))
   return { file, document: parseDocument(text), list: list.value }
 }
 
@@ -45,7 +45,7 @@ export function readClientsFile(
 export function writeClientsFile(file: string, document: Document): void {
   const text = document.toString()
   const parsed = parseClients(text, file)
-  if (!parsed.ok) throw new UnusableFile(`nothing was written: ${parsed.fault.message}`)
+  if (!parsed.ok) throw new UnusableFile('nothing was written:', parsed.fault.message.split('\n'))
   writeFileSync(`${file}.new`, text, { mode: 0o600 })
   renameSync(`${file}.new`, file)
 }

@@ -33,4 +33,11 @@ export class WrongUse extends Error {
 /** Why a file that the command line names cannot be used: wrong use as well, but the help says nothing about it. */
 export class UnusableFile extends Error {
   override readonly name = 'UnusableFile'
+  /** What is wrong in the file, a line each. */
+  readonly details: readonly string[]
+
+  constructor(message: string, details: readonly string[] = []) {
+    super(message)
+    this.details = details
+  }
 }

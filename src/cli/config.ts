@@ -1,6 +1,7 @@
 import { checkOperatorFiles } from '../app-files.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
 import { loadPolicy } from '../policy/site-policy.ts'
+import { printable } from '../text/printable.ts'
 import { type CommandContext, type ExitCode, exitCodes } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
@@ -39,7 +40,7 @@ export const config = defineCommand(form, async ({ values }, context) => {
     privateKeyPassphrase: loaded.secrets.privateKeyPassphrase === undefined ? '(not set)' : '(set)',
   }
   context.out(JSON.stringify({ ...loaded.settings, secrets }, null, 2))
-  for (const notice of loaded.notices) context.err(`note: ${notice}`)
+  for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
   const { policyFile } = loaded.settings
   if (policyFile !== undefined) printWarnings(policyFile, context)
   const faults = checkOperatorFiles(loaded)
@@ -70,7 +71,7 @@ function checkPolicy(file: string, context: CommandContext): ExitCode {
   ])
   if (rows.length > 0) context.out(formatTable(['', 'rule', 'when', 'decision', 'profile'], rows))
   const counts = `${count(rules.length, 'rule')} and ${count(profiles.length, 'profile')}`
-  context.out(`${file} is fine: ${counts}; the built-in rules apply below them.`)
+  context.out(`${printable(file)} is fine: ${counts}; the built-in rules apply below them.`)
   return exitCodes.fine
 }
 

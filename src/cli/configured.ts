@@ -7,6 +7,7 @@ import type { ProxySettings, Secrets, Settings } from '../config/settings.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import type { Fault } from '../errors/fault.ts'
 import { decodeText, describeReadError } from '../text/decode.ts'
+import { printable } from '../text/printable.ts'
 import type { CommandContext } from './command.ts'
 
 /** The configuration as a command gets it. */
@@ -40,7 +41,7 @@ export function configure(
 export function printProblems(problems: readonly ConfigurationProblem[], context: CommandContext): void {
   const count = problems.length
   context.err(`The configuration has ${count === 1 ? 'a problem' : `${count} problems`}:`)
-  for (const { variable, problem } of problems) context.err(`  ${variable} ${problem}`)
+  for (const { variable, problem } of problems) context.err(printable(`  ${variable} ${problem}`))
   context.err('docs/configuration.md describes every variable.')
 }
 
@@ -56,7 +57,10 @@ export function printFileFaults(
 
 /** A fault as a person reads it: what happened, then what to do. */
 export function explainFault(fault: Fault): string {
-  return `${fault.message}\n  code:   ${fault.code}\n  remedy: ${faultCatalogue[fault.code].remedy}`
+  // Those about a file of the operator have a line for each problem; what others say may come from outside.
+  const message =
+    faultCatalogue[fault.code].area === 'configuration' ? fault.message : printable(fault.message)
+  return `${message}\n  code:   ${fault.code}\n  remedy: ${faultCatalogue[fault.code].remedy}`
 }
 
 function readText(path: string): string | { readonly why: string } {

@@ -3,7 +3,7 @@ import { type Diagnosis, diagnoseConnection, diagnoseNothing } from '../connecti
 import type { StepReport } from '../connection/step-runner.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
-import { printableValues } from '../text/printable.ts'
+import { printable, printableValues } from '../text/printable.ts'
 import { attributesOf, identifierHelp } from './check.ts'
 import { type ExitCode, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
@@ -52,7 +52,7 @@ export const doctor = defineCommand(form, async ({ values, positionals }, contex
       ? JSON.stringify(presentDiagnosis(diagnosis), null, 2)
       : formatDiagnosis(printableValues(diagnosis)),
   )
-  if (loaded.ok) for (const notice of loaded.notices) context.err(`note: ${notice}`)
+  if (loaded.ok) for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
   return exitCodeOf(diagnosis)
 })
 
@@ -91,7 +91,7 @@ export function formatDiagnosis({ steps, firstFailure }: Diagnosis): string {
   const verdict = firstFailure
     ? `First failure: ${firstFailure.title}\n${explain(firstFailure)}`
     : 'Every step passed: the service can ask Intune.'
-  const others = steps.filter((report) => report.remedy !== undefined && report !== firstFailure)
+  const others = steps.filter((report) => report.remedy !== undefined && report.step !== firstFailure?.step)
   return [table, verdict, ...others.map((report) => `Also: ${report.title}\n${explain(report)}`)].join('\n\n')
 }
 

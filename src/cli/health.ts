@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { ListenerSettings, Settings } from '../config/settings.ts'
 import { readCertificates } from '../pem/read-certificates.ts'
 import { describeFileFault } from '../text/decode.ts'
+import { printable, printableValues } from '../text/printable.ts'
 import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
@@ -62,7 +63,7 @@ export const health = defineCommand(form, async ({ values }, context) => {
   } else target = { url: parseUrl(values.url) }
   try {
     const { status, text } = await fetchReadiness(target)
-    const { status: said, checks } = Answer.parse(JSON.parse(text))
+    const { status: said, checks } = printableValues(Answer.parse(JSON.parse(text)))
     const failing = Object.entries(checks).filter(([, check]) => check.status === 'failing')
     if (values.verbose) context.out(listChecks(checks))
     if (status === 200 && said === 'ready') {
@@ -73,7 +74,7 @@ export const health = defineCommand(form, async ({ values }, context) => {
       `not ready: ${failing.map(([name, { what }]) => (what ? `${name}: ${what}` : name)).join('; ')}`,
     )
   } catch (error) {
-    context.err(`no answer from ${target.url.origin}: ${reasonOf(error)}`)
+    context.err(`no answer from ${target.url.origin}: ${printable(reasonOf(error))}`)
   }
   return exitCodes.no
 })

@@ -1,4 +1,5 @@
 import { checkRuntime } from '../config/runtime-options.ts'
+import { printable } from '../text/printable.ts'
 import { type CommandContext, type ExitCode, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import { asksForHelp } from './command-line.ts'
 import { commands } from './commands.ts'
@@ -60,7 +61,8 @@ async function runSafely(argv: readonly string[], context: CommandContext): Prom
   } catch (error) {
     const isWrongUse = error instanceof WrongUse
     if (!isWrongUse && !(error instanceof UnusableFile)) throw error
-    context.err(`intune-nac ${name}: ${error.message}`)
+    context.err(`intune-nac ${name}: ${printable(error.message)}`)
+    if (!isWrongUse) for (const detail of error.details) context.err(`  ${printable(detail)}`)
     if (isWrongUse) context.err(`See intune-nac ${named[0]?.name ?? name} --help`)
     return exitCodes.wrongUse
   }

@@ -23,8 +23,14 @@ export function printableValues<T>(value: T): T {
 function mapTexts(value: unknown): unknown {
   if (typeof value === 'string') return printable(value)
   if (Array.isArray(value)) return value.map(mapTexts)
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [printable(name), mapTexts(part)]))
+}
+
+/** Bytes, dates and the like hold no text to print. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 /** As JSON writes it: UTF-16 code units, so that what is printed inside a JSON text reads back as what it was. */
