@@ -203,7 +203,7 @@ t.test('config and doctor show what the environment and the files hold without d
         await run([command], {
           ...right,
           [`INTUNE_TENNANT_ID${hostile}`]: 'x',
-          [`SERVICE_PROT`]: 'x',
+          SERVICE_PROT: 'x',
           LOG_LEVEL_FILE: hostile,
         })
       ).text,
