@@ -34,6 +34,10 @@ export function loadSettings(
   if (values.TRACE_STORE === 'on' && values.STATE_DIR === undefined) {
     problems.push({ variable: 'TRACE_STORE', problem: 'is on, and has no place without STATE_DIR' })
   }
+  if (values.MANAGEMENT_REQUIRE_CREDENTIALS === 'on' && values.CLIENTS_FILE === undefined) {
+    const problem = 'is on, and nobody has credentials without CLIENTS_FILE'
+    problems.push({ variable: 'MANAGEMENT_REQUIRE_CREDENTIALS', problem })
+  }
   if (problems.length > 0 || !intune) return { ok: false, problems }
   // No problem was found, so every value is there.
   const all = values as VariableValues
@@ -55,7 +59,12 @@ export function loadSettings(
     ...(serviceTls && { serviceTls }),
     ...(all.SERVICE_PATH_PREFIX !== undefined && { pathPrefix: all.SERVICE_PATH_PREFIX }),
     ...(all.SERVICE_TRUSTED_PROXIES !== undefined && { trustedProxies: all.SERVICE_TRUSTED_PROXIES }),
-    management: { host: all.MANAGEMENT_HOST, port: all.MANAGEMENT_PORT },
+    management: {
+      host: all.MANAGEMENT_HOST,
+      port: all.MANAGEMENT_PORT,
+      ...(all.MANAGEMENT_ALLOWED_HOSTS !== undefined && { allowedHosts: all.MANAGEMENT_ALLOWED_HOSTS }),
+      ...(all.MANAGEMENT_REQUIRE_CREDENTIALS === 'on' && { requiresCredentials: true }),
+    },
     ...(all.CLIENTS_FILE !== undefined && { clientsFile: all.CLIENTS_FILE }),
     ...(all.POLICY_FILE !== undefined && { policyFile: all.POLICY_FILE }),
     ...(all.STATE_DIR !== undefined && { stateDir: all.STATE_DIR }),

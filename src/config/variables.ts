@@ -68,6 +68,20 @@ const hostSuffixes = z.string().transform((text, context) => {
   return suffixes
 })
 
+const hostNames = z.string().transform((text, context) => {
+  const names = text
+    .split(',')
+    .map((part) => part.trim().toLowerCase())
+    .filter((part) => part !== '')
+  if (names.length > 0 && names.every((name) => hostName.test(name) || isNetwork(name))) return names
+  context.addIssue({
+    code: 'custom',
+    message:
+      'must be host names or addresses separated by commas, without a port, for example nac-1.contoso.example',
+  })
+  return z.NEVER
+})
+
 const networks = z.string().transform((text, context) => {
   const parts = text.split(/[\s,]+/).filter((part) => part !== '')
   if (parts.length > 0 && parts.every(isNetwork)) return parts
@@ -201,6 +215,18 @@ export const variables = {
     type: integer(0, 65535),
     description: 'Port of the management listener; 0 lets the system pick.',
     default: '9090',
+  },
+  MANAGEMENT_ALLOWED_HOSTS: {
+    type: hostNames.optional(),
+    description:
+      'Names or addresses, comma-separated, that the management listener may be asked by (Host header) besides loopback, MANAGEMENT_HOST, the address that the request arrives at and the name of the machine. Others are 421: a web page could have made them lead here.',
+    list: true,
+  },
+  MANAGEMENT_REQUIRE_CREDENTIALS: {
+    type: z.enum(['off', 'on']),
+    description:
+      'on: callers on this machine need the credentials of a client with frontends: [management] as well (docs/clients.md). For a machine with users who may not see devices.',
+    default: 'off',
   },
   CLIENTS_FILE: {
     type: filePath.optional(),

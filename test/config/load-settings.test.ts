@@ -292,3 +292,27 @@ t.test('why NAME_FILE cannot be read is said, and what is wrong with its path', 
   }))
   t.match(secret, { problems: [{ problem: /^names a file that is a directory, not a file$/ }] })
 })
+
+t.test(
+  'the management listener: names that it may be asked by, and credentials on this machine',
+  async (t) => {
+    t.match(
+      settingsOf({ MANAGEMENT_ALLOWED_HOSTS: 'NAC-1.contoso.example, 192.0.2.1,2001:db8::1' }).settings
+        .management,
+      {
+        allowedHosts: ['nac-1.contoso.example', '192.0.2.1', '2001:db8::1'],
+      },
+    )
+    for (const wrong of ['nac-1:9090', 'http://nac-1', 'a b', ','])
+      t.match(
+        problemsOf({ MANAGEMENT_ALLOWED_HOSTS: wrong }),
+        { MANAGEMENT_ALLOWED_HOSTS: /without a port/ },
+        wrong,
+      )
+    t.match(problemsOf({ MANAGEMENT_REQUIRE_CREDENTIALS: 'on' }), {
+      MANAGEMENT_REQUIRE_CREDENTIALS: /nobody has credentials without CLIENTS_FILE/,
+    })
+    const { settings } = settingsOf({ MANAGEMENT_REQUIRE_CREDENTIALS: 'on', CLIENTS_FILE: '/c.yaml' })
+    t.match(settings.management, { requiresCredentials: true })
+  },
+)
