@@ -1,13 +1,14 @@
 import type { Logger } from 'pino'
 import { logPolicyChange } from './app-log.ts'
 import type { Clock } from './clock.ts'
-import type { Secrets, Settings } from './config/settings.ts'
-import { type Outcome, success } from './errors/fault.ts'
+import type { ProxySettings, Secrets, Settings } from './config/settings.ts'
+import { type Fault, type Outcome, success } from './errors/fault.ts'
 import { type ClientCertificate, loadClientCertificate } from './intune/client-certificate.ts'
 import { createOutbound, type Outbound } from './intune/outbound.ts'
-import { openSitePolicy, type SitePolicy } from './policy/site-policy.ts'
+import { loadTrust } from './intune/trust-roots.ts'
+import { loadPolicy, openSitePolicy, type SitePolicy } from './policy/site-policy.ts'
 import { type Authenticator, createAuthenticator } from './server/authentication.ts'
-import { type FollowedClients, openClients } from './server/followed-clients.ts'
+import { type FollowedClients, openClients, readClients } from './server/followed-clients.ts'
 import { loadTls, type TlsMaterial } from './server/tls.ts'
 
 /** What the operator's files hold, read and checked. Those that can change while the service runs are followed. */
@@ -24,8 +25,8 @@ export interface OperatorFiles {
 
 /** How the network is reached. */
 export interface WayOut {
-  /** Proxy variables of the environment; absent means no proxy. */
-  readonly proxy?: { readonly httpsProxy?: string; readonly noProxy?: string }
+  /** Absent: no proxy. */
+  readonly proxy?: ProxySettings
   /** Another way out than the network. */
   readonly outbound?: Outbound
 }
@@ -63,6 +64,42 @@ export function openOperatorFiles(
     policy: policy.value,
     outbound: outbound.value,
   })
+}
+
+/**
+ * Everything that is wrong with the files that the settings name, in the order in which they are opened, without opening
+ * anything for good: what `config` and `doctor` say, and what a service that cannot start says beyond the first fault.
+ */
+export function checkOperatorFiles({
+  settings,
+  secrets,
+}: {
+  readonly settings: Settings
+  readonly secrets: Secrets
+}): readonly Fault[] {
+  return [...checkConnectionFiles({ settings, secrets }), ...checkServiceFiles(settings)]
+}
+
+function checkConnectionFiles({ settings, secrets }: Parameters<typeof checkOperatorFiles>[0]) {
+  const { intune } = settings
+  return faultsOf([
+    loadClientCertificate({ ...intune, passphrase: secrets.privateKeyPassphrase }),
+    intune.caFile === undefined ? undefined : loadTrust(intune.caFile),
+  ])
+}
+
+/** The same for those that have nothing to do with Microsoft: certificate for HTTPS, clients, policy. */
+export function checkServiceFiles({ serviceTls, clientsFile, policyFile }: Settings): readonly Fault[] {
+  const verifiesCertificates = serviceTls?.clientCaFile !== undefined
+  return faultsOf([
+    serviceTls && loadTls(serviceTls),
+    clientsFile === undefined ? undefined : readClients(clientsFile, { verifiesCertificates }),
+    policyFile === undefined ? undefined : loadPolicy(policyFile),
+  ])
+}
+
+function faultsOf(outcomes: readonly (Outcome<unknown> | undefined)[]): readonly Fault[] {
+  return outcomes.flatMap((outcome) => (outcome === undefined || outcome.ok ? [] : [outcome.fault]))
 }
 
 /** Who may ask: by CLIENTS_FILE, which is followed, or everyone on this machine where there is none. */

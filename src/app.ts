@@ -24,6 +24,7 @@ import { createDeparture } from './lifecycle/departure.ts'
 import { createNetworks } from './networks/networks.ts'
 import type { SitePolicy } from './policy/site-policy.ts'
 import { productVersion } from './product-version.ts'
+import { createHostCheck } from './server/asked-locally.ts'
 import { createHttpsServers } from './server/https-server.ts'
 import { registerManagementRoutes } from './server/management.ts'
 import { watchOverload } from './server/overload.ts'
@@ -270,7 +271,13 @@ export function buildApp(
           },
         })
       : () => {}
-  const management = createManagementServer({ logger, readiness })
+  const { management: listener } = settings
+  const management = createManagementServer({
+    logger,
+    readiness,
+    isServedHost: createHostCheck(listener.host, listener.allowedHosts ?? []),
+    onRefused: (door, code) => metrics.refused(door, code),
+  })
   departure.follow(management)
   registerManagementRoutes(management, {
     exposeMetrics: () => metrics.expose(),
@@ -288,6 +295,7 @@ export function buildApp(
     },
     purgeAll: () => compliance.purgeAll(),
     authenticate,
+    requiresCredentials: listener.requiresCredentials ?? false,
     onRefused: (door, code) => metrics.refused(door, code),
   })
   const running: (() => void)[] = []

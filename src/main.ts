@@ -13,6 +13,7 @@ if (major === undefined || major < oldestNode) {
   const { runCommand } = await import('./cli/run-command.ts')
   process.exitCode = await runCommand(process.argv.slice(2), {
     environment: process.env,
+    execArgv: process.execArgv,
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),
   })

@@ -1,12 +1,15 @@
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createIseClient, type Endpoint, type IseClient } from '../ise-client/ise-client.ts'
 import type { MdmDevice } from '../ise-client/read-reply.ts'
-import { type CommandContext, type ExitCode, exitCodes, WrongUse } from './command.ts'
+import { readCertificates } from '../pem/read-certificates.ts'
+import { printable } from '../text/printable.ts'
+import { type CommandContext, type ExitCode, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { explainFault } from './configured.ts'
-import { readSecretFile, readTextFile } from './read-option-file.ts'
-import { coloured, formatTable } from './table.ts'
+import { readFileBytes, readSecretFile } from './read-option-file.ts'
+import { formatTable } from './table.ts'
+import { coloured } from './terminal.ts'
 
 const form = {
   name: 'check',
@@ -70,7 +73,7 @@ export const checkAsIse = defineCommand(form, async ({ values, positionals }, co
     username: user,
     password: readSecretFile(values['password-file'], '--password-file'),
     apiVersion: version,
-    ...(values['ca-file'] !== undefined && { caPem: readTextFile(values['ca-file'], '--ca-file') }),
+    ...(values['ca-file'] !== undefined && { caPem: readAuthorities(values['ca-file']) }),
   })
   try {
     return await ask(client, { endpoint, poll, json: values.json }, context)
@@ -78,6 +81,12 @@ export const checkAsIse = defineCommand(form, async ({ values, positionals }, co
     await client.close()
   }
 })
+
+function readAuthorities(file: string): string {
+  const authorities = readCertificates(readFileBytes(file, '--ca-file'))
+  if (authorities.ok) return authorities.value.pem
+  throw new UnusableFile(`--ca-file names ${printable(file)}, which ${authorities.why}`)
+}
 
 async function ask(
   client: IseClient,
@@ -96,7 +105,9 @@ async function ask(
   const { apiVersion, apiPath, product, redirectUrl } = connection.value
   if (!asked.json) {
     context.out('Test Connection: Connection to server is successful with current settings.')
-    context.out(`  ${product}, API version ${apiVersion} at ${apiPath}, redirect to ${redirectUrl}`)
+    context.out(
+      printable(`  ${product}, API version ${apiVersion} at ${apiPath}, redirect to ${redirectUrl}`),
+    )
   }
   if (asked.poll !== undefined) {
     const devices = await client.poll(asked.poll)

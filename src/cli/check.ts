@@ -8,13 +8,15 @@ import { isAnswerable, presentDecision } from '../frontends/json/present.ts'
 import type { IdentityAttributes } from '../identity/device-identity.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createLogger } from '../telemetry/logger.ts'
+import { printableValues } from '../text/printable.ts'
 import { checkAsIse } from './check-as-ise.ts'
 import { type Command, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { configured, explainFault, proxyOf } from './configured.ts'
+import { configured, explainFault, printFileFaults } from './configured.ts'
 import { explainRules } from './explain-decision.ts'
-import { coloured, formatTable } from './table.ts'
+import { formatTable } from './table.ts'
+import { coloured } from './terminal.ts'
 
 const attributeNames = [
   'mac',
@@ -80,14 +82,14 @@ const decide = defineCommand(form, async ({ values, positionals }, context) => {
   let fault: Fault | undefined
   let facts: PolicyFacts | undefined
   const app = buildApp({ ...loaded, settings }, createLogger({ level: 'silent' }), {
-    proxy: proxyOf(context.environment),
+    proxy: loaded.proxy,
     onDecision: (record) => {
       fault = record.answer?.fault
       facts = record.facts
     },
   })
   if (!app.ok) {
-    context.err(explainFault(app.fault))
+    printFileFaults(loaded, app.fault, context)
     return exitCodes.wrongConfiguration
   }
   try {
@@ -110,7 +112,8 @@ const decide = defineCommand(form, async ({ values, positionals }, context) => {
     context.out(
       values.json ? JSON.stringify({ ...answer, ...explanation }, null, 2) : asTable(decision, answer),
     )
-    if (rules && !values.json) context.out(`\n${explainRules(decision, rules)}`)
+    if (rules && !values.json)
+      context.out(`\n${explainRules(printableValues(decision), printableValues(rules))}`)
     if (fault) context.err(`\n${explainFault(fault)}`)
     return decision.outcome === 'allow' ? exitCodes.fine : exitCodes.no
   } finally {

@@ -1,9 +1,17 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createSecret, hashSecret } from '../server/secret-hash.ts'
-import { clientsFileOf, clientsFileOption, readClientsFile, writeClientsFile } from './clients-document.ts'
+import { printable } from '../text/printable.ts'
+import {
+  checkClientsFile,
+  clientsFileOf,
+  clientsFileOption,
+  readClientsFile,
+  writeClientsFile,
+} from './clients-document.ts'
 import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
+import { isReplaceableByAnybody, replaceFile } from './replace-file.ts'
 
 const form = {
   name: 'client add',
@@ -41,7 +49,11 @@ const form = {
       multiple: true,
       meaning: 'json, radius, ise, management (default: the first 3)',
     },
-    'secret-file': { type: 'string', argument: 'FILE', meaning: 'write the secret there, do not print it' },
+    'secret-file': {
+      type: 'string',
+      argument: 'FILE',
+      meaning: 'write the secret there, do not print it; for its owner alone (0600)',
+    },
     'if-missing': {
       type: 'boolean',
       default: false,
@@ -81,15 +93,19 @@ export const addClient = defineCommand(form, async ({ values, positionals }, con
     ...(certificate && { certificate }),
   }
   document.addIn(['clients'], document.createNode(entry))
+  checkClientsFile(file, document)
+  // First the secret: a client whose secret nobody has would be of no use.
+  if (secret !== undefined && secretFile !== undefined) replaceFile(secretFile, secret, () => 0o600)
   writeClientsFile(file, document)
   if (secret === undefined) {
     context.err(`${name} is known by its certificate; the service needs SERVICE_TLS_CLIENT_CA_FILE.`)
   } else if (secretFile === undefined) {
     context.out(values.basic ? `user name: ${name}\npassword:  ${secret}` : `token: ${secret}`)
-    context.err(`It is shown this once; ${file} holds only its hash.`)
+    context.err(`It is shown this once; ${printable(file)} holds only its hash.`)
   } else {
-    writeFileSync(secretFile, secret, { mode: 0o600 })
-    context.err(`The secret is in ${secretFile}; ${file} holds only its hash.`)
+    context.err(`The secret is in ${printable(secretFile)}; ${printable(file)} holds only its hash.`)
+    if (isReplaceableByAnybody(secretFile))
+      context.err(`warning: anybody on this machine may replace files beside ${printable(secretFile)}`)
   }
   return exitCodes.fine
 })

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { type Document, parseDocument } from 'yaml'
 import { type ClientList, parseClients } from '../server/clients.ts'
 import { type CommandContext, UnusableFile, WrongUse } from './command.ts'
 import type { CommandOptions } from './command-form.ts'
+import { replaceFile } from './replace-file.ts'
 
 /** A clients file, and its text as a document whose comments and order stay when it is written again. */
 export interface ClientsDocument {
@@ -37,15 +38,20 @@ export function readClientsFile(
   if (!existsSync(file) && absent === undefined) throw new UnusableFile(`${file} is not there`)
   const text = existsSync(file) ? readFileSync(file, 'utf8') : (absent ?? '')
   const list = parseClients(text, file)
-  if (!list.ok) throw new UnusableFile(`${file} was left as it is: ${list.fault.message}`)
+  if (!list.ok) throw new UnusableFile(`${file} was left as it is:`, list.fault.message.split('\n'))
   return { file, document: parseDocument(text), list: list.value }
 }
 
-/** Writes the file beside and renames it, so that a service that reads it never sees half of it. Nothing is written that the service would refuse. */
+/** Replaces the file whole, so that a service that reads it never sees half of it. Nothing is written that the service would refuse. */
 export function writeClientsFile(file: string, document: Document): void {
+  // The group may be that of the service; nobody else has to know the hashes.
+  replaceFile(file, checkClientsFile(file, document), (before = 0o600) => before & 0o640)
+}
+
+/** The text of the document, or UnusableFile where the service would refuse it. */
+export function checkClientsFile(file: string, document: Document): string {
   const text = document.toString()
   const parsed = parseClients(text, file)
-  if (!parsed.ok) throw new UnusableFile(`nothing was written: ${parsed.fault.message}`)
-  writeFileSync(`${file}.new`, text, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  if (parsed.ok) return text
+  throw new UnusableFile('nothing was written:', parsed.fault.message.split('\n'))
 }

@@ -3,6 +3,8 @@ import type { CommandForm } from './command-form.ts'
 /** What a command may touch of the process it runs in. */
 export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Options that Node itself was started with; absent: none. */
+  readonly execArgv?: readonly string[]
   /** Writes one line, or several, to standard output. */
   readonly out: (text: string) => void
   /** The same to standard error. */
@@ -31,4 +33,11 @@ export class WrongUse extends Error {
 /** Why a file that the command line names cannot be used: wrong use as well, but the help says nothing about it. */
 export class UnusableFile extends Error {
   override readonly name = 'UnusableFile'
+  /** What is wrong in the file, a line each. */
+  readonly details: readonly string[]
+
+  constructor(message: string, details: readonly string[] = []) {
+    super(message)
+    this.details = details
+  }
 }

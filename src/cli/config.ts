@@ -1,18 +1,19 @@
+import { checkOperatorFiles } from '../app-files.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
-import type { ParsedPolicy } from '../policy/policy-file.ts'
 import { loadPolicy } from '../policy/site-policy.ts'
+import { printable } from '../text/printable.ts'
 import { type CommandContext, type ExitCode, exitCodes } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { configured } from './configured.ts'
+import { configured, explainFault } from './configured.ts'
 import { formatTable } from './table.ts'
 
 const form = {
   name: 'config',
   usage: ['[options]'],
   does: [
-    'Checks the environment and the policy, without starting anything, and prints the settings as JSON;',
-    'secrets only as set or not set.',
+    'Checks the environment and every file that it names, without starting anything, and prints the',
+    'settings as JSON; secrets only as set or not set.',
   ],
   options: {
     policy: {
@@ -23,7 +24,7 @@ const form = {
     'print-default-policy': { type: 'boolean', default: false, meaning: 'print the built-in policy' },
   },
   examples: ['config', 'config --policy policy.yaml'],
-  exitCodes: { 0: 'everything is right', 78: 'the configuration or the policy is wrong' },
+  exitCodes: { 0: 'everything is right', 78: 'the configuration is wrong, or a file that it names' },
 } as const satisfies CommandForm
 
 /** `intune-nac config` */
@@ -35,20 +36,32 @@ export const config = defineCommand(form, async ({ values }, context) => {
   if (values.policy !== undefined) return checkPolicy(values.policy, context)
   const loaded = configured(context)
   if (!loaded) return exitCodes.wrongConfiguration
-  const { policyFile } = loaded.settings
-  if (policyFile !== undefined && !readPolicy(policyFile, context)) return exitCodes.wrongConfiguration
   const secrets = {
     privateKeyPassphrase: loaded.secrets.privateKeyPassphrase === undefined ? '(not set)' : '(set)',
   }
   context.out(JSON.stringify({ ...loaded.settings, secrets }, null, 2))
-  for (const notice of loaded.notices) context.err(`note: ${notice}`)
-  return exitCodes.fine
+  for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
+  const { policyFile } = loaded.settings
+  if (policyFile !== undefined) printWarnings(policyFile, context)
+  const faults = checkOperatorFiles(loaded)
+  for (const fault of faults) context.err(explainFault(fault))
+  return faults.length > 0 ? exitCodes.wrongConfiguration : exitCodes.fine
 })
 
+/** What is allowed and odd; what is wrong comes with the other files. */
+function printWarnings(file: string, context: CommandContext): void {
+  const policy = loadPolicy(file)
+  if (policy.ok) for (const warning of policy.value.warnings) context.err(`warning: ${warning}`)
+}
+
 function checkPolicy(file: string, context: CommandContext): ExitCode {
-  const policy = readPolicy(file, context)
-  if (!policy) return exitCodes.wrongConfiguration
-  const { rules, profiles } = policy.definition
+  const policy = loadPolicy(file)
+  if (!policy.ok) {
+    context.err(policy.fault.message)
+    return exitCodes.wrongConfiguration
+  }
+  printWarnings(file, context)
+  const { rules, profiles } = policy.value.definition
   const rows = rules.map(({ name, when, effect }, index) => [
     String(index + 1),
     name,
@@ -58,19 +71,8 @@ function checkPolicy(file: string, context: CommandContext): ExitCode {
   ])
   if (rows.length > 0) context.out(formatTable(['', 'rule', 'when', 'decision', 'profile'], rows))
   const counts = `${count(rules.length, 'rule')} and ${count(profiles.length, 'profile')}`
-  context.out(`${file} is fine: ${counts}; the built-in rules apply below them.`)
+  context.out(`${printable(file)} is fine: ${counts}; the built-in rules apply below them.`)
   return exitCodes.fine
-}
-
-/** The policy, or undefined after every problem was printed to standard error; warnings are printed too. */
-function readPolicy(file: string, context: CommandContext): ParsedPolicy | undefined {
-  const policy = loadPolicy(file)
-  if (!policy.ok) {
-    context.err(policy.fault.message)
-    return undefined
-  }
-  for (const warning of policy.value.warnings) context.err(`warning: ${warning}`)
-  return policy.value
 }
 
 function presentConditions(when: object): string {

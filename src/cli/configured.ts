@@ -1,42 +1,73 @@
 import { readFileSync } from 'node:fs'
-import { loadSettings } from '../config/load-settings.ts'
-import type { Secrets, Settings } from '../config/settings.ts'
+import { checkOperatorFiles } from '../app-files.ts'
+import { type LoadedSettings, loadSettings } from '../config/load-settings.ts'
+import type { ConfigurationProblem } from '../config/read-environment.ts'
+import { checkRuntime } from '../config/runtime-options.ts'
+import type { ProxySettings, Secrets, Settings } from '../config/settings.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import type { Fault } from '../errors/fault.ts'
+import { decodeText, describeReadError } from '../text/decode.ts'
+import { printable } from '../text/printable.ts'
 import type { CommandContext } from './command.ts'
 
+/** The configuration as a command gets it. */
+export interface Configured {
+  readonly settings: Settings
+  readonly secrets: Secrets
+  readonly proxy: ProxySettings
+  /** What was translated, narrowed or ignored, and what Node itself was told, in one sentence each. */
+  readonly notices: readonly string[]
+}
+
 /** Settings from the environment, or undefined after every problem was printed to standard error. */
-export function configured(
-  context: CommandContext,
-): { settings: Settings; secrets: Secrets; notices: readonly string[] } | undefined {
-  const loaded = loadSettings(context.environment, readText)
+export function configured(context: CommandContext): Configured | undefined {
+  const loaded = configure(context)
   if (loaded.ok) return loaded
-  const count = loaded.problems.length
-  context.err(`The configuration has ${count === 1 ? 'a problem' : `${count} problems`}:`)
-  for (const { variable, problem } of loaded.problems) context.err(`  ${variable} ${problem}`)
-  context.err('docs/configuration.md describes every variable.')
+  printProblems(loaded.problems, context)
   return undefined
+}
+
+/** Settings from the environment, or every problem with them; nothing is printed. */
+export function configure(
+  context: CommandContext,
+): (Configured & { readonly ok: true }) | Extract<LoadedSettings, { readonly ok: false }> {
+  const loaded = loadSettings(context.environment, readText)
+  if (!loaded.ok) return loaded
+  const runtime = checkRuntime(context.environment, context.execArgv ?? [])
+  return { ...loaded, notices: [...loaded.notices, ...runtime.notices] }
+}
+
+/** Every problem, as the start of a service that refuses to. */
+export function printProblems(problems: readonly ConfigurationProblem[], context: CommandContext): void {
+  const count = problems.length
+  context.err(`The configuration has ${count === 1 ? 'a problem' : `${count} problems`}:`)
+  for (const { variable, problem } of problems) context.err(printable(`  ${variable} ${problem}`))
+  context.err('docs/configuration.md describes every variable.')
+}
+
+/** Everything that is wrong with the files that the settings name; `first` is what the service stopped at. */
+export function printFileFaults(
+  { settings, secrets }: Pick<Configured, 'settings' | 'secrets'>,
+  first: Fault,
+  context: CommandContext,
+): void {
+  const found = checkOperatorFiles({ settings, secrets })
+  for (const fault of found.length > 0 ? found : [first]) context.err(explainFault(fault))
 }
 
 /** A fault as a person reads it: what happened, then what to do. */
 export function explainFault(fault: Fault): string {
-  return `${fault.message}\n  code:   ${fault.code}\n  remedy: ${faultCatalogue[fault.code].remedy}`
+  // Those about a file of the operator have a line for each problem; what others say may come from outside.
+  const message =
+    faultCatalogue[fault.code].area === 'configuration' ? fault.message : printable(fault.message)
+  return `${message}\n  code:   ${fault.code}\n  remedy: ${faultCatalogue[fault.code].remedy}`
 }
 
-/** HTTPS_PROXY and NO_PROXY, in either case, as the outbound dispatcher takes them. */
-export function proxyOf(environment: CommandContext['environment']): {
-  httpsProxy?: string
-  noProxy?: string
-} {
-  const httpsProxy = environment.HTTPS_PROXY || environment.https_proxy
-  const noProxy = environment.NO_PROXY || environment.no_proxy
-  return { ...(httpsProxy && { httpsProxy }), ...(noProxy && { noProxy }) }
-}
-
-function readText(path: string): string | undefined {
+function readText(path: string): string | { readonly why: string } {
   try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
+    const decoded = decodeText(readFileSync(path))
+    return decoded.ok ? decoded.text : decoded
+  } catch (error) {
+    return { why: describeReadError(error) }
   }
 }

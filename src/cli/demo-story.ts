@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DecisionAnswer } from '../frontends/json/schema.ts'
 import type { Simulator } from '../simulator/simulator.ts'
 import { samples } from './sample-devices.ts'
-import { coloured, formatTable } from './table.ts'
+import { formatTable } from './table.ts'
+import { coloured } from './terminal.ts'
 
 /** One question of the story and what must come back. */
 interface Scene {

@@ -1,13 +1,16 @@
-import { type Diagnosis, diagnoseConnection } from '../connection/diagnose.ts'
+import { checkServiceFiles } from '../app-files.ts'
+import { type Diagnosis, diagnoseConnection, diagnoseNothing } from '../connection/diagnose.ts'
 import type { StepReport } from '../connection/step-runner.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
+import { printable, printableValues } from '../text/printable.ts'
 import { attributesOf, identifierHelp } from './check.ts'
 import { type ExitCode, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { configured, proxyOf } from './configured.ts'
-import { coloured, formatTable } from './table.ts'
+import { configure } from './configured.ts'
+import { formatTable } from './table.ts'
+import { coloured } from './terminal.ts'
 
 const form = {
   name: 'doctor',
@@ -33,16 +36,23 @@ const form = {
 export const doctor = defineCommand(form, async ({ values, positionals }, context) => {
   const identity = parseIdentity(attributesOf(positionals))
   if (positionals.length > 0 && !identity.ok) throw new WrongUse(identity.fault.message)
-  const loaded = configured(context)
-  if (!loaded) return exitCodes.wrongConfiguration
-  const diagnosis = await diagnoseConnection({
-    settings: loaded.settings.intune,
-    passphrase: loaded.secrets.privateKeyPassphrase,
-    notices: loaded.notices,
-    proxy: proxyOf(context.environment),
-    identifiers: identity.ok ? identity.value.identifiers : [],
-  })
-  context.out(values.json ? JSON.stringify(presentDiagnosis(diagnosis), null, 2) : formatDiagnosis(diagnosis))
+  const loaded = configure(context)
+  const diagnosis = loaded.ok
+    ? await diagnoseConnection({
+        settings: loaded.settings.intune,
+        passphrase: loaded.secrets.privateKeyPassphrase,
+        notices: loaded.notices,
+        proxy: loaded.proxy,
+        checkServiceFiles: () => checkServiceFiles(loaded.settings),
+        identifiers: identity.ok ? identity.value.identifiers : [],
+      })
+    : diagnoseNothing(loaded.problems.map(({ variable, problem }) => `${variable} ${problem}`))
+  context.out(
+    values.json
+      ? JSON.stringify(presentDiagnosis(diagnosis), null, 2)
+      : formatDiagnosis(printableValues(diagnosis)),
+  )
+  if (loaded.ok) for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
   return exitCodeOf(diagnosis)
 })
 
@@ -81,7 +91,7 @@ export function formatDiagnosis({ steps, firstFailure }: Diagnosis): string {
   const verdict = firstFailure
     ? `First failure: ${firstFailure.title}\n${explain(firstFailure)}`
     : 'Every step passed: the service can ask Intune.'
-  const others = steps.filter((report) => report.remedy !== undefined && report !== firstFailure)
+  const others = steps.filter((report) => report.remedy !== undefined && report.step !== firstFailure?.step)
   return [table, verdict, ...others.map((report) => `Also: ${report.title}\n${explain(report)}`)].join('\n\n')
 }
 

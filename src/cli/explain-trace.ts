@@ -1,5 +1,5 @@
 import type { DecisionTrace } from '../trace/decision-trace.ts'
-import { coloured } from './table.ts'
+import { coloured } from './terminal.ts'
 
 const meanings: Readonly<Record<string, string>> = {
   compliant: 'Intune manages the device and says that it is compliant.',

@@ -3,6 +3,10 @@ import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { z } from 'zod'
 import type { ListenerSettings, Settings } from '../config/settings.ts'
+import { readCertificates } from '../pem/read-certificates.ts'
+import { describeFileFault } from '../text/decode.ts'
+import { printable, printableValues } from '../text/printable.ts'
+import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
@@ -59,7 +63,7 @@ export const health = defineCommand(form, async ({ values }, context) => {
   } else target = { url: parseUrl(values.url) }
   try {
     const { status, text } = await fetchReadiness(target)
-    const { status: said, checks } = Answer.parse(JSON.parse(text))
+    const { status: said, checks } = printableValues(Answer.parse(JSON.parse(text)))
     const failing = Object.entries(checks).filter(([, check]) => check.status === 'failing')
     if (values.verbose) context.out(listChecks(checks))
     if (status === 200 && said === 'ready') {
@@ -70,7 +74,7 @@ export const health = defineCommand(form, async ({ values }, context) => {
       `not ready: ${failing.map(([name, { what }]) => (what ? `${name}: ${what}` : name)).join('; ')}`,
     )
   } catch (error) {
-    context.err(`no answer from ${target.url.origin}: ${reasonOf(error)}`)
+    context.err(`no answer from ${target.url.origin}: ${printable(reasonOf(error))}`)
   }
   return exitCodes.no
 })
@@ -104,12 +108,19 @@ async function fetchReadiness({ url, certificateFile }: Target): Promise<{ statu
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
   // The name in it is the one that callers use, and here it is asked at a loopback address.
   const trust = certificateFile !== undefined && {
-    ca: await readFile(certificateFile),
+    ca: await readCertificateFile(certificateFile),
     allowPartialTrustChain: true,
     checkServerIdentity: () => undefined,
   }
   return new Promise((resolve, reject) => {
-    const options = { agent: false, signal: AbortSignal.timeout(timeoutMs), ...trust } as const
+    const options = {
+      agent: false,
+      insecureHTTPParser: false,
+      signal: AbortSignal.timeout(timeoutMs),
+      ...tlsProtocol,
+      ...verifiesPeer,
+      ...trust,
+    } as const
     const asked = request(new URL('/readyz', url), options, (reply) => {
       let text = ''
       reply.setEncoding('utf8')
@@ -123,6 +134,13 @@ async function fetchReadiness({ url, certificateFile }: Target): Promise<{ statu
     asked.once('error', reject)
     asked.end()
   })
+}
+
+/** As the service itself reads it. */
+async function readCertificateFile(file: string): Promise<string> {
+  const certificates = readCertificates(await readFile(file))
+  if (certificates.ok) return certificates.value.pem
+  throw new Error(describeFileFault('SERVICE_TLS_CERTIFICATE_FILE', file, certificates.why))
 }
 
 function listChecks(checks: Readonly<Record<string, ShownCheck>>): string {

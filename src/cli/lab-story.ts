@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type RadiusReply, vlanOf } from './lab-peers.ts'
 import type { LabStage } from './lab-stage.ts'
 import { samples } from './sample-devices.ts'
-import { coloured, formatTable } from './table.ts'
+import { formatTable } from './table.ts'
+import { coloured } from './terminal.ts'
 
 /** Where a device lands: a VLAN of the policy, or nowhere. */
 type Place = '10' | '20' | '30' | '999' | 'refused'

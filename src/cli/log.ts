@@ -1,10 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type LogVerification, verifyDecisionLog } from '../telemetry/verify-decision-log.ts'
+import { printable, printableValues } from '../text/printable.ts'
 import { exitCodes, UnusableFile, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { coloured } from './table.ts'
+import { coloured } from './terminal.ts'
 
 const form = {
   name: 'log verify',
@@ -38,8 +39,10 @@ export const log = defineCommand(form, async ({ values, positionals }, context) 
   const { head, partial } = values
   const verified = await readable(verifyDecisionLog(files, { partial, ...(head !== undefined && { head }) }))
   if (verified.lines === 0 && !verified.finding)
-    throw new UnusableFile(`${only} has no line of a decision log`)
-  context.out(values.json ? JSON.stringify({ files, ...verified }, null, 2) : asText(verified))
+    throw new UnusableFile(`${printable(only)} has no line of a decision log`)
+  context.out(
+    values.json ? JSON.stringify({ files, ...verified }, null, 2) : asText(printableValues(verified)),
+  )
   return verified.finding ? exitCodes.no : exitCodes.fine
 })
 
@@ -61,7 +64,7 @@ async function readable(verifying: Promise<LogVerification>): Promise<LogVerific
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException
     if (code === undefined) throw error
-    throw new UnusableFile(`cannot read ${path ?? 'the file'}: ${code}`)
+    throw new UnusableFile(`cannot read ${printable(path ?? 'the file')}: ${code}`)
   }
 }
 

@@ -5,6 +5,7 @@ import { type AppCertificate, keyCredentialsOf, readAppCertificate } from '../on
 import { type ConnectionNames, iseFieldsOf, serviceVariablesOf } from '../onboarding/connection-values.ts'
 import { mergeCertificate, type ParsedManifest, parseManifest } from '../onboarding/manifest.ts'
 import { permissionNames, requiredResourceAccess } from '../onboarding/permissions.ts'
+import { printableValues } from '../text/printable.ts'
 import { type CommandContext, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
@@ -132,7 +133,7 @@ export const onboard = defineCommand(form, async ({ values }, context) => {
   const toStdout = merged !== undefined && outManifest === undefined
   if (toStdout) context.out(merged.text.trimEnd())
   const say = toStdout ? context.err : context.out
-  say(asText(answer, onDisk))
+  say(asText(printableValues(answer), printableValues(onDisk)))
   if (merged) {
     const where = outManifest ?? 'standard output'
     say(`\nThe merged manifest (${merged.kept} kept, 1 added) is in ${where}: upload it under Manifest.`)

@@ -1,16 +1,22 @@
 import { readFileSync } from 'node:fs'
+import { decodeText, describeReadError } from '../text/decode.ts'
+import { printable } from '../text/printable.ts'
 import { UnusableFile } from './command.ts'
 
-/** The text of a file that an option names. Throws UnusableFile, naming the option, where it cannot be read. */
-export function readTextFile(file: string, option: string): string {
+/** What is in a file that an option names. Throws UnusableFile, naming the option, where it cannot be read. */
+export function readFileBytes(file: string, option: string): Buffer {
   try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    throw new UnusableFile(`cannot read the file of ${option}: ${file}`)
+    return readFileSync(file)
+  } catch (error) {
+    throw new UnusableFile(
+      `cannot read the file of ${option}: ${printable(file)}, which ${describeReadError(error)}`,
+    )
   }
 }
 
-/** The same for a file with one secret in it, as `client add --secret-file` writes it: without its line end. */
+/** The secret in a file, as `client add --secret-file` writes it: without its line end. */
 export function readSecretFile(file: string, option: string): string {
-  return readTextFile(file, option).replace(/\r?\n$/, '')
+  const decoded = decodeText(readFileBytes(file, option))
+  if (decoded.ok) return decoded.text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '')
+  throw new UnusableFile(`the file of ${option} cannot be used: ${printable(file)}, which ${decoded.why}`)
 }

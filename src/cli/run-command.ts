@@ -1,10 +1,14 @@
+import { checkRuntime } from '../config/runtime-options.ts'
 import { didYouMean } from '../nearest-name.ts'
 import { productVersion } from '../product-version.ts'
+import { printable } from '../text/printable.ts'
 import { type CommandContext, type ExitCode, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import { asksForHelp } from './command-line.ts'
 import { commands } from './commands.ts'
+import { printProblems } from './configured.ts'
 import { explainListen } from './explain-listen.ts'
 import { presentHelp } from './help.ts'
+import { throughTerminal } from './terminal.ts'
 
 function usage(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length))
@@ -22,11 +26,16 @@ function usage(): string {
 
 /**
  * Runs one command and resolves with its exit code: 0 fine, 1 "no", 2 wrong use, 78 wrong configuration.
- * With `--help` or `--version` the command is not run: its help, or the version, is printed. Only a defect rejects.
+ * With `--help` or `--version` the command is not run: its help, or the version, is printed. Nothing is run with variables
+ * or options of Node that weaken TLS or HTTP: 78. Only a defect rejects.
  */
 export async function runCommand(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
+  return runSafely(argv, throughTerminal(context))
+}
+
+async function runSafely(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
   const [name = '', ...args] = argv
-  if (name === 'help' && args.length > 0) return runCommand([...args, '--help'], context)
+  if (name === 'help' && args.length > 0) return runSafely([...args, '--help'], context)
   if (['help', '--help', '-h'].includes(name)) {
     context.out(usage())
     return exitCodes.fine
@@ -51,6 +60,11 @@ export async function runCommand(argv: readonly string[], context: CommandContex
     context.out(forms.map(presentHelp).join('\n\n'))
     return exitCodes.fine
   }
+  const { problems } = checkRuntime(context.environment, context.execArgv ?? [])
+  if (problems.length > 0) {
+    printProblems(problems, context)
+    return exitCodes.wrongConfiguration
+  }
   try {
     return await command.run(args, context)
   } catch (error) {
@@ -61,7 +75,8 @@ export async function runCommand(argv: readonly string[], context: CommandContex
       return exitCodes.no
     }
     if (!isWrongUse && !(error instanceof UnusableFile)) throw error
-    context.err(`intune-nac ${name}: ${error.message}`)
+    context.err(`intune-nac ${name}: ${printable(error.message)}`)
+    if (!isWrongUse) for (const detail of error.details) context.err(`  ${printable(detail)}`)
     if (isWrongUse) context.err(`See intune-nac ${named[0]?.name ?? name} --help`)
     return exitCodes.wrongUse
   }

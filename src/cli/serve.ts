@@ -6,7 +6,7 @@ import { batchedStandardOutput, createLogger } from '../telemetry/logger.ts'
 import { type ExitCode, exitCodes } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { configured, explainFault, proxyOf } from './configured.ts'
+import { configured, printFileFaults } from './configured.ts'
 import { explainListen } from './explain-listen.ts'
 
 /** What closing may take after the grace, before the process ends anyway. */
@@ -38,9 +38,9 @@ export const serve = defineCommand(form, async (_line, context) => {
   if (!loaded) return exitCodes.wrongConfiguration
   const logger = createLogger(loaded.settings.log, batchedStandardOutput())
   for (const notice of loaded.notices) logger.warn({ event: 'notice' }, notice)
-  const built = buildApp(loaded, logger, { proxy: proxyOf(context.environment) })
+  const built = buildApp(loaded, logger, { proxy: loaded.proxy })
   if (!built.ok) {
-    context.err(explainFault(built.fault))
+    printFileFaults(loaded, built.fault, context)
     return exitCodes.wrongConfiguration
   }
   const app = built.value

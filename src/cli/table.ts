@@ -1,18 +1,14 @@
-import { styleText } from 'node:util'
+import { printable } from '../text/printable.ts'
 
-/** Rows as aligned columns with a rule under the heading; plain text, so that it pipes well. */
+/** Rows as aligned columns with a rule under the heading; plain text, so that it pipes well. Cells are one line each. */
 export function formatTable(heading: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [heading, ...rows]
+  const all = [heading, ...rows].map((row) => row.map(printable))
   const widths = heading.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)))
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd()
-  return [line(heading), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n')
-}
-
-/** Colours a word for a terminal and leaves it alone when standard output is piped or NO_COLOR is set. */
-export function coloured(format: 'green' | 'red' | 'yellow' | 'bold' | 'dim', text: string): string {
-  return styleText(format, text, { stream: process.stdout })
+  const [first = [], ...others] = all
+  return [line(first), widths.map((width) => '-'.repeat(width)).join('  '), ...others.map(line)].join('\n')
 }

@@ -1,4 +1,7 @@
+import { Agent, fetch } from 'undici'
 import { z } from 'zod'
+import { printable, printableValues } from '../text/printable.ts'
+import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { DecisionTrace } from '../trace/decision-trace.ts'
 import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
@@ -56,16 +59,16 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
     const [newest, ...older] = traces
     if (newest === undefined) {
       context.err(
-        `No decision is known for ${asked}. The service remembers the last 20,000 decisions since its start, with TRACE_STORE=on those of 24 hours; the decision log has the older ones.`,
+        `No decision is known for ${printable(asked)}. The service remembers the last 20,000 decisions since its start, with TRACE_STORE=on those of 24 hours; the decision log has the older ones.`,
       )
       return exitCodes.no
     }
     if (values.json) context.out(JSON.stringify(newest, null, 2))
     else {
-      context.out(explainTrace(newest))
+      context.out(explainTrace(printableValues(newest)))
       if (older.length > 0) {
         context.out('\nEarlier decisions about this device:')
-        for (const trace of older)
+        for (const trace of older.map(printableValues))
           context.out(`  ${trace.decidedAt}  ${trace.decision}: ${trace.reason}  ${trace.decisionId}`)
       }
     }
@@ -107,6 +110,9 @@ function authorizationOf(values: {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 }
 
+/** Verified and without a proxy, whatever Node was told: credentials go along. */
+const dispatcher = new Agent({ connect: { ...tlsProtocol, ...verifiesPeer } })
+
 /** A GUID may be a decision or an Intune device id: both are tried. */
 async function findTraces(listener: Listener, asked: string): Promise<readonly DecisionTrace[]> {
   if (decisionIdForm.test(asked)) {
@@ -119,6 +125,7 @@ async function findTraces(listener: Listener, asked: string): Promise<readonly D
 
 async function fetchJson({ base, authorization }: Listener, path: string): Promise<unknown> {
   const reply = await fetch(new URL(path, base), {
+    dispatcher,
     headers: authorization === '' ? {} : { authorization },
     signal: AbortSignal.timeout(timeoutMs),
   })

@@ -1,6 +1,7 @@
 import { type Cloud, clouds } from './clouds.ts'
+import { readProxy } from './proxy.ts'
 import { type ConfigurationProblem, type ReadText, readEnvironment } from './read-environment.ts'
-import type { IntuneSettings, Secrets, ServiceTlsSettings, Settings } from './settings.ts'
+import type { IntuneSettings, ProxySettings, Secrets, ServiceTlsSettings, Settings } from './settings.ts'
 import type { VariableValues } from './variables.ts'
 
 /** The configuration, or every problem with it at once. */
@@ -9,25 +10,33 @@ export type LoadedSettings =
       readonly ok: true
       readonly settings: Settings
       readonly secrets: Secrets
+      /** HTTPS_PROXY and NO_PROXY; apart from the settings, because an address may hold a password. */
+      readonly proxy: ProxySettings
       readonly notices: readonly string[]
     }
   | { readonly ok: false; readonly problems: readonly ConfigurationProblem[] }
 
 /**
  * Turns the environment into frozen settings, and secrets in an object of their own. `notices` say what was translated
- * or narrowed. Nothing is read but the environment and the files that NAME_FILE variables point at.
+ * narrowed or ignored. Nothing is read but the environment and the files that NAME_FILE variables point at.
  */
 export function loadSettings(
   environment: Readonly<Record<string, string | undefined>>,
   readText: ReadText,
 ): LoadedSettings {
-  const { values, problems } = readEnvironment(environment, readText)
-  const notices: string[] = []
+  const { values, problems, notices } = readEnvironment(environment, readText)
+  const { proxy, ...ofProxy } = readProxy(environment)
+  problems.push(...ofProxy.problems)
+  notices.push(...ofProxy.notices)
   const intune = intuneSettings(values, problems, notices)
   const serviceHost = listenHost(values, problems, notices)
   const serviceTls = serviceTlsSettings(values, problems)
   if (values.TRACE_STORE === 'on' && values.STATE_DIR === undefined) {
     problems.push({ variable: 'TRACE_STORE', problem: 'is on, and has no place without STATE_DIR' })
+  }
+  if (values.MANAGEMENT_REQUIRE_CREDENTIALS === 'on' && values.CLIENTS_FILE === undefined) {
+    const problem = 'is on, and nobody has credentials without CLIENTS_FILE'
+    problems.push({ variable: 'MANAGEMENT_REQUIRE_CREDENTIALS', problem })
   }
   if (problems.length > 0 || !intune) return { ok: false, problems }
   // No problem was found, so every value is there.
@@ -50,7 +59,12 @@ export function loadSettings(
     ...(serviceTls && { serviceTls }),
     ...(all.SERVICE_PATH_PREFIX !== undefined && { pathPrefix: all.SERVICE_PATH_PREFIX }),
     ...(all.SERVICE_TRUSTED_PROXIES !== undefined && { trustedProxies: all.SERVICE_TRUSTED_PROXIES }),
-    management: { host: all.MANAGEMENT_HOST, port: all.MANAGEMENT_PORT },
+    management: {
+      host: all.MANAGEMENT_HOST,
+      port: all.MANAGEMENT_PORT,
+      ...(all.MANAGEMENT_ALLOWED_HOSTS !== undefined && { allowedHosts: all.MANAGEMENT_ALLOWED_HOSTS }),
+      ...(all.MANAGEMENT_REQUIRE_CREDENTIALS === 'on' && { requiresCredentials: true }),
+    },
     ...(all.CLIENTS_FILE !== undefined && { clientsFile: all.CLIENTS_FILE }),
     ...(all.POLICY_FILE !== undefined && { policyFile: all.POLICY_FILE }),
     ...(all.STATE_DIR !== undefined && { stateDir: all.STATE_DIR }),
@@ -68,7 +82,7 @@ export function loadSettings(
     all.INTUNE_PRIVATE_KEY_PASSPHRASE === undefined
       ? {}
       : { privateKeyPassphrase: all.INTUNE_PRIVATE_KEY_PASSPHRASE }
-  return { ok: true, settings: deepFreeze(settings), secrets: Object.freeze(secrets), notices }
+  return { ok: true, settings: deepFreeze(settings), secrets: Object.freeze(secrets), proxy, notices }
 }
 
 function intuneSettings(

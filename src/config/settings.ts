@@ -14,7 +14,12 @@ export interface Settings {
   readonly pathPrefix?: string
   /** Addresses and networks of reverse proxies whose X-Forwarded-For is believed; absent: nobody's is. */
   readonly trustedProxies?: readonly string[]
-  readonly management: ListenerSettings
+  readonly management: ListenerSettings & {
+    /** Names that it may be asked by besides its own. */
+    readonly allowedHosts?: readonly string[]
+    /** Callers on this machine need credentials as well. */
+    readonly requiresCredentials?: true
+  }
   /** YAML file that says who may ask; without it only loopback callers are served. */
   readonly clientsFile?: string
   /** YAML file with the rules of the site; without it the built-in policy applies alone. */
@@ -85,6 +90,12 @@ export interface ServiceTlsSettings {
 export interface LogSettings {
   readonly level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   readonly deviceIds: 'full' | 'hash' | 'none'
+}
+
+/** How the network is reached, as the operator gave it: checked, and never printed, because it may hold a password. */
+export interface ProxySettings {
+  readonly httpsProxy?: string
+  readonly noProxy?: string
 }
 
 /** Kept apart from the settings so that printing or logging those can never leak one. */

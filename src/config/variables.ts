@@ -10,6 +10,10 @@ interface Variable {
   readonly description: string
   readonly default?: string
   readonly secret?: true
+  /** The path of a file that is opened at the start, where a path that cannot be right is found out. */
+  readonly opened?: true
+  /** White space only separates. */
+  readonly list?: true
 }
 
 const integer = (minimum: number, maximum: number) =>
@@ -64,6 +68,20 @@ const hostSuffixes = z.string().transform((text, context) => {
   return suffixes
 })
 
+const hostNames = z.string().transform((text, context) => {
+  const names = text
+    .split(',')
+    .map((part) => part.trim().toLowerCase())
+    .filter((part) => part !== '')
+  if (names.length > 0 && names.every((name) => hostName.test(name) || isNetwork(name))) return names
+  context.addIssue({
+    code: 'custom',
+    message:
+      'must be host names or addresses separated by commas, without a port, for example nac-1.contoso.example',
+  })
+  return z.NEVER
+})
+
 const networks = z.string().transform((text, context) => {
   const parts = text.split(/[\s,]+/).filter((part) => part !== '')
   if (parts.length > 0 && parts.every(isNetwork)) return parts
@@ -88,10 +106,12 @@ export const variables = {
   INTUNE_CERTIFICATE_FILE: {
     type: filePath,
     description: 'PEM certificate, leaf first, registered on the app. Required.',
+    opened: true,
   },
   INTUNE_PRIVATE_KEY_FILE: {
     type: filePath,
     description: 'PEM RSA private key of that certificate: PKCS#8 or PKCS#1, encrypted or not. Required.',
+    opened: true,
   },
   INTUNE_PRIVATE_KEY_PASSPHRASE: {
     type: z.string().min(1, 'must not be empty').optional(),
@@ -119,11 +139,13 @@ export const variables = {
   INTUNE_CA_FILE: {
     type: filePath.optional(),
     description: "PEM file of extra trust roots for outbound TLS, added to the system's.",
+    opened: true,
   },
   INTUNE_ALLOWED_HOSTS: {
     type: hostSuffixes.optional(),
     description:
       'Host suffixes, comma-separated, that a discovered Intune address must end in. Overrides those of the cloud.',
+    list: true,
   },
   INTUNE_API: {
     type: z.enum(['auto', 'compliance-retrieval', 'nac']),
@@ -157,15 +179,18 @@ export const variables = {
     type: filePath.optional(),
     description:
       'PEM certificate with which the service serves HTTPS, leaf first and then its chain; read again when it changes. Without it the service speaks HTTP.',
+    opened: true,
   },
   SERVICE_TLS_PRIVATE_KEY_FILE: {
     type: filePath.optional(),
     description: 'PEM private key of that certificate, not encrypted; read again when it changes.',
+    opened: true,
   },
   SERVICE_TLS_CLIENT_CA_FILE: {
     type: filePath.optional(),
     description:
       'PEM file of the authorities that sign certificates of callers. With it every caller must present such a certificate; a client in CLIENTS_FILE can be known by it.',
+    opened: true,
   },
   SERVICE_PATH_PREFIX: {
     type: z
@@ -179,6 +204,7 @@ export const variables = {
     type: networks.optional(),
     description:
       'Addresses or networks of reverse proxies, comma-separated: of a request from one of them, the last address in X-Forwarded-For that is not in this list counts as the caller. Without it X-Forwarded-For is not read.',
+    list: true,
   },
   MANAGEMENT_HOST: {
     type: z.string().min(1, 'must be an address to listen on'),
@@ -189,6 +215,18 @@ export const variables = {
     type: integer(0, 65535),
     description: 'Port of the management listener; 0 lets the system pick.',
     default: '9090',
+  },
+  MANAGEMENT_ALLOWED_HOSTS: {
+    type: hostNames.optional(),
+    description:
+      'Names or addresses, comma-separated, that the management listener may be asked by (Host header) besides loopback, MANAGEMENT_HOST, the address that the request arrives at and the name of the machine. Others are 421: a web page could have made them lead here.',
+    list: true,
+  },
+  MANAGEMENT_REQUIRE_CREDENTIALS: {
+    type: z.enum(['off', 'on']),
+    description:
+      'on: callers on this machine need the credentials of a client with frontends: [management] as well (docs/clients.md). For a machine with users who may not see devices.',
+    default: 'off',
   },
   CLIENTS_FILE: {
     type: filePath.optional(),

@@ -1,11 +1,13 @@
 import { pino } from 'pino'
 import { type Clock, systemClock } from '../clock.ts'
-import type { IntuneSettings } from '../config/settings.ts'
+import type { IntuneSettings, ProxySettings } from '../config/settings.ts'
+import { faultCatalogue } from '../errors/catalogue.ts'
+import { type Fault, failure } from '../errors/fault.ts'
 import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import type { ClientCertificate } from '../intune/client-certificate.ts'
 import { servicesFor } from '../intune/dialect-choice.ts'
 import { createIntuneLookup } from '../intune/intune-lookup.ts'
-import { createOutbound, type Outbound, type ProxySettings } from '../intune/outbound.ts'
+import { createOutbound, type Outbound } from '../intune/outbound.ts'
 import { findMissingRole } from '../intune/token-role.ts'
 import { loadTrust } from '../intune/trust-roots.ts'
 import { checkCertificate } from './check-certificate.ts'
@@ -14,7 +16,7 @@ import { checkDiscovery, checkProviders } from './check-discovery.ts'
 import { checkQuery } from './check-query.ts'
 import { checkGraphToken, checkToken } from './check-token.ts'
 import { type ProbedRoute, probeHost } from './probe-host.ts'
-import { createStepRunner, type Finding, type StepReport } from './step-runner.ts'
+import { createStepRunner, type Finding, type StepName, type StepReport, stepTitles } from './step-runner.ts'
 
 export interface DiagnoseOptions {
   readonly settings: IntuneSettings
@@ -22,6 +24,8 @@ export interface DiagnoseOptions {
   /** What was translated while the settings were read. */
   readonly notices?: readonly string[]
   readonly proxy?: ProxySettings
+  /** What is wrong with the files that have nothing to do with Microsoft; absent: they are not looked at. */
+  readonly checkServiceFiles?: () => readonly Fault[]
   /** Whom to ask about, best rank first; empty for a made-up device. */
   readonly identifiers?: readonly DeviceIdentifier[]
   readonly clock?: Clock
@@ -52,6 +56,8 @@ export async function diagnoseConnection(options: DiagnoseOptions): Promise<Diag
   const certificate = await step('certificate', {}, async () =>
     checkCertificate({ ...settings, passphrase: options.passphrase }, clock.nowMs()),
   )
+  const { checkServiceFiles } = options
+  if (checkServiceFiles) await step('service_files', {}, async () => judgeFiles(checkServiceFiles()))
   const loginHost = await step('login_host', { way }, ({ way: { route } }) =>
     checkHosts([settings.authorityUrl], (url) => probeHost(url, 'token', route, limits)),
   )
@@ -106,6 +112,20 @@ export async function diagnoseConnection(options: DiagnoseOptions): Promise<Diag
   return { ok: firstFailure === undefined, steps: runner.reports, ...(firstFailure && { firstFailure }) }
 }
 
+/** The diagnosis where the settings are wrong, so that no step can be taken; `problems` are sentences. */
+export function diagnoseNothing(problems: readonly string[]): Diagnosis {
+  const { fault } = failure('configuration_invalid', problems.join('; '))
+  const [first, ...others] = Object.entries(stepTitles) as [StepName, string][]
+  const [step, title] = first ?? ['configuration', '']
+  const { remedy } = faultCatalogue[fault.code]
+  const failed = { step, title, result: 'fail', detail: fault.message, durationMs: 0, remedy, fault } as const
+  const detail = `needs "${title}", which failed`
+  const skipped = others.map(
+    ([name, heading]) => ({ step: name, title: heading, result: 'skipped', detail, durationMs: 0 }) as const,
+  )
+  return { ok: false, steps: [failed, ...skipped], firstFailure: failed }
+}
+
 /** The way out, for requests and for probes. */
 interface Way {
   readonly outbound: Outbound
@@ -132,6 +152,13 @@ function checkWay({ settings, proxy = {}, notices = [] }: DiagnoseOptions, clock
   const remedy =
     'Write the variable in its current form; docs/entra-setup.md maps every field of the 2018 guide.'
   return { result: 'warn', detail: `${detail}; ${translated.join('; ')}`, value, remedy }
+}
+
+/** The first fault is the one that is told; the others are in its sentence. */
+function judgeFiles([first, ...others]: readonly Fault[]): Finding<void> {
+  if (first === undefined) return { result: 'ok', detail: 'every file can be used', value: undefined }
+  const message = [first, ...others].map((fault) => fault.message).join('; ')
+  return { result: 'fail', fault: { ...first, message } }
 }
 
 /** Every host has to pass; the preferred one comes first and is the one whose fault is told. */

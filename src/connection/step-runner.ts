@@ -6,6 +6,7 @@ import { type Fault, failure } from '../errors/fault.ts'
 export const stepTitles = {
   configuration: 'settings, trust store, proxy',
   certificate: 'certificate and key',
+  service_files: 'HTTPS, clients, policy',
   login_host: 'DNS and TLS: login host',
   clock: 'clock',
   graph_host: 'DNS and TLS: Graph host',

@@ -1,6 +1,9 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 import { failure, type Outcome, success } from '../errors/fault.ts'
+import { readCertificates } from '../pem/read-certificates.ts'
+import { readBytes } from '../pem/read-file.ts'
+import { readPrivateKey } from '../pem/read-private-key.ts'
+import { describeFileFault } from '../text/decode.ts'
 
 /** Entra ID accepts RSA keys only, and PS256 as jsonwebtoken signs it needs at least this many bits. */
 const MINIMUM_RSA_BITS = 2048
@@ -104,46 +107,28 @@ export function checkValidityPeriod(
 }
 
 function loadChain(file: string): Outcome<readonly [X509Certificate, ...X509Certificate[]]> {
-  const unreadable = (why: string) =>
-    failure('certificate_unreadable', `${CERTIFICATE_VARIABLE} names ${file}, ${why}`, {
-      field: CERTIFICATE_VARIABLE,
-    })
-  const text = readText(file)
-  if (!text.ok) return unreadable(text.why)
-  const blocks = text.value.match(/-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs) ?? []
-  try {
-    const [leaf, ...others] = blocks.map((block) => new X509Certificate(block))
-    if (!leaf)
-      return unreadable('which holds no -----BEGIN CERTIFICATE----- block (DER and PFX are not read)')
-    return success([leaf, ...others])
-  } catch {
-    return unreadable('which holds a certificate block that cannot be decoded')
-  }
+  const bytes = readBytes(file)
+  const found = bytes.ok ? readCertificates(bytes.value) : bytes
+  if (found.ok) return success(found.value.list)
+  return failure('certificate_unreadable', describeFileFault(CERTIFICATE_VARIABLE, file, found.why), {
+    field: CERTIFICATE_VARIABLE,
+  })
 }
 
 function loadPrivateKey({ privateKeyFile, passphrase }: ClientCertificateFiles): Outcome<KeyObject> {
   const unreadable = (why: string, field = KEY_VARIABLE) =>
-    failure('private_key_unreadable', `${KEY_VARIABLE} names ${privateKeyFile}, ${why}`, { field })
-  const text = readText(privateKeyFile)
-  if (!text.ok) return unreadable(text.why)
-  const encrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(text.value)
-  if (encrypted && !passphrase) {
-    return unreadable(`which is encrypted, and ${PASSPHRASE_VARIABLE} is not set`, PASSPHRASE_VARIABLE)
-  }
-  let key: KeyObject
-  try {
-    key = createPrivateKey({ key: text.value, format: 'pem', ...(passphrase ? { passphrase } : {}) })
-  } catch {
-    return encrypted
-      ? unreadable(`which cannot be decrypted with ${PASSPHRASE_VARIABLE}`, PASSPHRASE_VARIABLE)
-      : unreadable('which holds no PEM private key (PKCS#8 or PKCS#1)')
-  }
+    failure('private_key_unreadable', describeFileFault(KEY_VARIABLE, privateKeyFile, why), { field })
+  const bytes = readBytes(privateKeyFile)
+  if (!bytes.ok) return unreadable(bytes.why)
+  const found = readPrivateKey(bytes.value, { variable: PASSPHRASE_VARIABLE, value: passphrase })
+  if (!found.ok) return unreadable(found.why, found.aboutPassphrase ? PASSPHRASE_VARIABLE : KEY_VARIABLE)
+  const key = found.value
   if (key.asymmetricKeyType !== 'rsa') {
-    return unreadable(`which is a key of type ${key.asymmetricKeyType}; Entra ID takes RSA keys`)
+    return unreadable(`is a key of type ${key.asymmetricKeyType}; Entra ID takes RSA keys`)
   }
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (bits < MINIMUM_RSA_BITS) {
-    return unreadable(`which is an RSA key of ${bits} bits; at least ${MINIMUM_RSA_BITS} are needed`)
+    return unreadable(`is an RSA key of ${bits} bits; at least ${MINIMUM_RSA_BITS} are needed`)
   }
   return success(key)
 }
@@ -158,22 +143,6 @@ function explainMismatch(files: ClientCertificateFiles, chain: readonly X509Cert
     `the key of ${KEY_VARIABLE} (${files.privateKeyFile}) does not belong to the first certificate of ` +
     `${CERTIFICATE_VARIABLE} (${files.certificateFile})${where}`
   return failure('certificate_key_mismatch', message, { field: KEY_VARIABLE })
-}
-
-type Text = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly why: string }
-
-function readText(file: string): Text {
-  try {
-    return { ok: true, value: readFileSync(file, 'utf8') }
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    const known: Record<string, string> = {
-      ENOENT: 'which does not exist',
-      EACCES: 'which the user of this service may not read',
-      EISDIR: 'which is a directory',
-    }
-    return { ok: false, why: known[code] ?? `which cannot be read (${code})` }
-  }
 }
 
 function withoutColons(fingerprint: string): string {

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls'
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { verifiesPeer } from '../tls/secure-defaults.ts'
 
 /** The way to a host: whom to trust and which proxy to go through; empty texts for none. */
 export interface Route {
@@ -25,13 +26,15 @@ export function createDispatcher(
   diagnosis?: Required<Pick<Agent.Options, 'factory'>>,
 ): Dispatcher {
   const timeoutMs = diagnosis ? DIAGNOSIS_TIMEOUT_MS : CONNECT_TIMEOUT_MS
-  const tls = { secureContext: route.trust, timeout: timeoutMs, allowH2: false }
+  const tls = { secureContext: route.trust, timeout: timeoutMs, allowH2: false, ...verifiesPeer }
   const toHost = diagnosis ? { ...tls, rejectUnauthorized: false } : tls
   const options = {
     allowH2: false,
     connectTimeout: timeoutMs,
     connections: CONNECTIONS_PER_HOST,
     keepAliveTimeout: 30_000,
+    // Node's default as well, whatever --max-http-header-size says.
+    maxHeaderSize: 16 * 1024,
     connect: toHost,
     ...diagnosis,
   }

@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { type Clock, systemClock } from '../clock.ts'
+import { problemOfProxy } from '../config/proxy.ts'
+import type { ProxySettings } from '../config/settings.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { failure, type Hop, type Outcome, success } from '../errors/fault.ts'
 import { childTraceparent, currentTrace } from '../trace-context.ts'
@@ -15,12 +17,6 @@ export interface OutboundSettings {
   /** PEM file of extra trust roots, added to Node's and the system's. */
   readonly caFile?: string
   readonly proxy?: ProxySettings
-}
-
-/** HTTPS_PROXY and NO_PROXY, as the operator gave them. */
-export interface ProxySettings {
-  readonly httpsProxy?: string
-  readonly noProxy?: string
 }
 
 /** One request. The body is sent as given; `timeoutMs` covers everything from the connect to the last byte. */
@@ -129,10 +125,7 @@ function traceHeaders(): { readonly traceparent?: string } {
 
 function parseProxyHost(proxy: ProxySettings | undefined): Outcome<string | undefined> {
   if (!proxy?.httpsProxy) return success(undefined)
-  const url = URL.canParse(proxy.httpsProxy) ? new URL(proxy.httpsProxy) : undefined
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return success(url.host)
-  // The value is not printed: it may hold a password.
-  return failure('configuration_invalid', 'HTTPS_PROXY is not a URL like http://proxy.example:3128', {
-    field: 'HTTPS_PROXY',
-  })
+  const problem = problemOfProxy(proxy.httpsProxy)
+  if (problem === undefined) return success(new URL(proxy.httpsProxy).host)
+  return failure('configuration_invalid', `HTTPS_PROXY ${problem}`, { field: 'HTTPS_PROXY' })
 }

@@ -1,6 +1,7 @@
 import { rootCertificates } from 'node:tls'
 import { Agent, request } from 'undici'
 import { failure, type Outcome, success } from '../errors/fault.ts'
+import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import {
   type MdmDevice,
   type MdmDevicePage,
@@ -50,7 +51,12 @@ export function createIseClient(options: IseClientOptions): IseClient {
   const base = options.url.replace(/\/+$/, '')
   const { origin } = new URL(base)
   const agent = new Agent({
-    connect: { ca: [...rootCertificates, ...(caPem === undefined ? [] : [caPem])], timeout: timeoutMs },
+    connect: {
+      ca: [...rootCertificates, ...(caPem === undefined ? [] : [caPem])],
+      timeout: timeoutMs,
+      ...tlsProtocol,
+      ...verifiesPeer,
+    },
   })
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
   let info: MdmInfo | undefined

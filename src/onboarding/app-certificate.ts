@@ -1,5 +1,6 @@
-import { createHash, randomUUID, X509Certificate } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { failure, type Outcome, success } from '../errors/fault.ts'
+import { readAnyCertificate } from '../pem/read-certificates.ts'
 
 /** What Entra ID has to be told of a certificate; the first three are what the PowerShell of the 2018 guide computes. */
 export interface AppCertificate {
@@ -33,12 +34,9 @@ const MINIMUM_RSA_BITS = 2048
  * `certificate_unreadable` (also for a key that Entra ID does not take).
  */
 export function readAppCertificate(content: Buffer, keyId: string = randomUUID()): Outcome<AppCertificate> {
-  let certificate: X509Certificate
-  try {
-    certificate = new X509Certificate(content)
-  } catch {
-    return failure('certificate_unreadable', 'the file holds no certificate in PEM or DER form')
-  }
+  const found = readAnyCertificate(content)
+  if (!found.ok) return failure('certificate_unreadable', `the file ${found.why}`)
+  const certificate = found.value
   const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey
   const bits = asymmetricKeyDetails?.modulusLength ?? 0
   if (asymmetricKeyType !== 'rsa' || bits < MINIMUM_RSA_BITS) {

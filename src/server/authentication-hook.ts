@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
 import type { FrontendName } from '../decision/decide.ts'
 import { type Fault, failure, type Outcome } from '../errors/fault.ts'
+import { isAskedLocally } from './asked-locally.ts'
 import type { AuthenticatedClient } from './authentication.ts'
 import type { FrontendOptions } from './frontend.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
@@ -51,12 +52,20 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
       return refuse(reply, overloaded)
     }
     const { headers, socket } = request.raw
+    if (authenticate.servesMachineOnly && !isAskedLocally(headers, socket)) {
+      return settle(notAskedLocally, request, reply, done)
+    }
     const outcome = authenticate(headers.authorization, request.ip, frontend, peerCertificateOf(socket))
     // Credentials that were proven before are answered without a turn of the event loop.
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
     outcome.then((settled) => settle(settled, request, reply, done), done)
   }
 }
+
+const notAskedLocally = failure(
+  'client_forbidden',
+  'Without CLIENTS_FILE only callers on the machine of the service are served, by a name of its own and not through a proxy.',
+)
 
 const overloaded = failure(
   'service_overloaded',

@@ -21,12 +21,16 @@ export interface AuthenticatedClient {
  * never rejects. Faults: unauthenticated, client_forbidden, too_many_attempts, rate_limited, service_overloaded,
  * internal.
  */
-export type Authenticate = (
-  authorizationHeader: string | undefined,
-  remoteAddress: string,
-  door: Door,
-  certificate?: PeerCertificate,
-) => Outcome<AuthenticatedClient> | Promise<Outcome<AuthenticatedClient>>
+export interface Authenticate {
+  (
+    authorizationHeader: string | undefined,
+    remoteAddress: string,
+    door: Door,
+    certificate?: PeerCertificate,
+  ): Outcome<AuthenticatedClient> | Promise<Outcome<AuthenticatedClient>>
+  /** There is no clients file: whoever asks is believed for being on this machine, so whether it is has to be looked at. */
+  readonly servesMachineOnly?: true
+}
 
 /** The same, for clients that may change while the service runs. */
 export interface Authenticator extends Authenticate {
@@ -60,7 +64,11 @@ const maxHeld = 4096
  */
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   if (parts.clients === undefined)
-    return Object.assign(authenticateLoopback, { replaceClients: () => {}, hasOperators: () => false })
+    return Object.assign(authenticateLoopback, {
+      replaceClients: () => {},
+      hasOperators: () => false,
+      servesMachineOnly: true as const,
+    })
   const { verify = verifySecret, clock = systemClock } = parts
   const attempts = createFailedAttempts(clock)
   const prover = createProver({ verify, clock, attempts, indexNow: () => index })

@@ -46,7 +46,8 @@ export function openClients(
   return success({ initial: initial.value, problem: () => problem, close })
 }
 
-function readClients(file: string, options: ClientsFileOptions): Outcome<ClientList> {
+/** Reads the file once. Fault: `configuration_invalid`. */
+export function readClients(file: string, options: ClientsFileOptions): Outcome<ClientList> {
   let text: string
   try {
     text = readFileSync(file, 'utf8')

@@ -9,6 +9,7 @@ import type { FaultCode } from '../errors/catalogue.ts'
 import { failure, type Outcome } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
+import { isForwarded } from './asked-locally.ts'
 import type { Authenticate, Authenticator } from './authentication.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 import { sendProblem } from './problem.ts'
@@ -24,6 +25,8 @@ export interface ManagementParts {
   /** Undefined where the kind and value name no device, else how many records were forgotten. */
   readonly purge: (kind: string, value: string) => Purged | Promise<Purged>
   readonly purgeAll: () => number
+  /** True: callers on this machine need credentials as well. */
+  readonly requiresCredentials?: boolean
   /** Who callers from other machines are; absent: nobody is let in. */
   readonly authenticate?: Pick<Authenticator, 'hasOperators'> & Authenticate
   readonly onRefused?: (door: 'management', code: FaultCode) => void
@@ -40,10 +43,11 @@ type Purged = number | boolean | undefined
 
 /**
  * Adds what an operator needs to the management listener: GET /metrics, /status and /decisions, POST /guard/accept and
- * /guard/reject, DELETE /devices/{kind}/{value} and /devices. Callers on this machine need no
- * credentials. Where the listener is opened for probes and Prometheus, everything that names a device or changes
- * something asks callers from elsewhere for those of a client with `management`, and refuses them all where there is
- * no such client. What changes something is refused to web pages of another origin.
+ * /guard/reject, DELETE /devices/{kind}/{value} and /devices. Callers on this machine need no credentials, unless the
+ * settings say so. Where the listener is opened for probes and Prometheus, everything that names a device or changes
+ * something asks callers from elsewhere, and those whom a proxy on this machine passes on, for those of a client with
+ * `management`, and refuses them all where there is no such client. What changes something is refused to web pages of
+ * another origin.
  */
 export function registerManagementRoutes(app: FastifyInstance, parts: ManagementParts): void {
   app.get('/metrics', async (_request, reply) => {
@@ -108,7 +112,11 @@ function sendJson(reply: FastifyReply, body: Readonly<Record<string, unknown>>) 
   return reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff').send(body)
 }
 
-function createOperatorHook({ authenticate, onRefused }: ManagementParts): onRequestHookHandler {
+function createOperatorHook({
+  authenticate,
+  onRefused,
+  requiresCredentials = false,
+}: ManagementParts): onRequestHookHandler {
   function settle(
     outcome: Outcome<unknown>,
     request: FastifyRequest,
@@ -129,16 +137,26 @@ function createOperatorHook({ authenticate, onRefused }: ManagementParts): onReq
   }
 
   return (request, reply, done) => {
-    if (isLoopbackAddress(request.ip)) return done()
-    if (authenticate?.hasOperators() !== true) return settle(notLocal, request, reply, done)
     const { headers, socket } = request.raw
+    const isLocal = isLoopbackAddress(request.ip) && !isForwarded(headers)
+    if (isLocal && !requiresCredentials) return done()
+    if (authenticate?.hasOperators() !== true) {
+      return settle(isLocal ? noOperators : notLocal, request, reply, done)
+    }
     const outcome = authenticate(headers.authorization, request.ip, 'management', peerCertificateOf(socket))
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
     outcome.then((settled) => settle(settled, request, reply, done), done)
   }
 }
 
-const notLocal = failure('client_forbidden', 'This is answered to callers on the same machine only.')
+const notLocal = failure(
+  'client_forbidden',
+  'This is answered to callers on the same machine only, and not through a proxy on it.',
+)
+const noOperators = failure(
+  'client_forbidden',
+  'This takes the credentials of a client with frontends: [management], and CLIENTS_FILE has none.',
+)
 
 /**
  * A web page that an operator has open can send requests to addresses of the machine, and a browser says where such a

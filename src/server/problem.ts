@@ -65,6 +65,8 @@ export function httpStatusOf(code: FaultCode): number {
       return 413
     case 'media_type_not_supported':
       return 415
+    case 'host_not_served':
+      return 421
     case 'recheck_too_soon':
     case 'too_many_attempts':
     case 'rate_limited':

@@ -5,8 +5,11 @@ import Fastify, {
   LogController,
   type onRequestHookHandler,
 } from 'fastify'
+import type { FaultCode } from '../errors/catalogue.ts'
+import { failure } from '../errors/fault.ts'
 import { isLoopbackAddress, type Networks } from '../networks/networks.ts'
 import { createAnswerTogether } from './answer-together.ts'
+import { createHostCheck, type HostCheck } from './asked-locally.ts'
 import { answerClientError } from './client-error.ts'
 import { limitConnections } from './connection-limit.ts'
 import { endConnectionsEarly } from './early-answer.ts'
@@ -14,6 +17,7 @@ import { readForwardedFor } from './forwarded-addresses.ts'
 import type { Frontend, FrontendOptions } from './frontend.ts'
 import { type Readiness, registerHealthRoutes } from './health.ts'
 import type { HttpsServers } from './https-server.ts'
+import { sendProblem } from './problem.ts'
 import { createProblemErrorHandler, sendRouteNotFound } from './request-fault.ts'
 
 /** What the main server works with. */
@@ -53,6 +57,8 @@ const httpLimits = {
   requestTimeout: requestTimeoutMs,
   // Node looks for late requests every 30 s unless told otherwise.
   connectionsCheckingInterval: requestTimeoutMs / 2,
+  // Said, so that --insecure-http-parser does not change it.
+  insecureHTTPParser: false,
 }
 
 /**
@@ -92,15 +98,32 @@ export function createServer(parts: ServerParts): FastifyInstance {
   return app
 }
 
-/** Builds the management server, for the machine's own network only: /livez and /readyz with what fails. */
+/**
+ * Builds the management server, for the machine's own network only: /livez and /readyz with what fails. It answers to
+ * its own host alone (421).
+ */
 export function createManagementServer(parts: {
   readonly logger: FastifyBaseLogger
   readonly readiness: () => Readiness
+  /** Which hosts it may be asked for besides loopback; absent: the address of the connection and the machine's name. */
+  readonly isServedHost?: HostCheck
+  readonly onRefused?: (door: 'management', code: FaultCode) => void
 }): FastifyInstance {
+  const { isServedHost = createHostCheck('127.0.0.1', []), onRefused } = parts
   const app = createBareServer(parts.logger)
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers, socket } = request.raw
+    if (isServedHost(headers.host, socket.localAddress)) return done()
+    const { code } = otherHost
+    parts.logger.warn({ listener: 'management', remoteAddress: request.ip, code }, 'caller refused')
+    onRefused?.('management', code)
+    sendProblem(reply, otherHost)
+  })
   registerHealthRoutes(app, { readiness: parts.readiness, verbose: true })
   return app
 }
+
+const otherHost = failure('host_not_served', 'The request asks for another host than this listener.').fault
 
 interface BareServerOptions extends Pick<ServerParts, 'https' | 'trustedProxies'> {
   readonly pathPrefix?: string

@@ -1,9 +1,13 @@
-import { createPrivateKey, hash, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { hash } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
+import type { Holds } from '../pem/pem-blocks.ts'
+import { readCertificates } from '../pem/read-certificates.ts'
+import { readBytes, readBytesLater } from '../pem/read-file.ts'
+import { readPrivateKey } from '../pem/read-private-key.ts'
+import { describeFileFault } from '../text/decode.ts'
+import { tlsProtocol } from '../tls/secure-defaults.ts'
 
 /** The files behind SERVICE_TLS_*: certificate (leaf first), its key, and who may sign certificates of callers. */
 export interface TlsFiles {
@@ -28,10 +32,11 @@ export type TlsReload =
   | { readonly reloaded: true; readonly notAfterMs: number }
   | { readonly reloaded: false; readonly fault: Fault }
 
-interface TlsTexts {
-  readonly certificate: string
-  readonly privateKey: string
-  readonly clientCa: string | undefined
+/** What was found in each of the files. */
+interface TlsContents {
+  readonly certificate: Holds<Uint8Array>
+  readonly privateKey: Holds<Uint8Array>
+  readonly clientCa: Holds<Uint8Array> | undefined
 }
 
 /** Well below the 30 seconds that are promised. Reading beats watching: a Kubernetes secret changes by a symlink. */
@@ -39,17 +44,12 @@ const pollIntervalMs = 10_000
 
 /** Reads the files of SERVICE_TLS_* once, at the start. Fault: `service_tls_unusable`, naming the variable. */
 export function loadTls(files: TlsFiles): Outcome<TlsMaterial> {
-  const read = (file: string) => readFileSync(file, 'utf8')
   const { certificateFile, privateKeyFile, clientCaFile } = files
-  try {
-    return checkTls(files, {
-      certificate: read(certificateFile),
-      privateKey: read(privateKeyFile),
-      clientCa: clientCaFile === undefined ? undefined : read(clientCaFile),
-    })
-  } catch (error) {
-    return unreadable(error)
-  }
+  return checkTls(files, {
+    certificate: readBytes(certificateFile),
+    privateKey: readBytes(privateKeyFile),
+    clientCa: clientCaFile === undefined ? undefined : readBytes(clientCaFile),
+  })
 }
 
 /**
@@ -70,11 +70,11 @@ export function watchTls(parts: {
   let cancel = () => {}
 
   async function look(): Promise<void> {
-    const texts = await readTexts(files)
-    const now = texts.ok ? digestOf(texts.value) : texts.fault.message
+    const contents = await readContents(files)
+    const now = digestOf(contents)
     if (stopped || now === seen) return
     seen = now
-    const material = texts.ok ? checkTls(files, texts.value) : texts
+    const material = checkTls(files, contents)
     if (!material.ok) return onReload({ reloaded: false, fault: material.fault })
     setSecureContext(material.value.context)
     onReload({ reloaded: true, notAfterMs: material.value.notAfterMs })
@@ -95,40 +95,35 @@ export function watchTls(parts: {
   }
 }
 
-async function readTexts({
-  certificateFile,
-  privateKeyFile,
-  clientCaFile,
-}: TlsFiles): Promise<Outcome<TlsTexts>> {
-  const read = (file: string) => readFile(file, 'utf8')
-  try {
-    const [certificate, privateKey, clientCa] = await Promise.all([
-      read(certificateFile),
-      read(privateKeyFile),
-      clientCaFile === undefined ? undefined : read(clientCaFile),
-    ])
-    return success({ certificate, privateKey, clientCa })
-  } catch (error) {
-    return unreadable(error)
-  }
+async function readContents(files: TlsFiles): Promise<TlsContents> {
+  const { certificateFile, privateKeyFile, clientCaFile } = files
+  const [certificate, privateKey, clientCa] = await Promise.all([
+    readBytesLater(certificateFile),
+    readBytesLater(privateKeyFile),
+    clientCaFile === undefined ? undefined : readBytesLater(clientCaFile),
+  ])
+  return { certificate, privateKey, clientCa }
 }
 
-function checkTls(files: TlsFiles, texts: TlsTexts): Outcome<TlsMaterial> {
-  const chain = parseCertificates(texts.certificate)
-  const [leaf] = chain
-  if (leaf === undefined) {
-    return unusable('SERVICE_TLS_CERTIFICATE_FILE', files.certificateFile, noCertificate)
+function checkTls(files: TlsFiles, contents: TlsContents): Outcome<TlsMaterial> {
+  const chain = andThen(contents.certificate, readCertificates)
+  if (!chain.ok) return unusable('SERVICE_TLS_CERTIFICATE_FILE', files.certificateFile, chain.why)
+  const [leaf] = chain.value.list
+  const key = andThen(contents.privateKey, readPrivateKey)
+  if (!key.ok) return unusable('SERVICE_TLS_PRIVATE_KEY_FILE', files.privateKeyFile, key.why)
+  if (!leaf.checkPrivateKey(key.value)) {
+    const why = 'does not hold the key of the certificate'
+    return unusable('SERVICE_TLS_PRIVATE_KEY_FILE', files.privateKeyFile, why)
   }
-  const keyProblem = problemOfKey(texts.privateKey, leaf)
-  if (keyProblem) return unusable('SERVICE_TLS_PRIVATE_KEY_FILE', files.privateKeyFile, keyProblem)
-  if (files.clientCaFile !== undefined && parseCertificates(texts.clientCa ?? '').length === 0) {
-    return unusable('SERVICE_TLS_CLIENT_CA_FILE', files.clientCaFile, noCertificate)
+  const clientCa = contents.clientCa && andThen(contents.clientCa, readCertificates)
+  if (clientCa && !clientCa.ok) {
+    return unusable('SERVICE_TLS_CLIENT_CA_FILE', files.clientCaFile ?? '', clientCa.why)
   }
   const context: SecureContextOptions = {
-    cert: texts.certificate,
-    key: texts.privateKey,
-    minVersion: 'TLSv1.2',
-    ...(texts.clientCa !== undefined && { ca: texts.clientCa }),
+    cert: chain.value.pem,
+    key: key.value.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    ...tlsProtocol,
+    ...(clientCa && { ca: clientCa.value.pem }),
   }
   try {
     createSecureContext(context)
@@ -139,41 +134,25 @@ function checkTls(files: TlsFiles, texts: TlsTexts): Outcome<TlsMaterial> {
     context,
     requiresClientCertificate: files.clientCaFile !== undefined,
     notAfterMs: leaf.validToDate.getTime(),
-    digest: digestOf(texts),
+    digest: digestOf(contents),
   })
 }
 
-const noCertificate = 'holds no PEM certificate that can be decoded'
-
-/** Every certificate of a file, or none where one of them cannot be decoded: OpenSSL would leave it out silently. */
-function parseCertificates(pem: string): readonly X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs) ?? []
-  try {
-    return blocks.map((block) => new X509Certificate(block))
-  } catch {
-    return []
-  }
+function andThen<T, Read extends { readonly ok: boolean }>(
+  bytes: Holds<T>,
+  read: (bytes: T) => Read,
+): Read | { readonly ok: false; readonly why: string } {
+  return bytes.ok ? read(bytes.value) : bytes
 }
 
-function digestOf(texts: TlsTexts): string {
-  return hash('sha256', JSON.stringify(texts))
-}
-
-function problemOfKey(text: string, certificate: X509Certificate): string | undefined {
-  try {
-    return certificate.checkPrivateKey(createPrivateKey(text))
-      ? undefined
-      : 'does not hold the key of the certificate'
-  } catch {
-    return 'holds no private key in PEM, or an encrypted one, which is not read'
-  }
+function digestOf({ certificate, privateKey, clientCa }: TlsContents): string {
+  const parts = [certificate, privateKey, clientCa].map((held) => {
+    if (held === undefined) return null
+    return held.ok ? [Buffer.from(held.value).toString('base64')] : held.why
+  })
+  return hash('sha256', JSON.stringify(parts))
 }
 
 function unusable(variable: string, file: string, why: string) {
-  return failure('service_tls_unusable', `${variable} names ${file}, which ${why}`, { field: variable })
-}
-
-function unreadable(error: unknown) {
-  const { code = 'unknown error', path = 'a file' } = error as { code?: string; path?: string }
-  return failure('service_tls_unusable', `${path} of SERVICE_TLS_* cannot be read (${code})`)
+  return failure('service_tls_unusable', describeFileFault(variable, file, why), { field: variable })
 }

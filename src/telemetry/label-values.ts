@@ -42,6 +42,7 @@ const labelValues: Readonly<Record<string, readonly string[] | typeof oneValue>>
   code: [
     'unauthenticated',
     'client_forbidden',
+    'host_not_served',
     'too_many_attempts',
     'rate_limited',
     'service_overloaded',

@@ -28,7 +28,7 @@ const defined = {
   },
   nac_refused_requests_total: {
     type: 'counter',
-    help: 'Requests that were refused before they were read, by the error code: unauthenticated, client_forbidden, too_many_attempts, rate_limited, service_overloaded, internal.',
+    help: 'Requests that were refused before they were read, by the error code: unauthenticated, client_forbidden, host_not_served, too_many_attempts, rate_limited, service_overloaded, internal.',
     labels: ['frontend', 'code'],
   },
   nac_overloaded: {

@@ -42,6 +42,7 @@ t.test('a working set-up is green from the first step to the last', async (t) =>
     [
       'configuration: ok',
       'certificate: ok',
+      'service_files: ok',
       'login_host: ok',
       'clock: ok',
       'graph_host: ok',
@@ -369,7 +370,12 @@ t.test('a clock that is two minutes off is a warning, one that cannot be read to
 })
 
 t.test('wrong variables are all listed, with exit code 78', async (t) => {
-  const { exitCode, err } = await runCaptured(['doctor'], { INTUNE_CLIENT_ID: 'nonsense' })
+  const { exitCode, out } = await runCaptured(['doctor'], { INTUNE_CLIENT_ID: 'nonsense' })
   t.equal(exitCode, 78)
-  t.match(err, /INTUNE_CLIENT_ID[\s\S]*INTUNE_CERTIFICATE_FILE/)
+  t.match(out, /First failure: settings[\s\S]*INTUNE_CLIENT_ID[\s\S]*INTUNE_CERTIFICATE_FILE/)
+  const asJson = await runCaptured(['doctor', '--json'], { HTTPS_PROXY: 'http://a:%@b' })
+  const { ok, firstFailure, steps } = JSON.parse(asJson.out)
+  t.match({ ok, firstFailure }, { ok: false, firstFailure: 'configuration' })
+  t.match(steps[0], { result: 'fail', detail: /HTTPS_PROXY has a %/, code: 'configuration_invalid' })
+  t.same([...new Set(steps.slice(1).map(({ result }: { result: string }) => result))], ['skipped'])
 })

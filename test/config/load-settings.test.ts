@@ -73,11 +73,8 @@ t.test('every problem is listed at once, each with its variable and what to do',
   ])
 })
 
-t.test('an unknown variable with a prefix of ours is a typo and gets a suggestion', async (t) => {
+t.test('an unknown variable that nearly has a name of ours gets a suggestion', async (t) => {
   t.match(problemsOf({ INTUNE_TENNANT_ID: 'x' }), { INTUNE_TENNANT_ID: /did you mean INTUNE_TENANT_ID\?/ })
-  t.match(problemsOf({ SERVICE_COLOUR_SCHEME_NAME: 'x' }), {
-    SERVICE_COLOUR_SCHEME_NAME: /docs\/configuration\.md/,
-  })
   t.match(problemsOf({ LOG_LEVL: 'info' }), { LOG_LEVL: /did you mean LOG_LEVEL\?/ })
   settingsOf({ INTUNE_NAC_SERVICE_HOST: '10.0.0.1', INTUNE_NAC_PORT: 'tcp://10.0.0.1:80', PATH: '/bin' })
   t.pass('what Kubernetes sets for a Service of our name, and what is not ours, is left alone')
@@ -110,7 +107,9 @@ t.test('what was mistaken for the path of a file is not repeated where it can be
 })
 
 t.test('a NAME_FILE that cannot be read, or stands beside NAME, is a problem of its own', async (t) => {
-  t.match(problemsOf({ LOG_LEVEL_FILE: '/nowhere' }), { LOG_LEVEL_FILE: /cannot be read: \/nowhere/ })
+  t.match(problemsOf({ LOG_LEVEL_FILE: '/nowhere' }), {
+    LOG_LEVEL_FILE: /names \/nowhere, which cannot be read/,
+  })
   t.match(problemsOf({ LOG_LEVEL: 'info', LOG_LEVEL_FILE: '/level' }), {
     LOG_LEVEL: /and so is LOG_LEVEL_FILE/,
   })
@@ -233,3 +232,87 @@ for (const [variable, text, problem] of [
     t.match(problemsOf({ [variable]: text })[variable], problem)
   })
 }
+
+t.test('a value that something on the way has spoilt is refused with the cause', async (t) => {
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    ['INTUNE_CLOUD', 'public\r', /^ends in a carriage return/],
+    ['SERVICE_PORT', '8080\r', /^ends in a carriage return/],
+    ['INTUNE_CLOUD', '"public"', /^is in quotes/],
+    ['INTUNE_TENANT_ID', "'contoso.example'", /^is in quotes/],
+    ['INTUNE_CLIENT_ID', ' 0D1F6E1A-0B3C-4D5E-8F70-112233445566', /^begins with a space/],
+    ['LOG_LEVEL', 'info ', /^ends in a space/],
+    ['LOG_LEVEL', '\uFEFFinfo', /^begins with a byte order mark/],
+    ['SERVICE_HOST', '127.0.0.1\u00A0', /U\+00A0 \(no-break space\) at position 10/],
+    [
+      'INTUNE_TOKEN_ISSUING_URL',
+      'https://login.example/contoso\u200B.example',
+      /U\+200B \(zero width space\)/,
+    ],
+    ['STATE_DIR', '/var/lib/intune-nac\r', /^ends in a carriage return/],
+    ['DECISION_LOG_FILE', '"/var/log/nac"', /^is in quotes/],
+    ['CLIENTS_FILE', '/etc/clients.yaml\r', /^ends in a carriage return/],
+    ['INTUNE_ALLOWED_HOSTS', '"manage.microsoft.com"', /^is in quotes/],
+  ]
+  for (const [name, value, cause] of cases) {
+    t.match(problemsOf({ [name]: value }), { [name]: cause }, `${name} ${JSON.stringify(value)}`)
+    // One line end belongs to a file, whichever system wrote it.
+    if (name.endsWith('_FILE') || value.endsWith('\r')) continue
+    const loaded = loadSettings(
+      { ...required, [name]: undefined, [`${name}_FILE`]: '/run/value' },
+      () => `${value}\n`,
+    )
+    const problem = new RegExp(`^names /run/value, whose content .*${cause.source.replace('^', '')}`)
+    t.match(!loaded.ok && loaded.problems, [{ variable: `${name}_FILE`, problem }], `${name}_FILE`)
+  }
+  settingsOf({
+    SERVICE_TRUSTED_PROXIES: ' 10.0.0.1,\r\n 10.0.0.2\r\n',
+    INTUNE_ALLOWED_HOSTS: ' a.example, b.example\n',
+  })
+  t.pass('white space around the entries of a list is nothing')
+})
+
+t.test('a passphrase may hold anything, and nothing is said of it', async (t) => {
+  for (const passphrase of ['"quoted"', ' x ', 'x\r', 'x\u200B']) {
+    t.equal(
+      settingsOf({ INTUNE_PRIVATE_KEY_PASSPHRASE: passphrase }).secrets.privateKeyPassphrase,
+      passphrase,
+    )
+  }
+})
+
+t.test('why NAME_FILE cannot be read is said, and what is wrong with its path', async (t) => {
+  const problem = (path: string) => {
+    const loaded = loadSettings({ ...required, LOG_LEVEL_FILE: path }, () => ({ why: 'does not exist' }))
+    return loaded.ok ? '' : loaded.problems[0]?.problem
+  }
+  t.equal(problem('/gone'), 'names /gone, which does not exist')
+  t.match(problem('/gone\r'), /^ends in a carriage return.*; there is no file \/gone\r$/)
+  const secret = loadSettings({ ...required, INTUNE_PRIVATE_KEY_PASSPHRASE_FILE: 'correct horse' }, () => ({
+    why: 'is a directory, not a file',
+  }))
+  t.match(secret, { problems: [{ problem: /^names a file that is a directory, not a file$/ }] })
+})
+
+t.test(
+  'the management listener: names that it may be asked by, and credentials on this machine',
+  async (t) => {
+    t.match(
+      settingsOf({ MANAGEMENT_ALLOWED_HOSTS: 'NAC-1.contoso.example, 192.0.2.1,2001:db8::1' }).settings
+        .management,
+      {
+        allowedHosts: ['nac-1.contoso.example', '192.0.2.1', '2001:db8::1'],
+      },
+    )
+    for (const wrong of ['nac-1:9090', 'http://nac-1', 'a b', ','])
+      t.match(
+        problemsOf({ MANAGEMENT_ALLOWED_HOSTS: wrong }),
+        { MANAGEMENT_ALLOWED_HOSTS: /without a port/ },
+        wrong,
+      )
+    t.match(problemsOf({ MANAGEMENT_REQUIRE_CREDENTIALS: 'on' }), {
+      MANAGEMENT_REQUIRE_CREDENTIALS: /nobody has credentials without CLIENTS_FILE/,
+    })
+    const { settings } = settingsOf({ MANAGEMENT_REQUIRE_CREDENTIALS: 'on', CLIENTS_FILE: '/c.yaml' })
+    t.match(settings.management, { requiresCredentials: true })
+  },
+)

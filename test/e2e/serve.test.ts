@@ -129,11 +129,12 @@ t.test('files that cannot be used are exit code 78, with the remedy', async (t) 
 })
 
 t.test('config prints the settings and hides the secrets', async (t) => {
+  const directory = t.testdir({ 'app.pem': pair.certificatePem, 'app.key': pair.privateKeyPem })
   const { exitCode, output } = await runToEnd(['config'], {
     INTUNE_TENANT_ID: 'contoso.example',
     INTUNE_CLIENT_ID: '0d1f6e1a-0b3c-4d5e-8f70-112233445566',
-    INTUNE_CERTIFICATE_FILE: '/app.pem',
-    INTUNE_PRIVATE_KEY_FILE: '/app.key',
+    INTUNE_CERTIFICATE_FILE: join(directory, 'app.pem'),
+    INTUNE_PRIVATE_KEY_FILE: join(directory, 'app.key'),
     INTUNE_PRIVATE_KEY_PASSPHRASE: passphrase,
   })
   t.equal(exitCode, 0)

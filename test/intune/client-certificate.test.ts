@@ -86,7 +86,7 @@ t.test('what is wrong with a file is said with its variable, its name and the re
       'a DER certificate',
       load(t, '0\x82', leaf.privateKeyPem),
       'certificate_unreadable',
-      /no -----BEGIN CERT/,
+      /is binary, not PEM/,
     ],
     ['a broken block', load(t, broken, leaf.privateKeyPem), 'certificate_unreadable', /cannot be decoded/],
     ['a missing key', load(t, certificatePem, null), 'private_key_unreadable', /does not exist/],

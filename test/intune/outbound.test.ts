@@ -13,7 +13,8 @@ import {
   createCertificateAuthority,
   issueServerCertificate,
 } from '../../src/certificates/certificate-authority.ts'
-import { createOutbound, type HttpRequest, type ProxySettings } from '../../src/intune/outbound.ts'
+import type { ProxySettings } from '../../src/config/settings.ts'
+import { createOutbound, type HttpRequest } from '../../src/intune/outbound.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { byDeviceId, compliantId, simulateIntune, waitUntil } from './simulated-intune.ts'
 
@@ -354,7 +355,7 @@ t.test('trust roots and a proxy that cannot be used are said before anything is 
     'broken.pem': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
   })
   const cases = {
-    'gone.pem': /cannot be read \(ENOENT\)/,
+    'gone.pem': /which does not exist/,
     'none.pem': /holds no/,
     'broken.pem': /cannot be decoded/,
   }

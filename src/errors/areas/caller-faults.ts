@@ -39,6 +39,13 @@ export const callerFaults = {
     remedy: 'Add the front end or the network to the client in CLIENTS_FILE.',
     retryable: false,
   },
+  host_not_served: {
+    area: 'caller',
+    meaning: 'The Host header names another host than the listener answers to.',
+    remedy:
+      'Ask by 127.0.0.1, by the address or by the name of the machine, or add the name to MANAGEMENT_ALLOWED_HOSTS.',
+    retryable: false,
+  },
   route_not_found: {
     area: 'caller',
     meaning: 'There is nothing at this address.',
