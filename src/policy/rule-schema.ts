@@ -1,6 +1,6 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { decisionReasons, frontendNames, type PolicyRule } from '../decision/policy-rules.ts'
+import { isNetwork, networkProblem } from '../networks/networks.ts'
 import { plainText } from './text-template.ts'
 
 /** The smallest sensible upper bound of a list; a longer one is a generated file that should be networks or patterns. */
@@ -24,12 +24,9 @@ const flag = z.boolean('must be true or false')
 
 const pattern = plainText(256)
 
-const network = z.string('must be a text; put it in quotes').refine((text) => {
-  const [address = '', prefix, ...more] = text.split('/')
-  const version = isIP(address)
-  if (version === 0 || more.length > 0) return false
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
-}, 'must be an IP address or a network such as 10.20.0.0/16 or 2001:db8::/32')
+const network = z
+  .string('must be a text; put it in quotes')
+  .refine(isNetwork, { error: ({ input }) => networkProblem(String(input)) })
 
 /** What a rule asks for: every key that is there has to hold. */
 export const When = z.strictObject(

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { FrontendName } from '../decision/decide.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import { createNetworks, isNetwork, type Networks } from '../networks/networks.ts'
+import { createNetworks, isNetwork, type Networks, networkProblem } from '../networks/networks.ts'
 import { type FileProblem, parseYaml, schemaProblems, type YamlText } from '../yaml/parse-yaml.ts'
 import { parseSecretHash, type SecretHash } from './secret-hash.ts'
 
@@ -105,9 +105,7 @@ const Client = z.strictObject(
       .optional(),
     networks: z
       .array(
-        z
-          .string('must be a text')
-          .refine(isNetwork, 'must be an address or a network such as 10.1.0.0/16 or 2001:db8::/32'),
+        z.string('must be a text').refine(isNetwork, { error: ({ input }) => networkProblem(String(input)) }),
         'must be a list',
       )
       .min(1, 'must name at least one network; leave it out for all')
