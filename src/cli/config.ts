@@ -1,18 +1,17 @@
 import { defaultPolicyText } from '../policy/default-policy.ts'
-import type { ParsedPolicy } from '../policy/policy-file.ts'
-import { loadPolicy } from '../policy/site-policy.ts'
 import { type CommandContext, type ExitCode, exitCodes } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configured } from './configured.ts'
+import { checkOperatorFiles, readPolicy } from './operator-files.ts'
 import { formatTable } from './table.ts'
 
 const form = {
   name: 'config',
   usage: ['[options]'],
   does: [
-    'Checks the environment and the policy, without starting anything, and prints the settings as JSON;',
-    'secrets only as set or not set.',
+    'Checks the environment, the policy and the clients file without starting anything,',
+    'and prints the settings as JSON; secrets only as set or not set.',
   ],
   options: {
     policy: {
@@ -23,7 +22,7 @@ const form = {
     'print-default-policy': { type: 'boolean', default: false, meaning: 'print the built-in policy' },
   },
   examples: ['config', 'config --policy policy.yaml'],
-  exitCodes: { 0: 'everything is right', 78: 'the configuration or the policy is wrong' },
+  exitCodes: { 0: 'everything is right', 78: 'the configuration, the policy or the clients file is wrong' },
 } as const satisfies CommandForm
 
 /** `intune-nac config` */
@@ -35,8 +34,7 @@ export const config = defineCommand(form, async ({ values }, context) => {
   if (values.policy !== undefined) return checkPolicy(values.policy, context)
   const loaded = configured(context)
   if (!loaded) return exitCodes.wrongConfiguration
-  const { policyFile } = loaded.settings
-  if (policyFile !== undefined && !readPolicy(policyFile, context)) return exitCodes.wrongConfiguration
+  if (!checkOperatorFiles(loaded.settings, context)) return exitCodes.wrongConfiguration
   const secrets = {
     privateKeyPassphrase: loaded.secrets.privateKeyPassphrase === undefined ? '(not set)' : '(set)',
   }
@@ -60,17 +58,6 @@ function checkPolicy(file: string, context: CommandContext): ExitCode {
   const counts = `${count(rules.length, 'rule')} and ${count(profiles.length, 'profile')}`
   context.out(`${file} is fine: ${counts}; the built-in rules apply below them.`)
   return exitCodes.fine
-}
-
-/** The policy, or undefined after every problem was printed to standard error; warnings are printed too. */
-function readPolicy(file: string, context: CommandContext): ParsedPolicy | undefined {
-  const policy = loadPolicy(file)
-  if (!policy.ok) {
-    context.err(policy.fault.message)
-    return undefined
-  }
-  for (const warning of policy.value.warnings) context.err(`warning: ${warning}`)
-  return policy.value
 }
 
 function presentConditions(when: object): string {

@@ -7,6 +7,7 @@ import { type ExitCode, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configured, proxyOf } from './configured.ts'
+import { checkOperatorFiles } from './operator-files.ts'
 import { coloured, formatTable } from './table.ts'
 
 const form = {
@@ -34,7 +35,7 @@ export const doctor = defineCommand(form, async ({ values, positionals }, contex
   const identity = parseIdentity(attributesOf(positionals))
   if (positionals.length > 0 && !identity.ok) throw new WrongUse(identity.fault.message)
   const loaded = configured(context)
-  if (!loaded) return exitCodes.wrongConfiguration
+  if (!loaded || !checkOperatorFiles(loaded.settings, context)) return exitCodes.wrongConfiguration
   const diagnosis = await diagnoseConnection({
     settings: loaded.settings.intune,
     passphrase: loaded.secrets.privateKeyPassphrase,

@@ -28,15 +28,15 @@ export function openClients(
 ): Outcome<FollowedClients> {
   const { clock, onChange } = parts
   const state = fileState(file)
-  const initial = readClients(file, parts)
+  const initial = loadClients(file, parts)
   if (!initial.ok) return initial
   let problem: string | undefined
   const close = followFile({
     file,
     state,
     clock,
-    onChange(text) {
-      const parsed = text === undefined ? unreadable(file) : parseClients(text, file, parts)
+    onChange(content) {
+      const parsed = content === undefined ? unreadable(file) : parseClients(content, file, parts)
       problem = parsed.ok ? undefined : parsed.fault.message
       onChange(
         parsed.ok ? { taken: true, list: parsed.value } : { taken: false, problem: parsed.fault.message },
@@ -46,14 +46,15 @@ export function openClients(
   return success({ initial: initial.value, problem: () => problem, close })
 }
 
-function readClients(file: string, options: ClientsFileOptions): Outcome<ClientList> {
-  let text: string
+/** Reads a clients file once. Fails with `configuration_invalid`, naming line and column of each problem. */
+export function loadClients(file: string, options: ClientsFileOptions): Outcome<ClientList> {
+  let content: Buffer
   try {
-    text = readFileSync(file, 'utf8')
+    content = readFileSync(file)
   } catch {
     return unreadable(file)
   }
-  return parseClients(text, file, options)
+  return parseClients(content, file, options)
 }
 
 function unreadable(file: string) {
