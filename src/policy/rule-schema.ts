@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { decisionReasons, frontendNames, type PolicyRule } from '../decision/policy-rules.ts'
+import { unknownWord } from '../decision/text-pattern.ts'
 import { isNetwork, networkProblem } from '../networks/networks.ts'
 import { plainText } from './text-template.ts'
 
@@ -26,7 +27,9 @@ const pattern = plainText(256)
 
 const network = z
   .string('must be a text; put it in quotes')
-  .refine(isNetwork, { error: ({ input }) => networkProblem(String(input)) })
+  .refine((text) => text === unknownWord || isNetwork(text), {
+    error: ({ input }) => networkProblem(String(input)),
+  })
 
 /** What a rule asks for: every key that is there has to hold. */
 export const When = z.strictObject(
@@ -34,11 +37,15 @@ export const When = z.strictObject(
     reason: oneOrMore(choice(decisionReasons)).optional().meta({ description: 'Row of the fact table.' }),
     frontend: oneOrMore(choice(frontendNames)).optional().meta({ description: 'How the question came in.' }),
     client: oneOrMore(pattern).optional().meta({ description: 'Name from CLIENTS_FILE; * is any text.' }),
-    nasAddress: oneOrMore(network).optional().meta({ description: 'NAS-IP-Address: addresses or networks.' }),
-    nasIdentifier: oneOrMore(pattern)
+    nasAddress: oneOrMore(network)
       .optional()
-      .meta({ description: 'NAS-Identifier; * is any text, case does not matter.' }),
-    ssid: oneOrMore(pattern).optional().meta({ description: 'SSID; * is any text, case matters.' }),
+      .meta({ description: 'NAS-IP-Address: addresses or networks; unknown: one that cannot be read.' }),
+    nasIdentifier: oneOrMore(pattern).optional().meta({
+      description: 'NAS-Identifier; * is any text, case does not matter; unknown: it cannot be read.',
+    }),
+    ssid: oneOrMore(pattern).optional().meta({
+      description: 'SSID; * is any text, case matters; unknown: a wireless request without a readable one.',
+    }),
     matchedBy: oneOrMore(choice(['deviceId', 'serialNumber', 'imei', 'meid', 'udid', 'mac', 'none']))
       .optional()
       .meta({ description: 'Kind of identifier that decided.' }),
@@ -61,9 +68,9 @@ export const When = z.strictObject(
     ownership: oneOrMore(choice(['corporate', 'personal', 'unknown']))
       .optional()
       .meta({ description: 'Who owns the device, where Intune says so.' }),
-    os: oneOrMore(pattern)
-      .optional()
-      .meta({ description: 'Operating system; * is any text, case does not matter.' }),
+    os: oneOrMore(pattern).optional().meta({
+      description: 'Operating system; * is any text, case does not matter; unknown: Intune does not say.',
+    }),
   },
   'must be a map of conditions',
 )

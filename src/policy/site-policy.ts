@@ -110,6 +110,10 @@ class FollowedPolicy implements SitePolicy {
 
   explain: Policy['explain'] = (facts) => this.#policy.explain(facts)
 
+  get conditionsInUse(): Policy['conditionsInUse'] {
+    return this.#policy.conditionsInUse
+  }
+
   inForce(): Policy {
     return this.#policy
   }

@@ -29,7 +29,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   health: ['errors', 'clock.ts'],
   trace: ['decision', 'identity', 'errors', 'clock.ts'],
   server: ['decision', 'trace', 'errors', 'files', 'networks', 'yaml', 'clock.ts', 'trace-context.ts'],
-  frontends: ['decision', 'identity', 'errors', 'server', 'turns', 'xml'],
+  frontends: ['decision', 'identity', 'errors', 'networks', 'server', 'turns', 'xml'],
   'ise-client': ['errors', 'xml'],
   simulator: ['certificates', 'clock.ts'],
   'app-log.ts': ['lifecycle', 'policy', 'server', 'telemetry'],
