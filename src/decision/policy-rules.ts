@@ -172,31 +172,38 @@ function verdictOf(
   })
 }
 
+/** The most that the rules below may decide, and what is decided where they say more. */
+interface Cap {
+  readonly limit: Limit
+  readonly verdict: Verdict
+}
+
 function decideBySteps(steps: readonly Step[], facts: PolicyFacts): Verdict {
-  let cap: { readonly limit: Limit; readonly verdict: Verdict } | undefined
+  let cap: Cap | undefined
+  /** Of rules that may be meant: `atMost` leaves fail alone, but a decision that may be meant does not. */
+  let unclearCap: Cap | undefined
   for (const { holds, verdict, cap: atMost } of steps) {
     const truth = holds ? holds(facts) : true
     if (truth === false) continue
-    const limit = atMost ?? (truth === 'unclear' ? limitOfUnclear(verdict.outcome) : undefined)
-    if (limit === 'nothing') continue
-    if (limit === undefined) return cap && isAbove(verdict.outcome, cap.limit) ? cap.verdict : verdict
-    if (cap === undefined || openness[cap.limit] > openness[limit]) cap = { limit, verdict }
+    if (atMost !== undefined) {
+      cap = stricterOf(cap, { limit: atMost, verdict })
+      continue
+    }
+    const above = verdict.outcome === 'fail' ? unclearCap : cap
+    const capped = above && openness[verdict.outcome] > openness[above.limit] ? above.verdict : verdict
+    if (truth === true || capped.outcome === 'deny') return capped
+    // It may be meant and may be not: the stricter one of its verdict and of what the rules below say stands.
+    if (capped.outcome === 'allow') continue
+    const next = { limit: capped.outcome, verdict: capped }
+    cap = stricterOf(cap, next)
+    unclearCap = stricterOf(unclearCap, next)
   }
   // stepsFor ends every list with a step that always holds.
   return { outcome: 'deny', rule: noRule }
 }
 
-/**
- * A rule that may be meant and may be not: the stricter one of its own verdict and of what the rules below say stands.
- * So one that refuses decides (undefined), one that lets in limits nothing, and what is between is the most.
- */
-function limitOfUnclear(outcome: DecisionOutcome): Limit | 'nothing' | undefined {
-  if (outcome === 'allow') return 'nothing'
-  return outcome === 'deny' ? undefined : outcome
-}
-
-function isAbove(outcome: DecisionOutcome, limit: Limit): boolean {
-  return outcome !== 'fail' && openness[outcome] > openness[limit]
+function stricterOf(first: Cap | undefined, next: Cap): Cap {
+  return first === undefined || openness[first.limit] > openness[next.limit] ? next : first
 }
 
 function explainRules(rules: readonly CompiledRule[], facts: PolicyFacts): RuleStep[] {
@@ -224,7 +231,11 @@ function explainRule(
   if (unmet.length > 0) return { rule: name, result: 'passed_over', unmet, unclear: [] }
   const unclear = sentences('unclear')
   if (effect.atMost !== undefined) return { rule: name, result: 'capped', unmet, unclear }
-  const limit = unclear.length > 0 ? limitOfUnclear(effect.decision) : undefined
-  if (limit === 'nothing') return { rule: name, result: 'passed_over', unmet: unclear, unclear: [] }
-  return { rule: name, result: limit === undefined ? 'fired' : 'capped', unmet, unclear }
+  if (unclear.length === 0 || effect.decision === 'deny') {
+    return { rule: name, result: 'fired', unmet, unclear }
+  }
+  // What a rule that lets in cannot count as met is what kept it from applying.
+  return effect.decision === 'allow'
+    ? { rule: name, result: 'passed_over', unmet: unclear, unclear: [] }
+    : { rule: name, result: 'capped', unmet, unclear }
 }

@@ -23,7 +23,10 @@ const seconds = z
 
 const flag = z.boolean('must be true or false')
 
-const pattern = plainText(256)
+const pattern = plainText(256).regex(
+  /^[^\uFFFD]*$/,
+  'has the replacement character U+FFFD in it: a conversion has lost what was there, write it again',
+)
 
 const network = z
   .string('must be a text; put it in quotes')

@@ -32,16 +32,15 @@ export function readCalledStation(value: string, form: CalledStationForm): Uncle
     const ssid = parts.slice(1).join(':').trim()
     return ssid === '' ? undefined : certain(ssid)
   }
-  if (parts.length > maxParts) return { alternatives: [value], isOpen: true }
-  const [first = '', second = ''] = parts
-  // The name of an access point, then the SSID. It may also be an SSID with a colon in it.
+  // What stands behind any other separator may be the SSID as well, and so may the whole.
+  const ends = [value, ...endsOf(value)]
+  const [, second = ''] = parts
+  // The name of an access point, then the SSID.
   if (parts.length === 2 && second !== '' && !startsWithMac.test(second)) {
-    return { text: second, alternatives: [value], isOpen: false }
+    return { text: second, alternatives: ends.filter((end) => end !== second), isOpen: false }
   }
-  if (parts.length === 2) return { alternatives: first === '' ? [] : [first], isOpen: true }
-  // A name alone, an SSID alone, or both with a separator that is part of names as well.
-  const alternatives = parts.length === 1 ? [value, ...endsOf(value)] : rangesOf(parts)
-  return { alternatives, isOpen: true }
+  const between = parts.length > maxParts ? [] : rangesOf(parts)
+  return { alternatives: [...new Set([...ends, ...between])], isOpen: true }
 }
 
 function certain(text: string): UnclearText {
@@ -60,12 +59,12 @@ function readBehindMac(value: string, rest: string): UnclearText | undefined {
   return { text: ssid, alternatives: named(shorter), isOpen: false }
 }
 
-/** What stands behind each separator. */
+/** What stands behind each of the last separators. */
 function endsOf(value: string): string[] {
   const ends = [...value.matchAll(/[^\p{L}\p{N}]/gu)].map(({ 0: { length }, index }) =>
     value.slice(index + length),
   )
-  return ends.length >= maxParts ? [] : named(ends)
+  return named(ends.slice(-maxParts))
 }
 
 /** Every run of parts. */
