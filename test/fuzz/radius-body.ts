@@ -29,7 +29,17 @@ const value = fc.oneof(
   spelledMac.map(({ written }) => written),
   sanUri.map(({ uri }) => `DNS:a, URI:${uri}`),
   sanUri.map(({ id }) => id),
-  fc.constantFrom('Call-Check', '10', '10.0.0.1', 's3cret-of-the-user', '00-50-56-A4-89-5A:Corp', 'ssid=Corp', 'Wireless-802.11', 'ap:Corp', 'B\u00c3\u00bcro'),
+  fc.constantFrom(
+    'Call-Check',
+    '10',
+    '10.0.0.1',
+    's3cret-of-the-user',
+    '00-50-56-A4-89-5A:Corp',
+    'ssid=Corp',
+    'Wireless-802.11',
+    'ap:Corp',
+    'B\u00c3\u00bcro',
+  ),
 )
 /** An attribute in the forms of rlm_rest, and in forms that it never has. */
 const entry = fc.oneof(
