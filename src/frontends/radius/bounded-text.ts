@@ -11,7 +11,9 @@ export function boundedTexts(request: RadiusRequest, name: RequestAttributeName)
 
 const none: readonly string[] = []
 
-function bounded(text: string): string {
+/** One such text; empty where it is blank. */
+export function bounded(text: string): string {
+  if (text.length <= 253 && /^[\x21-\x7e]+$/.test(text)) return text
   return text
     .slice(0, 253)
     .replace(/\p{Cc}/gu, ' ')

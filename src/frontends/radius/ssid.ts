@@ -1,7 +1,7 @@
 import type { ContextText, UnclearText } from '../../decision/request-context.ts'
 import { textsOf, unreadable } from '../../decision/request-context.ts'
 import { likeness } from '../../decision/text-pattern.ts'
-import { boundedTexts } from './bounded-text.ts'
+import { bounded, boundedTexts } from './bounded-text.ts'
 import { type CalledStationForm, readCalledStation } from './called-station.ts'
 import { type RadiusRequest, ssidAttributes, wirelessAttributes } from './request-attributes.ts'
 
@@ -11,17 +11,30 @@ import { type RadiusRequest, ssidAttributes, wirelessAttributes } from './reques
  * neither certain. Undefined where the request is not wireless, `unreadable` where it is and holds no SSID.
  */
 export function readSsid(request: RadiusRequest, form: CalledStationForm): ContextText | undefined {
-  const named = distinct([
-    ...ssidAttributes.flatMap((name) => boundedTexts(request, name)),
-    ...avPairs(request).flatMap(({ key, value }) => (isSsidKey(key) ? [value] : [])),
-  ])
-  const isWireless = provesWireless(request)
   const called = boundedTexts(request, 'Called-Station-Id')
     .map((value) => readCalledStation(value, form))
     .filter((reading) => reading !== undefined)
-    // The Called-Station-Id of a wired port may be any name.
-    .filter((reading) => isWireless || !reading.isOpen || !isWired(request))
-  return withEscapedOctets(named.length > 0 ? settle(named, called) : derive(called, isWireless))
+  const named = namedSsids(request)
+  if (named.length > 0) return withEscapedOctets(settle(named, called))
+  const isWireless = provesWireless(request)
+  // The Called-Station-Id of a wired port may be any name.
+  const isWired = !isWireless && request.has('NAS-Port-Type')
+  const likely = isWired ? called.filter(({ isOpen }) => !isOpen) : called
+  return withEscapedOctets(derive(likely, isWireless))
+}
+
+function namedSsids(request: RadiusRequest): string[] {
+  const named: string[] = []
+  for (const name of ssidAttributes) {
+    if (request.has(name)) named.push(...boundedTexts(request, name))
+  }
+  for (const name of pairAttributes) {
+    for (const pair of request.get(name) ?? []) {
+      const ssid = ssidOfPair(pair)
+      if (ssid !== undefined) named.push(ssid)
+    }
+  }
+  return named.length > 1 ? distinct(named) : named
 }
 
 /** Attributes that name the SSID settle it, unless a Called-Station-Id says clearly something else. */
@@ -49,7 +62,7 @@ function derive(called: readonly UnclearText[], isWireless: boolean): ContextTex
 
 /** Access points on older hostapd write octets that are not ASCII as `\xc3\xbc` (wpa_supplicant's wpa_ssid_txt). */
 function withEscapedOctets(given: ContextText | undefined): ContextText | undefined {
-  if (given === undefined) return undefined
+  if (given === undefined || (typeof given === 'string' && !given.includes('\\x'))) return given
   const texts = textsOf(given)
   const decoded = distinct(texts.map(unescapeOctets)).filter((text) => !texts.includes(text))
   if (decoded.length === 0) return given
@@ -65,24 +78,17 @@ function unescapeOctets(text: string): string {
   return Buffer.concat(octets).toString('utf8')
 }
 
-/** `cisco-wlan-ssid`, `ssid`, `wlan-ssid`, `essid-name` and the like, but neither BSSID nor HESSID. */
-function isSsidKey(key: string): boolean {
-  return /(?:^|[^a-z])e?ssid(?:[^a-z]?name)?$/.test(key)
-}
+const pairAttributes = ['Cisco-AVPair', 'Colubris-AVPair', 'H3C-Av-Pair', 'Extreme-AVPair'] as const
 
-function avPairs(request: RadiusRequest): { readonly key: string; readonly value: string }[] {
-  const pairs = (['Cisco-AVPair', 'Colubris-AVPair', 'H3C-Av-Pair', 'Extreme-AVPair'] as const).flatMap(
-    (name) => boundedTexts(request, name),
-  )
-  // Cisco writes `=` where the value is mandatory and `*` where it is optional.
-  return pairs.flatMap((pair) => {
-    const [, key, value] = /^([^=*]+)[=*](.*)$/s.exec(pair) ?? []
-    return key === undefined || value === undefined
-      ? []
-      : [{ key: key.trim().toLowerCase(), value: value.trim() }].filter(
-          (one) => one.value !== '' || !isSsidKey(one.key),
-        )
-  })
+/**
+ * The SSID of `cisco-wlan-ssid=Corp`, `ssid=Corp`, `essid-name=Corp` and the like, but of neither BSSID nor HESSID. Cisco
+ * writes `=` where a value is mandatory and `*` where it is optional.
+ */
+function ssidOfPair(pair: string): string | undefined {
+  if (!/ssid/i.test(pair)) return undefined
+  const [, value] = /^(?:[^=*]*[^a-z=*])?e?ssid(?:[^a-z=*]?name)?\s*[=*](.*)$/is.exec(bounded(pair)) ?? []
+  const ssid = value?.trim()
+  return ssid === '' ? undefined : ssid
 }
 
 // NAS-Port-Type of RFC 2865 section 5.41 and the IANA registry, by name and by number.
@@ -94,12 +100,6 @@ function portTypes(request: RadiusRequest): readonly string[] {
 
 function isWirelessPort(type: string): boolean {
   return /^(?:wireless|iapp)/i.test(type) || wirelessPortNumbers.has(type)
-}
-
-/** True where the NAS names a kind of port, and none that is wireless. */
-function isWired(request: RadiusRequest): boolean {
-  const types = portTypes(request)
-  return types.length > 0 && !types.some(isWirelessPort)
 }
 
 function provesWireless(request: RadiusRequest): boolean {
