@@ -37,6 +37,7 @@ import { lineOutput } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { observeRequests, observeUpstream } from './telemetry/observe-exchanges.ts'
 import { presentStatus, watchCompliance } from './telemetry/watch-compliance.ts'
+import { watchContext } from './telemetry/watch-context.ts'
 import { DecisionTraces } from './trace/decision-traces.ts'
 import type { TraceStore } from './trace/trace-store.ts'
 
@@ -207,6 +208,7 @@ export function buildApp(
   const mask = createDeviceMask(settings.log.deviceIds, hashKey)
   const decisionLog = new DecisionLog({ mask, clock, out: lineOutput(logger) })
   const traces = new DecisionTraces({ clock, mask, policyInForce: () => policy.inForce() })
+  const noteContext = watchContext({ policy, metrics, logger })
   const decide = createDecide({
     cache: compliance.cache,
     admitRefresh: compliance.admitRefresh,
@@ -219,6 +221,7 @@ export function buildApp(
       decisionLog.write(record)
       traces.keep(record)
       metrics.decision(record)
+      noteContext(record)
       overrides.onDecision?.(record)
     },
   })

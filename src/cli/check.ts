@@ -3,6 +3,8 @@ import type { FrontendName } from '../decision/decide.ts'
 import type { Decision } from '../decision/decision.ts'
 import type { PolicyFacts } from '../decision/policy.ts'
 import { frontendNames } from '../decision/policy-rules.ts'
+import { type RequestContext, unreadable } from '../decision/request-context.ts'
+import { unknownWord } from '../decision/text-pattern.ts'
 import type { Fault } from '../errors/fault.ts'
 import { isAnswerable, presentDecision } from '../frontends/json/present.ts'
 import type { IdentityAttributes } from '../identity/device-identity.ts'
@@ -41,7 +43,8 @@ const form = {
   does: [
     'One decision with the configured tenant and policy, without a running service.',
     ...identifierHelp,
-    'The options below --explain play the request that the rules of the policy look at.',
+    'The options below --explain play the request that the rules of the policy look at; the word unknown',
+    'stands for an address, a NAS-Identifier or an SSID that cannot be read.',
   ],
   operands: { IDENTIFIER: 'what the device is known by; several of one device may be given' },
   options: {
@@ -99,9 +102,9 @@ const decide = defineCommand(form, async ({ values, positionals }, context) => {
       frontend,
       client: values.client,
       context: {
-        ...(values['nas-address'] !== undefined && { nasIpAddress: values['nas-address'] }),
-        ...(values['nas-identifier'] !== undefined && { nasIdentifier: values['nas-identifier'] }),
-        ...(values.ssid !== undefined && { ssid: values.ssid }),
+        ...contextText('nasIpAddress', values['nas-address']),
+        ...contextText('nasIdentifier', values['nas-identifier']),
+        ...contextText('ssid', values.ssid),
       },
     })
     if (!outcome.ok) throw new WrongUse(outcome.fault.message)
@@ -128,6 +131,10 @@ export const check: Command = {
     const asIse = args.some((arg) => /^--as-ise(=|$)/.test(arg))
     return (asIse ? checkAsIse : decide).run(args, context)
   },
+}
+
+function contextText(part: keyof RequestContext, text: string | undefined): RequestContext {
+  return text === undefined ? {} : { [part]: text === unknownWord ? unreadable : text }
 }
 
 function parseFrontend(text: string): FrontendName {

@@ -36,10 +36,10 @@ export function readClientsFile(
 ): ClientsDocument {
   const file = clientsFileOf(given, context)
   if (!existsSync(file) && absent === undefined) throw new UnusableFile(`${file} is not there`)
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : (absent ?? '')
-  const list = parseClients(text, file)
+  const content = existsSync(file) ? readFileSync(file) : Buffer.from(absent ?? '')
+  const list = parseClients(content, file)
   if (!list.ok) throw new UnusableFile(`${file} was left as it is:`, list.fault.message.split('\n'))
-  return { file, document: parseDocument(text), list: list.value }
+  return { file, document: parseDocument(content.toString('utf8')), list: list.value }
 }
 
 /** Replaces the file whole, so that a service that reads it never sees half of it. Nothing is written that the service would refuse. */

@@ -1,4 +1,5 @@
 import type { DecisionTrace } from '../trace/decision-trace.ts'
+import { explainRuleStep } from './explain-decision.ts'
 import { coloured } from './terminal.ts'
 
 const meanings: Readonly<Record<string, string>> = {
@@ -109,12 +110,7 @@ function intuneLines({ upstream, fault, fact }: DecisionTrace): string[] {
 }
 
 function ruleLines({ rule, rules }: DecisionTrace): string[] {
-  const passed = rules.map(({ rule: name, result, unmet }) => {
-    if (result === 'fired') return `  ${name}: applies and decides`
-    if (result === 'capped') return `  ${name}: applies and limits the rules below it`
-    return `  ${name}: does not apply: ${unmet.join('; ')}`
-  })
-  return [rule ?? '-', ...passed]
+  return [rule ?? '-', ...rules.map(explainRuleStep)]
 }
 
 function sentLines({ profile, decision }: DecisionTrace): string[] {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isNetwork } from '../networks/networks.ts'
+import { isNetwork, networkProblem } from '../networks/networks.ts'
 import { type CloudName, clouds } from './clouds.ts'
 import { isTenant, parseAutoDiscoveryUrl, parseTokenAudience, parseTokenIssuingUrl } from './ise-fields.ts'
 
@@ -84,10 +84,12 @@ const hostNames = z.string().transform((text, context) => {
 
 const networks = z.string().transform((text, context) => {
   const parts = text.split(/[\s,]+/).filter((part) => part !== '')
-  if (parts.length > 0 && parts.every(isNetwork)) return parts
+  const wrong = parts.find((part) => networkProblem(part) !== undefined)
+  if (parts.length > 0 && wrong === undefined) return parts
+  const detail = wrong === undefined ? '' : `: ${JSON.stringify(wrong.slice(0, 64))} ${networkProblem(wrong)}`
   context.addIssue({
     code: 'custom',
-    message: 'must be addresses or networks separated by commas, for example 10.0.0.5,2001:db8::/64',
+    message: `must be addresses or networks separated by commas, for example 10.0.0.5,2001:db8::/64${detail}`,
   })
   return z.NEVER
 })

@@ -2,6 +2,9 @@ import type { Outcome } from '../errors/fault.ts'
 import type { DeviceIdentity } from '../identity/device-identity.ts'
 import type { TraceContext } from '../trace-context.ts'
 import type { Decision } from './decision.ts'
+import type { RequestContext } from './request-context.ts'
+
+export type { RequestContext } from './request-context.ts'
 
 /** The dialects in which the service can be asked; each is one folder under src/frontends. */
 export type FrontendName = 'json' | 'radius' | 'ise'
@@ -24,13 +27,6 @@ export interface DecisionRequest {
   readonly traceContext?: TraceContext | undefined
   /** When the certificate that the device has authenticated with expires, milliseconds since the epoch. */
   readonly certificateExpiresAtMs?: number | undefined
-}
-
-/** Where a supplicant is asking from, as far as the front end was told. Untrusted text, trimmed and bounded. */
-export interface RequestContext {
-  readonly nasIpAddress?: string
-  readonly nasIdentifier?: string
-  readonly ssid?: string
 }
 
 /**

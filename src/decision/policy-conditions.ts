@@ -1,8 +1,16 @@
-import { BlockList, isIP } from 'node:net'
 import type { IdentifierKind } from '../identity/device-identity.ts'
+import { createNetworks } from '../networks/networks.ts'
 import type { FrontendName } from './decide.ts'
 import type { DecisionReason } from './decision.ts'
 import type { PolicyFacts } from './policy.ts'
+import {
+  type ContextConditionName,
+  type ContextText,
+  contextConditions,
+  isUnknown,
+  textsOf,
+} from './request-context.ts'
+import { compileGlob, compileTextPatterns, judge, type Truth, unknownWord } from './text-pattern.ts'
 
 /** What a rule asks for; every condition that is there has to hold. In a list, one of its values is enough. */
 export interface RuleConditions {
@@ -10,7 +18,7 @@ export interface RuleConditions {
   readonly frontend?: readonly FrontendName[] | undefined
   /** Names of clients; `*` stands for any text here and in the other patterns. */
   readonly client?: readonly string[] | undefined
-  /** Addresses or CIDR networks, IPv4 or IPv6. */
+  /** Addresses or CIDR networks, IPv4 or IPv6. `unknown` here and in the next two: there is one that nobody can read. */
   readonly nasAddress?: readonly string[] | undefined
   /** Patterns, upper or lower case alike. */
   readonly nasIdentifier?: readonly string[] | undefined
@@ -35,15 +43,12 @@ export type ConditionName = keyof RuleConditions
 /** One condition, ready to be asked. */
 export interface Condition {
   readonly name: ConditionName
-  readonly holds: (facts: PolicyFacts) => boolean
+  readonly holds: (facts: PolicyFacts) => Truth
   /** What the fact is, as a person reads it. */
   readonly actual: (facts: PolicyFacts) => string
   /** What the rule wants, as a person reads it. */
   readonly wanted: string
 }
-
-/** Addresses whose answer is remembered for each rule; the text comes from outside, so it has to end somewhere. */
-const maxCheckedAddresses = 1000
 
 /** Turns what a rule asks for into predicates; without conditions, an empty list: the rule applies to everything. */
 export function compileConditions(when: RuleConditions): Condition[] {
@@ -51,9 +56,9 @@ export function compileConditions(when: RuleConditions): Condition[] {
     oneOf('reason', when.reason, ({ reason }) => reason),
     oneOf('frontend', when.frontend, ({ request }) => request.frontend),
     pattern('client', when.client, ({ request }) => request.client),
-    network(when.nasAddress),
-    pattern('nasIdentifier', when.nasIdentifier, ({ request }) => request.context?.nasIdentifier, foldCase),
-    pattern('ssid', when.ssid, ({ request }) => request.context?.ssid),
+    context('nasAddress', when.nasAddress, compileNetworks),
+    context('nasIdentifier', when.nasIdentifier, (globs) => compileTextPatterns(globs, foldCase)),
+    context('ssid', when.ssid, (globs) => compileTextPatterns(globs)),
     oneOf('matchedBy', when.matchedBy, ({ matchedBy }) => matchedBy),
     oneOf('rank', when.rank, ({ rank }) => rank),
     oneOf('rankConflict', listed(when.rankConflict), ({ rankConflict }) => rankConflict),
@@ -63,26 +68,6 @@ export function compileConditions(when: RuleConditions): Condition[] {
     oneOf('ownership', when.ownership, ({ record }) => record?.details?.ownership ?? 'unknown'),
     pattern('os', when.os, ({ record }) => record?.details?.operatingSystem, foldCase),
   ].filter((condition) => condition !== undefined)
-}
-
-/** The predicate of a glob in which `*` stands for any text, also none. Takes time linear in the text for each `*`. */
-export function compileGlob(glob: string): (text: string) => boolean {
-  const [first = '', ...rest] = glob.split('*')
-  const last = rest.pop()
-  if (last === undefined) return (text) => text === first
-  const middle = rest.filter((part) => part !== '')
-  return (text) => {
-    if (text.length < first.length + last.length) return false
-    if (!text.startsWith(first) || !text.endsWith(last)) return false
-    const end = text.length - last.length
-    let from = first.length
-    for (const part of middle) {
-      const at = text.indexOf(part, from)
-      if (at < 0 || at + part.length > end) return false
-      from = at + part.length
-    }
-    return true
-  }
 }
 
 function oneOf<T extends string | number | boolean>(
@@ -107,51 +92,46 @@ function pattern(
 ): Condition | undefined {
   if (globs === undefined) return undefined
   const matches = globs.map((glob) => compileGlob(fold(glob)))
+  const namesUnknown = globs.includes(unknownWord)
   return {
     name,
-    // What is not known matches nothing, not even `*`.
+    // What is not known matches nothing but that word, not even `*`.
     holds: (facts) => {
       const text = actual(facts)
-      if (text === undefined) return false
+      if (text === undefined) return namesUnknown
       const folded = fold(text)
       return matches.some((match) => match(folded))
     },
-    actual: (facts) => quoted(actual(facts)),
+    actual: (facts) => {
+      const text = actual(facts)
+      return text === undefined ? 'not known' : quoted(text)
+    },
     wanted: globs.join(' or '),
   }
 }
 
-function network(networks: readonly string[] | undefined): Condition | undefined {
-  if (networks === undefined) return undefined
-  const list = new BlockList()
-  for (const text of networks) {
-    const [address = '', prefix] = text.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
-  }
-  const contains = (address: string) => {
-    const version = isIP(address)
-    return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4')
-  }
-  // A check costs half a microsecond for each rule, and a site has only so many switches.
-  const checked = new Map<string, boolean>()
+/** A condition on where the request comes from. What the request does not have matches nothing, not even `*`. */
+function context(
+  name: ContextConditionName,
+  values: readonly string[] | undefined,
+  compile: (values: readonly string[]) => (given: ContextText | undefined) => Truth,
+): Condition | undefined {
+  if (values === undefined) return undefined
+  const part = contextConditions[name]
+  const holds = compile(values)
   return {
-    name: 'nasAddress',
-    holds: ({ request }) => {
-      const address = request.context?.nasIpAddress
-      if (address === undefined) return false
-      let held = checked.get(address)
-      if (held === undefined) {
-        held = contains(address)
-        if (checked.size >= maxCheckedAddresses) checked.clear()
-        checked.set(address, held)
-      }
-      return held
-    },
-    actual: ({ request }) => quoted(request.context?.nasIpAddress),
-    wanted: networks.join(' or '),
+    name,
+    holds: ({ request }) => holds(request.context?.[part]),
+    actual: ({ request }) => presented(request.context?.[part]),
+    wanted: values.join(' or '),
   }
+}
+
+function compileNetworks(texts: readonly string[]): (given: ContextText | undefined) => Truth {
+  const networks = createNetworks(texts)
+  const contains = (address: string) => networks.contains(address)
+  const wanted = { matches: contains, mayMatch: contains, namesUnknown: texts.includes(unknownWord) }
+  return (given) => judge(given, wanted)
 }
 
 function olderThan(seconds: number | undefined): Condition | undefined {
@@ -184,7 +164,14 @@ function foldCase(text: string): string {
   return text.toLowerCase()
 }
 
+function presented(given: ContextText | undefined): string {
+  if (given === undefined) return 'not known'
+  const texts = textsOf(given).slice(0, 4).map(quoted)
+  if (!isUnknown(given)) return texts.join(', or perhaps ')
+  return texts.length === 0 ? 'not readable' : `not certain (${texts.join(' or ')})`
+}
+
 /** Text of a supplicant, so that a terminal shows it as it is and nothing more. */
-function quoted(text: string | undefined): string {
-  return text === undefined ? 'not known' : JSON.stringify(text.slice(0, 80)).replace(/[^\x20-\x7e]/g, '?')
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 80)).replace(/[^\x20-\x7e]/g, '?')
 }

@@ -1,9 +1,15 @@
 import type { FrontendName } from './decide.ts'
 import type { DecisionOutcome, DecisionReason, RemediationAction } from './decision.ts'
 import type { Policy, PolicyFacts, RuleStep, Verdict } from './policy.ts'
-import { type Condition, compileConditions, type RuleConditions } from './policy-conditions.ts'
+import {
+  type Condition,
+  type ConditionName,
+  compileConditions,
+  type RuleConditions,
+} from './policy-conditions.ts'
 import { compileProfile, type ProfileDefinition, type ProfileTemplate } from './policy-profile.ts'
 import { actionFor, messageFor } from './policy-remediation.ts'
+import type { Truth } from './text-pattern.ts'
 
 /** One rule as the site wrote it, checked. */
 export interface PolicyRule {
@@ -57,13 +63,16 @@ export const frontendNames = ['json', 'radius', 'ise'] as const satisfies readon
 /** Names the verdict of a policy that has no rule for a fact: nobody wrote that this device may in. */
 const noRule = 'no rule'
 
-/** How far an outcome lets a device in. `fail` is not on the scale: it says that there is no answer. */
-const openness = { deny: 0, remediate: 1, allow: 2 } as const
+/** How far an outcome lets a device in; `fail` leaves it to the caller, who has less to go by than a policy. */
+const openness = { deny: 0, remediate: 1, fail: 2, allow: 3 } as const
+
+/** The most that the rules below may decide. */
+type Limit = Exclude<DecisionOutcome, 'allow'>
 
 /** A rule for one reason and one front end: only the other conditions are left to ask. */
 interface Step {
   /** Absent where nothing is left to ask. */
-  readonly holds?: (facts: PolicyFacts) => boolean
+  readonly holds?: (facts: PolicyFacts) => Truth
   readonly verdict: Verdict
   readonly cap?: 'remediate' | 'deny'
 }
@@ -81,6 +90,9 @@ export function compilePolicy(definition: PolicyDefinition): Policy {
   return {
     decide: (facts) => decideBySteps(cells[facts.request.frontend][facts.reason], facts),
     explain: (facts) => explainRules(rules, facts),
+    conditionsInUse: new Set<ConditionName>(
+      rules.flatMap(({ conditions }) => conditions.map(({ name }) => name)),
+    ),
   }
 }
 
@@ -119,10 +131,18 @@ function stepsFor(
   return steps
 }
 
-function all(conditions: readonly Condition[]): (facts: PolicyFacts) => boolean {
+function all(conditions: readonly Condition[]): (facts: PolicyFacts) => Truth {
   const [only, ...more] = conditions
   if (only !== undefined && more.length === 0) return only.holds
-  return (facts) => conditions.every((condition) => condition.holds(facts))
+  return (facts) => {
+    let truth: Truth = true
+    for (const condition of conditions) {
+      const one = condition.holds(facts)
+      if (one === false) return false
+      if (one === 'unclear') truth = 'unclear'
+    }
+    return truth
+  }
 }
 
 function verdictOf(
@@ -152,31 +172,70 @@ function verdictOf(
   })
 }
 
+/** The most that the rules below may decide, and what is decided where they say more. */
+interface Cap {
+  readonly limit: Limit
+  readonly verdict: Verdict
+}
+
 function decideBySteps(steps: readonly Step[], facts: PolicyFacts): Verdict {
-  let cap: Step | undefined
-  for (const step of steps) {
-    if (step.holds && !step.holds(facts)) continue
-    if (step.cap === undefined)
-      return cap && isAbove(step.verdict.outcome, cap.cap) ? cap.verdict : step.verdict
-    if (cap === undefined || isAbove(cap.verdict.outcome, step.cap)) cap = step
+  let cap: Cap | undefined
+  /** Of rules that may be meant: `atMost` leaves fail alone, but a decision that may be meant does not. */
+  let unclearCap: Cap | undefined
+  for (const { holds, verdict, cap: atMost } of steps) {
+    const truth = holds ? holds(facts) : true
+    if (truth === false) continue
+    if (atMost !== undefined) {
+      cap = stricterOf(cap, { limit: atMost, verdict })
+      continue
+    }
+    const above = verdict.outcome === 'fail' ? unclearCap : cap
+    const capped = above && openness[verdict.outcome] > openness[above.limit] ? above.verdict : verdict
+    if (truth === true || capped.outcome === 'deny') return capped
+    // It may be meant and may be not: the stricter one of its verdict and of what the rules below say stands.
+    if (capped.outcome === 'allow') continue
+    const next = { limit: capped.outcome, verdict: capped }
+    cap = stricterOf(cap, next)
+    unclearCap = stricterOf(unclearCap, next)
   }
   // stepsFor ends every list with a step that always holds.
   return { outcome: 'deny', rule: noRule }
 }
 
-function isAbove(outcome: DecisionOutcome, cap: 'remediate' | 'deny' | undefined): boolean {
-  return outcome !== 'fail' && cap !== undefined && openness[outcome] > openness[cap]
+function stricterOf(first: Cap | undefined, next: Cap): Cap {
+  return first === undefined || openness[first.limit] > openness[next.limit] ? next : first
 }
 
 function explainRules(rules: readonly CompiledRule[], facts: PolicyFacts): RuleStep[] {
   const steps: RuleStep[] = []
   for (const { rule, conditions } of rules) {
-    const unmet = conditions
-      .filter((condition) => !condition.holds(facts))
-      .map(({ name, actual, wanted }) => `${name} is ${actual(facts)}, the rule wants ${wanted}`)
-    if (unmet.length > 0) steps.push({ rule: rule.name, result: 'passed_over', unmet })
-    else if (rule.effect.atMost !== undefined) steps.push({ rule: rule.name, result: 'capped', unmet })
-    else return [...steps, { rule: rule.name, result: 'fired', unmet }]
+    const step = explainRule(rule, conditions, facts)
+    steps.push(step)
+    if (step.result === 'fired') return steps
   }
-  return [...steps, { rule: noRule, result: 'fired', unmet: [] }]
+  return [...steps, { rule: noRule, result: 'fired', unmet: [], unclear: [] }]
+}
+
+function explainRule(
+  { name, effect }: PolicyRule,
+  conditions: readonly Condition[],
+  facts: PolicyFacts,
+): RuleStep {
+  const sentences = (wanted: Truth) =>
+    conditions
+      .filter((condition) => condition.holds(facts) === wanted)
+      .map(
+        (condition) => `${condition.name} is ${condition.actual(facts)}, the rule wants ${condition.wanted}`,
+      )
+  const unmet = sentences(false)
+  if (unmet.length > 0) return { rule: name, result: 'passed_over', unmet, unclear: [] }
+  const unclear = sentences('unclear')
+  if (effect.atMost !== undefined) return { rule: name, result: 'capped', unmet, unclear }
+  if (unclear.length === 0 || effect.decision === 'deny') {
+    return { rule: name, result: 'fired', unmet, unclear }
+  }
+  // What a rule that lets in cannot count as met is what kept it from applying.
+  return effect.decision === 'allow'
+    ? { rule: name, result: 'passed_over', unmet: unclear, unclear: [] }
+    : { rule: name, result: 'capped', unmet, unclear }
 }

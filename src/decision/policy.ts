@@ -2,6 +2,7 @@ import type { ComplianceRecord } from '../compliance/compliance-record.ts'
 import type { IdentifierKind } from '../identity/device-identity.ts'
 import type { DecisionRequest } from './decide.ts'
 import type { DecisionOutcome, DecisionReason, RemediationAction } from './decision.ts'
+import type { ConditionName } from './policy-conditions.ts'
 import type { ProfileTemplate } from './policy-profile.ts'
 
 /** Everything that a rule may look at: the row of the fact table, who asks from where, and how good the fact is. */
@@ -46,6 +47,8 @@ export interface RuleStep {
   readonly result: 'fired' | 'capped' | 'passed_over'
   /** The conditions that did not hold, each in a sentence; empty unless passed over. */
   readonly unmet: readonly string[]
+  /** The conditions that count as met although their text could not be read for certain; empty where it was. */
+  readonly unclear: readonly string[]
 }
 
 /** A compiled policy: total, so every fact gets a verdict. Pure. */
@@ -53,6 +56,8 @@ export interface Policy {
   decide(facts: PolicyFacts): Verdict
   /** The rules in their order up to the one that fired: the same answer as `decide`, with the way to it. */
   explain(facts: PolicyFacts): readonly RuleStep[]
+  /** The conditions that at least one rule has. */
+  readonly conditionsInUse: ReadonlySet<ConditionName>
 }
 
 /**

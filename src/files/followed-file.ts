@@ -8,8 +8,8 @@ export interface FollowedFile {
   /** `fileState` from before the file was read for the first time: an edit in between is then seen as a change. */
   readonly state: string
   readonly clock: Clock
-  /** Called once for each change with the whole text; undefined where the file cannot be read any more. */
-  readonly onChange: (text: string | undefined) => void
+  /** Called once for each change with the whole content; undefined where the file cannot be read any more. */
+  readonly onChange: (content: Buffer | undefined) => void
 }
 
 /** Twice within a change: once to see it, once to see that nobody writes any more. */
@@ -35,10 +35,10 @@ export function followFile({ file, state, clock, onChange }: FollowedFile): () =
     seen = now
     // An editor that is still writing must not get half of its text taken for all of it.
     if (!quiet || now === settled) return
-    const text = await readFile(file, 'utf8').catch(() => undefined)
+    const content = await readFile(file).catch(() => undefined)
     if (closed || (await stateOf(file)) !== now) return
     settled = now
-    if (!closed) onChange(text)
+    if (!closed) onChange(content)
   }
 
   function next(): void {

@@ -10,9 +10,33 @@ export interface Networks {
 /** Answers that are kept: what asks comes from few addresses, and a look into a BlockList costs about a microsecond. */
 const maxRemembered = 1024
 
-/** True for an address or a network in CIDR form (RFC 4632, RFC 4291 section 2.3) without bits beyond its prefix. */
+/**
+ * What keeps a text from being an address or a network in CIDR form (RFC 4632, RFC 4291 section 2.3), as a sentence
+ * without a subject; undefined where it is one. Whoever reads a network from an operator asks this, so that every file
+ * and variable takes the same texts, with the same meaning.
+ */
+export function networkProblem(text: string): string | undefined {
+  const parsed = parse(text)
+  return 'problem' in parsed ? parsed.problem : undefined
+}
+
+/** True for an address or a network without bits beyond its prefix, without a zone, and not IPv4 in IPv6 form. */
 export function isNetwork(text: string): boolean {
-  return parse(text) !== undefined
+  return networkProblem(text) === undefined
+}
+
+/**
+ * An address in its one spelling: IPv4 in dots, also where it came mapped (`::ffff:192.0.2.1`), IPv6 as RFC 5952 has it.
+ * Undefined for what is no address, for one with a zone and for the unspecified ones (`0.0.0.0`, `::`), which name nobody.
+ */
+export function canonicalAddress(text: string): string | undefined {
+  const version = isIP(text)
+  if (version === 0 || text.includes('%')) return undefined
+  if (version === 4) return text === '0.0.0.0' ? undefined : text
+  const bytes = bytesOfIpv6(text)
+  if (bytes.every((byte) => byte === 0)) return undefined
+  if (isMapped(bytes)) return canonicalAddress(bytes.slice(12).join('.'))
+  return new URL(`http://[${text}]`).hostname.slice(1, -1)
 }
 
 /** Builds the set; texts that `isNetwork` refuses are left out. */
@@ -20,7 +44,7 @@ export function createNetworks(texts: readonly string[]): Networks {
   const list = new BlockList()
   for (const text of texts) {
     const network = parse(text)
-    if (network) list.addSubnet(network.address, network.prefix, network.family)
+    if (!('problem' in network)) list.addSubnet(network.address, network.prefix, network.family)
   }
   const remembered = new Map<string, boolean>()
   return {
@@ -45,25 +69,71 @@ export function isLoopbackAddress(address: string): boolean {
   return loopback.contains(address)
 }
 
-function parse(text: string) {
+interface Network {
+  readonly address: string
+  readonly prefix: number
+  readonly family: 'ipv4' | 'ipv6'
+}
+
+const mappedBits = 96
+
+function parse(text: string): Network | { readonly problem: string } {
   const [address = '', length, ...more] = text.split('/')
-  // A zone (fe80::1%eth0) belongs to one machine, and a mapped network is written as the IPv4 network that it is.
-  if (more.length > 0 || isIP(address) === 0 || /%|^::ffff:/i.test(address)) return undefined
+  if (more.length > 0 || isIP(address) === 0) {
+    return { problem: 'must be an address or a network such as 10.1.0.0/16 or 2001:db8::/32' }
+  }
+  if (address.includes('%')) return { problem: 'has a zone, which means something on one machine only' }
   const family = isIPv4(address) ? 'ipv4' : 'ipv6'
   const bits = family === 'ipv4' ? 32 : 128
-  if (length !== undefined && !/^(0|[1-9]\d{0,2})$/.test(length)) return undefined
   const prefix = length === undefined ? bits : Number(length)
-  if (prefix > bits || hasHostBits(address, prefix, family)) return undefined
-  return { address, prefix, family } as const
+  if ((length !== undefined && !/^(0|[1-9]\d{0,2})$/.test(length)) || prefix > bits) {
+    return { problem: `must have a prefix length from 0 to ${bits} behind the slash` }
+  }
+  const bytes = family === 'ipv4' ? address.split('.').map(Number) : bytesOfIpv6(address)
+  if (family === 'ipv6' && isMapped(bytes) && prefix >= mappedBits) {
+    const ipv4 = bytes.slice(12).join('.')
+    const written = prefix === bits ? ipv4 : `${ipv4}/${prefix - mappedBits}`
+    return { problem: `is IPv4 in the form of IPv6: write ${written}` }
+  }
+  if (hasHostBits(bytes, prefix)) {
+    const network = presentBytes(withoutHostBits(bytes, prefix))
+    return {
+      problem: `has bits behind its prefix: write ${network}/${prefix} for the network or ${address} for the one machine`,
+    }
+  }
+  return { address, prefix, family }
+}
+
+/** RFC 4291 section 2.5.5.2. */
+function isMapped(bytes: readonly number[]): boolean {
+  return (
+    bytes.length === 16 &&
+    bytes.slice(0, 10).every((byte) => byte === 0) &&
+    bytes[10] === 255 &&
+    bytes[11] === 255
+  )
+}
+
+/** Bits of a byte that lie behind the prefix. */
+function freeBits(index: number, prefix: number): number {
+  return (1 << Math.min(8, Math.max(0, (index + 1) * 8 - prefix))) - 1
 }
 
 /** 10.0.0.5/8 is either one machine or a network, and only whoever wrote it knows which. */
-function hasHostBits(address: string, prefix: number, family: 'ipv4' | 'ipv6'): boolean {
-  const bytes = family === 'ipv4' ? address.split('.').map(Number) : bytesOfIpv6(address)
-  return bytes.some((byte, index) => {
-    const free = Math.min(8, Math.max(0, (index + 1) * 8 - prefix))
-    return (byte & ((1 << free) - 1)) !== 0
-  })
+function hasHostBits(bytes: readonly number[], prefix: number): boolean {
+  return bytes.some((byte, index) => (byte & freeBits(index, prefix)) !== 0)
+}
+
+function withoutHostBits(bytes: readonly number[], prefix: number): number[] {
+  return bytes.map((byte, index) => byte & ~freeBits(index, prefix))
+}
+
+function presentBytes(bytes: readonly number[]): string {
+  if (bytes.length === 4) return bytes.join('.')
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    (((bytes[index * 2] ?? 0) << 8) | (bytes[index * 2 + 1] ?? 0)).toString(16),
+  )
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }
 
 function bytesOfIpv6(address: string): number[] {

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import type { PolicyDefinition } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import { type FileProblem, parseYaml, printable, schemaProblems, type YamlText } from '../yaml/parse-yaml.ts'
+import {
+  type FileContent,
+  type FileProblem,
+  parseYaml,
+  printable,
+  schemaProblems,
+  type YamlText,
+} from '../yaml/parse-yaml.ts'
 import { findPolicyWarnings } from './policy-warnings.ts'
 import { Profile } from './profile-schema.ts'
 import { Rule } from './rule-schema.ts'
@@ -54,14 +61,14 @@ export interface ParsedPolicy {
 }
 
 /**
- * Parses the text of a policy file (YAML). Never throws: the parser reports nesting without end as a problem. Fails with `configuration_invalid`; the message lists every
- * problem on a line of its own as `file:line:column: problem`.
+ * Parses a policy file (YAML). Never throws: the parser reports nesting without end as a problem. Fails with
+ * `configuration_invalid`; the message lists every problem on a line of its own as `file:line:column: problem`.
  */
-export function parsePolicy(text: string, fileName: string): Outcome<ParsedPolicy> {
-  if (text.length > maxFileLength) {
+export function parsePolicy(content: FileContent, fileName: string): Outcome<ParsedPolicy> {
+  if (content.length > maxFileLength) {
     return invalidFile(fileName, [{ line: 1, column: 1, problem: 'the file is larger than 256 KiB' }])
   }
-  const yaml = parseYaml(text)
+  const yaml = parseYaml(content)
   if ('problems' in yaml) return invalidFile(fileName, yaml.problems)
   const parsed = PolicyFile.safeParse(yaml.value)
   const problems = [...(parsed.success ? [] : schemaProblems(yaml, parsed.error)), ...crossProblems(yaml)]

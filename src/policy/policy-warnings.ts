@@ -7,13 +7,18 @@ import {
   type PolicyRule,
 } from '../decision/policy-rules.ts'
 
+import { findTextWarnings, findUnsaidWarnings } from './text-warnings.ts'
+
 /** Something that is allowed but hardly meant; `path` leads to it in the file. */
 export interface PolicyWarning {
   readonly path: readonly PropertyKey[]
   readonly problem: string
 }
 
-/** Finds rules that an earlier rule always answers in their place, and profiles that no rule names. */
+/**
+ * Finds rules that an earlier rule always answers in their place, profiles that no rule names, texts that look like other
+ * ones, and rules that pass over more than they seem to.
+ */
 export function findPolicyWarnings({ rules, profiles, defaultProfiles }: PolicyDefinition): PolicyWarning[] {
   const used = new Set([...Object.values(defaultProfiles), ...rules.map(({ effect }) => effect.profile)])
   return [
@@ -22,6 +27,8 @@ export function findPolicyWarnings({ rules, profiles, defaultProfiles }: PolicyD
       const problem = `rule ${JSON.stringify(rule.name)} can never apply: the rules above it already cover it`
       return [{ path: ['rules', index], problem }]
     }),
+    ...findTextWarnings(rules),
+    ...findUnsaidWarnings(rules),
     ...profiles
       .filter(({ name }) => !used.has(name))
       .map(({ name }) => ({ path: ['profiles', name], problem: `profile ${name} is used by no rule` })),

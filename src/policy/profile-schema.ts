@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import type { ProfileDefinition, ProfileValue } from '../decision/policy-profile.ts'
-import { maxPlainBytes, maxVendorBytes, parseTemplate, plainText, templateText } from './text-template.ts'
+import {
+  attributeKeyPattern,
+  maxProfileOctets,
+  octetsInReply,
+  takesTag,
+} from '../decision/radius-attribute.ts'
+import { attributeText, parseAttributeText, plainText } from './text-template.ts'
 
 /** One attribute of a profile while it is being read. */
 type Attribute = ProfileDefinition['attributes'][number]
-
-/** A RADIUS packet is at most 4096 bytes (RFC 2865 section 3), and EAP and its keys need their share. */
-const maxProfileBytes = 2048
 
 const wholeNumber = (minimum: number, maximum: number) =>
   z
@@ -16,10 +19,13 @@ const wholeNumber = (minimum: number, maximum: number) =>
 
 /** VLAN ids 0 and 4095 are reserved (IEEE 802.1Q). */
 const vlanNumber = wholeNumber(1, 4094)
-const vlanName = plainText(32).refine(
-  (text) => !/^\d+$/.test(text) || vlanNumber.safeParse(Number(text)).success,
-  'must be a VLAN id from 1 to 4094, or a name',
-)
+const vlanName = plainText(32)
+  .refine(
+    (text) => !/^\d+$/.test(text) || vlanNumber.safeParse(Number(text)).success,
+    'must be a VLAN id from 1 to 4094, or a name',
+  )
+  // Also where a word in braces is no placeholder: a VLAN has none.
+  .refine((text) => text.trim() !== '' && !/%[{(]/.test(text), 'is not the name of a VLAN')
 const vlanId = z.union([vlanNumber, vlanName])
 
 const Vlan = z
@@ -37,10 +43,7 @@ const Vlan = z
  */
 const AttributeName = z
   .string()
-  .regex(
-    /^(?=[^:]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.-]{0,126}(?::(?:[1-9]|[12]\d|3[01]))?$/,
-    'is not the name of a RADIUS attribute, with :1 to :31 behind it for a tag',
-  )
+  .regex(attributeKeyPattern, 'is not the name of a RADIUS attribute, with :1 to :31 behind it for a tag')
   .refine((name) => !/^attr-[\d.]+(:|$)/i.test(name), 'must be a name of the dictionary, not a number')
   .refine(
     (name) =>
@@ -49,6 +52,15 @@ const AttributeName = z
       ),
     'belongs to the authentication itself and cannot be set by a policy',
   )
+  .refine((key) => {
+    const { name, tag } = nameAndTag(key)
+    return tag === undefined || takesTag(name)
+  }, 'takes no tag: FreeRADIUS would leave the attribute out')
+
+function nameAndTag(key: string): { readonly name: string; readonly tag?: number } {
+  const [name = '', tag] = key.split(':')
+  return tag === undefined ? { name } : { name, tag: Number(tag) }
+}
 
 const RawValue = z.union(
   [wholeNumber(0, 4_294_967_295), plainText(1024)],
@@ -60,11 +72,11 @@ const RawAttributes = z
   .record(AttributeName, z.union([RawValue, z.array(RawValue).min(1).max(32)]), 'must be a map of attributes')
   .transform((attributes, context): Attribute[] =>
     Object.entries(attributes).map(([key, value]) => {
-      const [name = '', tag] = key.split(':')
+      const { name, tag } = nameAndTag(key)
       const list = Array.isArray(value) ? value : [value]
       const values = list.map((item, index): ProfileValue => {
         if (typeof item === 'number') return item
-        const template = parseTemplate(item, maxBytesOf(name))
+        const template = parseAttributeText(item, name, tag)
         if (typeof template === 'string' || 'parts' in template) return template
         context.addIssue({
           code: 'custom',
@@ -73,52 +85,29 @@ const RawAttributes = z
         })
         return item
       })
-      return { name, ...(tag !== undefined && { tag: Number(tag) }), values }
+      return { name, ...(tag !== undefined && { tag }), values }
     }),
   )
 
-/** Texts of RFC 2865 and its like; whatever is not here counts as vendor-specific, which is the shorter one. */
-const plainAttributes: ReadonlySet<string> = new Set([
-  'reply-message',
-  'filter-id',
-  'class',
-  'callback-number',
-  'callback-id',
-  'framed-route',
-  'framed-pool',
-  'framed-ipv6-pool',
-  'user-name',
-  'connect-info',
-  'configuration-token',
-  'chargeable-user-identity',
-  'nas-filter-rule',
-])
-
-function maxBytesOf(name: string): number {
-  return plainAttributes.has(name.toLowerCase()) ? maxPlainBytes : maxVendorBytes
-}
-
-const vendorText = (description: string) => templateText(maxVendorBytes).optional().meta({ description })
+const text = (name: string, description: string) => attributeText(name).optional().meta({ description })
 
 const ProfileKeys = z.strictObject(
   {
     vlan: Vlan.optional(),
-    filterId: templateText(maxPlainBytes)
-      .optional()
-      .meta({ description: 'Filter-Id: name of an ACL or group policy.' }),
+    filterId: text('Filter-Id', 'Filter-Id: name of an ACL or group policy.'),
     ciscoUrlRedirect: z
       .strictObject(
         {
-          url: templateText(maxVendorBytes, 'url-redirect='),
-          acl: templateText(maxVendorBytes, 'url-redirect-acl='),
+          url: attributeText('Cisco-AVPair', 'url-redirect='),
+          acl: attributeText('Cisco-AVPair', 'url-redirect-acl='),
         },
         'must be a map with url and acl',
       )
       .optional()
       .meta({ description: 'Cisco-AVPair url-redirect and url-redirect-acl; url is often "{url}".' }),
-    arubaUserRole: vendorText('Aruba-User-Role.'),
-    airespaceAclName: vendorText('Airespace-ACL-Name.'),
-    airespaceInterfaceName: vendorText('Airespace-Interface-Name.'),
+    arubaUserRole: text('Aruba-User-Role', 'Aruba-User-Role.'),
+    airespaceAclName: text('Airespace-ACL-Name', 'Airespace-ACL-Name.'),
+    airespaceInterfaceName: text('Airespace-Interface-Name', 'Airespace-Interface-Name.'),
     sessionTimeoutSeconds: wholeNumber(1, 4_294_967_295)
       .optional()
       .meta({ description: 'Session-Timeout: the device is asked to authenticate again after this time.' }),
@@ -128,9 +117,10 @@ const ProfileKeys = z.strictObject(
       .meta({
         description: 'Termination-Action; RADIUS-Request keeps the port up while it authenticates again.',
       }),
-    replyMessage: templateText(maxPlainBytes)
-      .optional()
-      .meta({ description: 'Reply-Message; {reason} {decisionId} {device} {message} {url} are filled in.' }),
+    replyMessage: text(
+      'Reply-Message',
+      'Reply-Message; {reason} {decisionId} {device} {message} {url} are filled in.',
+    ),
     attributes: RawAttributes.optional().meta({
       description: 'Any other attribute by its dictionary name, one value or a list; "Name:1" sets a tag.',
     }),
@@ -178,20 +168,14 @@ export const Profile = ProfileKeys.transform((keys, context): Attribute[] => {
       })
     }
   }
-  const bytes = attributes
+  const octets = attributes
     .flatMap(({ values }) => values)
-    .reduce<number>((sum, value) => sum + sizeOf(value), 0)
-  if (bytes > maxProfileBytes) {
+    .reduce<number>((sum, value) => sum + octetsInReply(value), 0)
+  if (octets > maxProfileOctets) {
     context.addIssue({
       code: 'custom',
-      message: `comes to ${bytes} bytes in a reply, of which at most ${maxProfileBytes} fit`,
+      message: `comes to ${octets} bytes in a reply, of which at most ${maxProfileOctets} fit`,
     })
   }
   return attributes
 })
-
-/** On the wire at most: type, length and vendor header with the value. */
-function sizeOf(value: ProfileValue): number {
-  if (typeof value === 'number') return 12
-  return 8 + (typeof value === 'string' ? Buffer.byteLength(value) : value.maxBytes)
-}

@@ -1,6 +1,7 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { decisionReasons, frontendNames, type PolicyRule } from '../decision/policy-rules.ts'
+import { unknownWord } from '../decision/text-pattern.ts'
+import { isNetwork, networkProblem } from '../networks/networks.ts'
 import { plainText } from './text-template.ts'
 
 /** The smallest sensible upper bound of a list; a longer one is a generated file that should be networks or patterns. */
@@ -22,14 +23,16 @@ const seconds = z
 
 const flag = z.boolean('must be true or false')
 
-const pattern = plainText(256)
+const pattern = plainText(256).regex(
+  /^[^\uFFFD]*$/,
+  'has the replacement character U+FFFD in it: a conversion has lost what was there, write it again',
+)
 
-const network = z.string('must be a text; put it in quotes').refine((text) => {
-  const [address = '', prefix, ...more] = text.split('/')
-  const version = isIP(address)
-  if (version === 0 || more.length > 0) return false
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
-}, 'must be an IP address or a network such as 10.20.0.0/16 or 2001:db8::/32')
+const network = z
+  .string('must be a text; put it in quotes')
+  .refine((text) => text === unknownWord || isNetwork(text), {
+    error: ({ input }) => networkProblem(String(input)),
+  })
 
 /** What a rule asks for: every key that is there has to hold. */
 export const When = z.strictObject(
@@ -37,11 +40,15 @@ export const When = z.strictObject(
     reason: oneOrMore(choice(decisionReasons)).optional().meta({ description: 'Row of the fact table.' }),
     frontend: oneOrMore(choice(frontendNames)).optional().meta({ description: 'How the question came in.' }),
     client: oneOrMore(pattern).optional().meta({ description: 'Name from CLIENTS_FILE; * is any text.' }),
-    nasAddress: oneOrMore(network).optional().meta({ description: 'NAS-IP-Address: addresses or networks.' }),
-    nasIdentifier: oneOrMore(pattern)
+    nasAddress: oneOrMore(network)
       .optional()
-      .meta({ description: 'NAS-Identifier; * is any text, case does not matter.' }),
-    ssid: oneOrMore(pattern).optional().meta({ description: 'SSID; * is any text, case matters.' }),
+      .meta({ description: 'NAS-IP-Address: addresses or networks; unknown: one that cannot be read.' }),
+    nasIdentifier: oneOrMore(pattern).optional().meta({
+      description: 'NAS-Identifier; * is any text, case does not matter; unknown: it cannot be read.',
+    }),
+    ssid: oneOrMore(pattern).optional().meta({
+      description: 'SSID; * is any text, case matters; unknown: a wireless request without a readable one.',
+    }),
     matchedBy: oneOrMore(choice(['deviceId', 'serialNumber', 'imei', 'meid', 'udid', 'mac', 'none']))
       .optional()
       .meta({ description: 'Kind of identifier that decided.' }),
@@ -64,9 +71,9 @@ export const When = z.strictObject(
     ownership: oneOrMore(choice(['corporate', 'personal', 'unknown']))
       .optional()
       .meta({ description: 'Who owns the device, where Intune says so.' }),
-    os: oneOrMore(pattern)
-      .optional()
-      .meta({ description: 'Operating system; * is any text, case does not matter.' }),
+    os: oneOrMore(pattern).optional().meta({
+      description: 'Operating system; * is any text, case does not matter; unknown: Intune does not say.',
+    }),
   },
   'must be a map of conditions',
 )

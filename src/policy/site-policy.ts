@@ -50,7 +50,7 @@ export function compileSitePolicy(definition: PolicyDefinition): Policy {
 /** Reads a policy file once. Fails with `configuration_invalid`, naming line and column of each problem. */
 export function loadPolicy(file: string): Outcome<ParsedPolicy> {
   try {
-    return parsePolicy(readFileSync(file, 'utf8'), file)
+    return parsePolicy(readFileSync(file), file)
   } catch {
     return unreadable(file)
   }
@@ -101,13 +101,18 @@ class FollowedPolicy implements SitePolicy {
       file,
       state,
       clock,
-      onChange: (text) => this.#take(text === undefined ? unreadable(file) : parsePolicy(text, file)),
+      onChange: (content) =>
+        this.#take(content === undefined ? unreadable(file) : parsePolicy(content, file)),
     })
   }
 
   decide: Policy['decide'] = (facts) => this.#policy.decide(facts)
 
   explain: Policy['explain'] = (facts) => this.#policy.explain(facts)
+
+  get conditionsInUse(): Policy['conditionsInUse'] {
+    return this.#policy.conditionsInUse
+  }
 
   inForce(): Policy {
     return this.#policy

@@ -1,10 +1,6 @@
 import { z } from 'zod'
 import { type Placeholder, placeholderNames, type TextTemplate } from '../decision/policy-profile.ts'
-
-/** Longest value of a plain attribute: one length octet for type, length and value (RFC 2865 section 5). */
-export const maxPlainBytes = 253
-/** The same behind the vendor id, vendor type and vendor length of a vendor-specific one (RFC 2865 section 5.26). */
-export const maxVendorBytes = 247
+import { maxTextOctets } from '../decision/radius-attribute.ts'
 
 /** A text that a person or a switch reads: not empty, no control characters. */
 export const plainText = (maxCharacters: number) =>
@@ -40,10 +36,33 @@ export function parseTemplate(text: string, maxBytes: number): string | TextTemp
   return parts.some((part) => typeof part !== 'string') ? { parts, maxBytes } : text
 }
 
-/** The schema of a text with placeholders for an attribute that holds `maxBytes`; `prefix` is put in front of it. */
-export const templateText = (maxBytes: number, prefix = '') =>
+const blank = { problem: 'must not be blank: it would not be sent' }
+
+/**
+ * The same for the text of one attribute: what the RADIUS front end would have to change before it may send it is a
+ * problem here, because half of an ACL name opens more than the whole one would.
+ */
+export function parseAttributeText(
+  text: string,
+  name: string,
+  tag?: number,
+): string | TextTemplate | { problem: string } {
+  if (text.trim() === '') return blank
+  const parsed = parseTemplate(text, maxTextOctets(name, tag))
+  if (typeof parsed === 'object' && 'problem' in parsed) return parsed
+  const literals = typeof parsed === 'string' ? [parsed] : parsed.parts
+  // Nobody enforces a Reply-Message.
+  const isEnforced = name.toLowerCase() !== 'reply-message'
+  if (isEnforced && literals.some((part) => typeof part === 'string' && /%[{(]/.test(part))) {
+    return { problem: 'must not have %{ or %( in it, which RADIUS servers evaluate' }
+  }
+  return parsed
+}
+
+/** The schema of the text of one attribute, with placeholders; `prefix` is put in front of it. */
+export const attributeText = (name: string, prefix = '') =>
   plainText(1024).transform((text, context): string | TextTemplate => {
-    const template = parseTemplate(`${prefix}${text}`, maxBytes)
+    const template = text.trim() === '' ? blank : parseAttributeText(`${prefix}${text}`, name)
     if (typeof template === 'string' || 'parts' in template) return template
     context.addIssue({ code: 'custom', message: template.problem })
     return z.NEVER

@@ -1,8 +1,14 @@
 import { z } from 'zod'
 import type { FrontendName } from '../decision/decide.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import { createNetworks, isNetwork, type Networks } from '../networks/networks.ts'
-import { type FileProblem, parseYaml, schemaProblems, type YamlText } from '../yaml/parse-yaml.ts'
+import { createNetworks, isNetwork, type Networks, networkProblem } from '../networks/networks.ts'
+import {
+  type FileContent,
+  type FileProblem,
+  parseYaml,
+  schemaProblems,
+  type YamlText,
+} from '../yaml/parse-yaml.ts'
 import { parseSecretHash, type SecretHash } from './secret-hash.ts'
 
 /** What a client may be let in to: a front end, or what the management listener keeps from other machines. */
@@ -105,9 +111,7 @@ const Client = z.strictObject(
       .optional(),
     networks: z
       .array(
-        z
-          .string('must be a text')
-          .refine(isNetwork, 'must be an address or a network such as 10.1.0.0/16 or 2001:db8::/32'),
+        z.string('must be a text').refine(isNetwork, { error: ({ input }) => networkProblem(String(input)) }),
         'must be a list',
       )
       .min(1, 'must name at least one network; leave it out for all')
@@ -150,18 +154,18 @@ const RawBasic = z.object({ username: z.string() })
 const RawCertificate = z.object({ subject: z.string().optional(), san: z.string().optional() })
 
 /**
- * Parses the text of a clients file (YAML). Fails with `configuration_invalid`; the message lists every problem on a
+ * Parses a clients file (YAML). Fails with `configuration_invalid`; the message lists every problem on a
  * line of its own as `file:line:column: problem` and quotes nothing that could be a secret.
  */
 export function parseClients(
-  text: string,
+  content: FileContent,
   fileName: string,
   { verifiesCertificates = true }: ClientsFileOptions = {},
 ): Outcome<ClientList> {
-  if (text.length > maxFileLength) {
+  if (content.length > maxFileLength) {
     return invalidFile(fileName, [{ line: 1, column: 1, problem: 'the file is larger than 1 MiB' }])
   }
-  const yaml = parseYaml(text)
+  const yaml = parseYaml(content)
   if ('problems' in yaml) return invalidFile(fileName, yaml.problems)
   const parsed = ClientsFile.safeParse(yaml.value)
   const problems = [

@@ -35,8 +35,8 @@ export function openClients(
     file,
     state,
     clock,
-    onChange(text) {
-      const parsed = text === undefined ? unreadable(file) : parseClients(text, file, parts)
+    onChange(content) {
+      const parsed = content === undefined ? unreadable(file) : parseClients(content, file, parts)
       problem = parsed.ok ? undefined : parsed.fault.message
       onChange(
         parsed.ok ? { taken: true, list: parsed.value } : { taken: false, problem: parsed.fault.message },
@@ -46,15 +46,15 @@ export function openClients(
   return success({ initial: initial.value, problem: () => problem, close })
 }
 
-/** Reads the file once. Fault: `configuration_invalid`. */
+/** Reads a clients file once. Fails with `configuration_invalid`, naming line and column of each problem. */
 export function readClients(file: string, options: ClientsFileOptions): Outcome<ClientList> {
-  let text: string
+  let content: Buffer
   try {
-    text = readFileSync(file, 'utf8')
+    content = readFileSync(file)
   } catch {
     return unreadable(file)
   }
-  return parseClients(text, file, options)
+  return parseClients(content, file, options)
 }
 
 function unreadable(file: string) {

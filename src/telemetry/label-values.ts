@@ -2,6 +2,7 @@ import type { CacheVerdict } from '../compliance/compliance-cache.ts'
 import type { MdmService, UpstreamService } from '../compliance/compliance-record.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionOutcome, DecisionReason, FactSource } from '../decision/decision.ts'
+import type { ContextConditionName } from '../decision/request-context.ts'
 import type { MetricName } from './metric-definitions.ts'
 
 /** Every member of a union, checked: leaving one out does not compile. */
@@ -68,6 +69,7 @@ const labelValues: Readonly<Record<string, readonly string[] | typeof oneValue>>
   'nac_anomalies_total.kind': ['regressed'],
   dialect: ['compliance-retrieval', 'nac', 'nac-ise-v2', 'graph', 'discovery'],
   'nac_wire_drift_total.kind': ['field', 'value', 'casing', 'date', 'shape', 'service'],
+  condition: all<ContextConditionName>({ nasAddress: true, nasIdentifier: true, ssid: true }),
   what: ['burst', 'list'],
   cause: ['burst', 'mass_flip', 'truncated'],
   hours: ['1', '4', '8'],

@@ -92,6 +92,11 @@ const defined = {
     help: 'Decisions in which a lower-ranked identifier is known to name another device (a shared dock, for example).',
     labels: [],
   },
+  nac_unknown_context_total: {
+    type: 'counter',
+    help: 'Decisions whose request did not say for certain what a rule of the policy looks at: nasAddress, nasIdentifier or ssid (a wireless request without a readable one). Rules that refuse count as met then.',
+    labels: ['condition'],
+  },
   nac_wire_drift_total: {
     type: 'counter',
     help: 'Parts of replies of Microsoft that differ from every known form, by dialect and kind.',

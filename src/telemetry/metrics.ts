@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { UpstreamService } from '../compliance/compliance-record.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionRecord } from '../decision/decision-service.ts'
+import type { ContextConditionName } from '../decision/request-context.ts'
 import { remainingValidity, SoonestExpiry } from './device-certificates.ts'
 import { labelValuesOf, oneValue } from './label-values.ts'
 import { type MetricName, metricDefinitions } from './metric-definitions.ts'
@@ -93,6 +94,7 @@ export interface Metrics {
   anomaly(kind: 'regressed'): void
   guardTripped(cause: 'burst' | 'mass_flip' | 'truncated'): void
   listFailed(): void
+  contextUnknown(condition: ContextConditionName): void
   drift(drift: { readonly dialect: string; readonly kind: string }): void
   detailsFailed(): void
   /** A reply of Microsoft contradicts the clock of this machine. */
@@ -188,6 +190,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const decisions = tally('nac_decisions_total')
   const lookups = tallyFromZero('nac_cache_lookups_total')
   const conflicts = new Counter(definition('nac_rank_conflicts_total'))
+  const unknownContexts = counterFromZero('nac_unknown_context_total')
   const anomalies = counterFromZero('nac_anomalies_total')
   const trips = counterFromZero('nac_guard_trips_total')
   const listFailures = new Counter(definition('nac_bulk_list_failures_total'))
@@ -294,6 +297,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     anomaly: (kind) => anomalies(kind).inc(),
     guardTripped: (cause) => trips(cause).inc(),
     listFailed: () => listFailures.inc(),
+    contextUnknown: (condition) => unknownContexts(condition).inc(),
     drift: ({ dialect, kind }) => drifts(dialect, kind).inc(),
     detailsFailed: () => detailsFailures.inc(),
     clockContradicted: () => contradictions.inc(),

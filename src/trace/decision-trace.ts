@@ -24,9 +24,14 @@ export const DecisionTrace = z
         nasIpAddress: textOrNull,
         nasIdentifier: textOrNull,
         ssid: textOrNull,
+        // With a default, because the trace store has stories of earlier versions.
+        unknown: z.array(z.enum(['nasAddress', 'nasIdentifier', 'ssid'])).default([]),
         certificateExpiresAt: textOrNull,
       })
-      .meta({ description: 'Who asked, through which front end, and from where.' }),
+      .meta({
+        description:
+          'Who asked, through which front end, and from where; unknown: what of it could not be read for certain.',
+      }),
     identifiers: z
       .array(
         z.strictObject({
@@ -84,10 +89,12 @@ export const DecisionTrace = z
           rule: z.string(),
           result: z.enum(['fired', 'capped', 'passed_over']),
           unmet: z.array(z.string()),
+          unclear: z.array(z.string()).default([]),
         }),
       )
       .meta({
-        description: 'The rules in their order, up to the one that fired, with what kept each from it.',
+        description:
+          'The rules in their order, up to the one that fired, with what kept each from it; unclear: conditions that count as met because nobody can say and the rule refuses or limits.',
       }),
     profile: z
       .strictObject({

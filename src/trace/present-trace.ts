@@ -1,5 +1,6 @@
 import type { DecisionRecord } from '../decision/decision-service.ts'
 import type { Policy } from '../decision/policy.ts'
+import { presentContextText, unknownContext } from '../decision/request-context.ts'
 import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
 import type { Fault } from '../errors/fault.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
@@ -34,9 +35,10 @@ export function presentTrace(kept: KeptDecision, mask: MaskDevice, reader: Trace
       frontend: request.frontend,
       client: request.client,
       refresh: request.refresh,
-      nasIpAddress: request.context?.nasIpAddress ?? null,
-      nasIdentifier: request.context?.nasIdentifier ?? null,
-      ssid: request.context?.ssid ?? null,
+      nasIpAddress: presentContextText(request.context?.nasIpAddress),
+      nasIdentifier: presentContextText(request.context?.nasIdentifier),
+      ssid: presentContextText(request.context?.ssid),
+      unknown: [...unknownContext(request.context)],
       certificateExpiresAt: timeOrNull(request.certificateExpiresAtMs),
     },
     identifiers: identifiersOf(record, mask),
@@ -57,7 +59,12 @@ export function presentTrace(kept: KeptDecision, mask: MaskDevice, reader: Trace
     fault: answer?.fault ? faultOf(answer.fault, reader) : null,
     rule: decision.rule ?? null,
     rules: facts
-      ? policy.explain(facts).map(({ rule, result, unmet }) => ({ rule, result, unmet: unmet.map(hide) }))
+      ? policy.explain(facts).map(({ rule, result, unmet, unclear }) => ({
+          rule,
+          result,
+          unmet: unmet.map(hide),
+          unclear: unclear.map(hide),
+        }))
       : [],
     profile: decision.profile
       ? {

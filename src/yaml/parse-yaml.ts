@@ -10,6 +10,7 @@ import {
   visit,
 } from 'yaml'
 import type { z } from 'zod'
+import { decodeUtf8 } from './utf8-text.ts'
 
 /** One thing that is wrong in a file, and where: line and column count from 1. */
 export interface FileProblem {
@@ -25,11 +26,17 @@ export interface YamlText {
   problemAt(path: readonly PropertyKey[], problem: string, key?: string): FileProblem
 }
 
+/** What a file holds: its octets, which have to be UTF-8, or a text. */
+export type FileContent = string | Uint8Array
+
 /**
  * Parses one YAML 1.2 document. Texts of the file are never quoted in a problem: it may hold secrets.
- * Gives all syntax problems at once.
+ * Gives all syntax problems at once; octets that are not UTF-8 are one problem.
  */
-export function parseYaml(text: string): YamlText | { readonly problems: readonly FileProblem[] } {
+export function parseYaml(content: FileContent): YamlText | { readonly problems: readonly FileProblem[] } {
+  const decoded = typeof content === 'string' ? { text: content } : decodeUtf8(content)
+  if (decoded.problem !== undefined) return { problems: [decoded] }
+  const { text } = decoded
   const lineCounter = new LineCounter()
   const document = parseDocument(text, {
     lineCounter,

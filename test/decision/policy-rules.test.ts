@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { ComplianceRecord } from '../../src/compliance/compliance-record.ts'
 import { reasonFor } from '../../src/decision/policy.ts'
-import { compileGlob } from '../../src/decision/policy-conditions.ts'
 import { compilePolicy, decisionReasons, frontendNames } from '../../src/decision/policy-rules.ts'
+import { compileGlob } from '../../src/decision/text-pattern.ts'
 import { defaultPolicy } from '../../src/policy/default-policy.ts'
 import { factsOf, policyOf } from '../policy/policy-facts.ts'
 
@@ -100,7 +100,7 @@ for (const [condition, holds, not] of [
     const policy = policyOf(`rules:\n  - { name: it, when: { ${condition} }, decision: deny }\n`)
     for (const difference of holds) {
       t.equal(policy.decide(factsOf(difference)).rule, 'it', JSON.stringify(difference))
-      t.same(policy.explain(factsOf(difference)), [{ rule: 'it', result: 'fired', unmet: [] }])
+      t.same(policy.explain(factsOf(difference)), [{ rule: 'it', result: 'fired', unmet: [], unclear: [] }])
     }
     for (const difference of not) {
       t.match(policy.decide(factsOf(difference)).rule, /^builtin/, JSON.stringify(difference))
@@ -126,13 +126,15 @@ rules:
       rule: 'both',
       result: 'passed_over',
       unmet: [String.raw`ssid is "Corp\"\u0000\n", the rule wants Corp`, 'rank is 4, the rule wants 1'],
+      unclear: [],
     },
     {
       rule: 'ssid',
       result: 'passed_over',
       unmet: [String.raw`ssid is "Corp\"\u0000\n", the rule wants Corp`],
+      unclear: [],
     },
-    { rule: 'rest', result: 'fired', unmet: [] },
+    { rule: 'rest', result: 'fired', unmet: [], unclear: [] },
   ])
 })
 
@@ -206,7 +208,7 @@ t.test('a policy without a rule for a fact denies', async (t) => {
       t.match(policy.decide(factsOf({ frontend, reason })), { outcome: 'deny', rule: 'no rule' })
     }
   }
-  t.same(policy.explain(factsOf()), [{ rule: 'no rule', result: 'fired', unmet: [] }])
+  t.same(policy.explain(factsOf()), [{ rule: 'no rule', result: 'fired', unmet: [], unclear: [] }])
 })
 
 t.test('verdicts are made once: the same facts give the same object', async (t) => {

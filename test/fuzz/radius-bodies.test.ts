@@ -2,16 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Decision } from '../../src/decision/decision.ts'
+import { textsOf } from '../../src/decision/request-context.ts'
 import { type FaultCode, faultCatalogue } from '../../src/errors/catalogue.ts'
 import { parseRadiusRequest } from '../../src/frontends/radius/parse-request.ts'
 import { presentDecision, presentFault, presentProbe } from '../../src/frontends/radius/present.ts'
 import { readRlmRest } from '../../src/frontends/radius/read-rlm-rest.ts'
 import { replyMessage, safeText, writeProfile } from '../../src/frontends/radius/reply-attributes.ts'
-import {
-  isMacAuthentication,
-  parseRequestContext,
-  parseRequestIdentity,
-} from '../../src/frontends/radius/request-identity.ts'
+import { parseRequestContext } from '../../src/frontends/radius/request-context.ts'
+import { isMacAuthentication, parseRequestIdentity } from '../../src/frontends/radius/request-identity.ts'
 import { canonicalMac, json, mutated, sanUri, spelledMac, text } from './arbitraries.ts'
 import { fuzz, fuzzed } from './fuzz.ts'
 import { radiusBody, rlmRestBody } from './radius-body.ts'
@@ -123,7 +121,7 @@ await fuzz(t, 'radius-bodies', {
       const parsed = parseRadiusRequest(Buffer.from(body), '')
       if (!parsed.ok) return true
       const identity = parseRequestIdentity(parsed.value)
-      const context = Object.values(parseRequestContext(parsed.value))
+      const context = Object.values(parseRequestContext(parsed.value)).flatMap(textsOf)
       const isKnown =
         !identity.ok || identity.value.identifiers.every(({ value }) => /^[0-9A-Fa-f-]+$/.test(value))
       return isKnown && context.every((shown) => shown.length <= 253 && !/\p{Cc}/u.test(shown))

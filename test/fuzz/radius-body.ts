@@ -8,6 +8,11 @@ const names = [
   'Calling-Station-Id',
   'Called-Station-Id',
   'Called-Station-SSID',
+  'Aruba-Essid-Name',
+  'Acme-SSID',
+  'Cisco-AVPair',
+  'NAS-Port-Type',
+  'NAS-IPv6-Address',
   'NAS-IP-Address',
   'NAS-Identifier',
   'Service-Type',
@@ -24,7 +29,17 @@ const value = fc.oneof(
   spelledMac.map(({ written }) => written),
   sanUri.map(({ uri }) => `DNS:a, URI:${uri}`),
   sanUri.map(({ id }) => id),
-  fc.constantFrom('Call-Check', '10', '10.0.0.1', 's3cret-of-the-user', '00-50-56-A4-89-5A:Corp'),
+  fc.constantFrom(
+    'Call-Check',
+    '10',
+    '10.0.0.1',
+    's3cret-of-the-user',
+    '00-50-56-A4-89-5A:Corp',
+    'ssid=Corp',
+    'Wireless-802.11',
+    'ap:Corp',
+    'B\u00c3\u00bcro',
+  ),
 )
 /** An attribute in the forms of rlm_rest, and in forms that it never has. */
 const entry = fc.oneof(

@@ -105,6 +105,19 @@ t.test('a broken edit changes nothing, is reported once with its place, and can 
   t.equal(policy.status().problem, undefined)
 })
 
+t.test('an edit in another encoding is refused, and the policy in force stays', async (t) => {
+  const file = join(t.testdir({ 'policy.yaml': allowAll }), 'policy.yaml')
+  const { changes, pass, rule } = open(t, file)
+  await pass(1000)
+  writeFileSync(file, Buffer.from('rules: [{ name: Büro, decision: deny }]\n', 'latin1'))
+  await pass(3000)
+  t.equal(rule(), 'first')
+  t.match(changes.at(-1), { taken: false, problem: /policy\.yaml:1:18: byte 0xFC is not UTF-8/ })
+  writeFileSync(file, `\ufeff${denyAll}`)
+  await pass(2000)
+  t.equal(rule(), 'second', 'a byte order mark is fine')
+})
+
 t.test('a file that disappears is refused, and taken again when it is back', async (t) => {
   const directory = t.testdir({ 'policy.yaml': allowAll })
   const file = join(directory, 'policy.yaml')

@@ -1,17 +1,13 @@
+import { isAscii } from 'node:buffer'
 import { failure, type Outcome, success } from '../../errors/fault.ts'
+import { textOfOctets } from './octet-text.ts'
 import { readRlmRest } from './read-rlm-rest.ts'
 import {
   type CollectedAttributes,
   collect,
   type RadiusRequest,
-  type RequestAttributeName,
-  requestAttributeNames,
+  wantedAttribute,
 } from './request-attributes.ts'
-
-/** As the dictionary has it, which is how it comes, and in lower case. */
-const nameOf: ReadonlyMap<string, RequestAttributeName> = new Map(
-  requestAttributeNames.flatMap((name) => [[name, name] as const, [name.toLowerCase(), name] as const]),
-)
 
 /**
  * Parses what rlm_rest sends: its JSON (`{"User-Name":{"type":"string","value":["x"]}}`, with or without `type` and
@@ -19,7 +15,8 @@ const nameOf: ReadonlyMap<string, RequestAttributeName> = new Map(
  * query is read. The body says itself which it is: rlm_rest writes `Content-Type: none`, and people's own
  * templates write anything.
  *
- * Octets that are not UTF-8 become U+FFFD; values that are no text, number or boolean are left out. Fails with
+ * Octets become the text that they are in UTF-8, also where each was written as a character of its own; what is not
+ * UTF-8 becomes U+FFFD. Values that are no text, number or boolean are left out. Fails with
  * `request_malformed` for JSON that cannot be read or is not an object, and never quotes the body, which holds passwords.
  */
 export function parseRadiusRequest(body: unknown, query: string): Outcome<RadiusRequest> {
@@ -37,13 +34,16 @@ export function parseRadiusRequest(body: unknown, query: string): Outcome<Radius
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     return failure('request_malformed', 'The request body must be a JSON object of RADIUS attributes.')
   }
+  // Who writes characters does not write them in ASCII alone, and rlm_rest always does.
+  const isEscaped = Buffer.isBuffer(body) && isAscii(body)
   const request: CollectedAttributes = new Map()
   for (const [given, entry] of Object.entries(parsed)) {
-    const name = nameOf.get(given) ?? nameOf.get(given.toLowerCase())
+    const name = wantedAttribute(given)
     if (name === undefined) continue
+    const isTyped = typeof entry === 'object' && entry !== null && 'type' in entry
     for (const item of itemsOf(entry)) {
       const value = textOf(item)
-      if (value !== undefined) collect(request, name, value)
+      if (value !== undefined) collect(request, name, isEscaped ? textOfOctets(value, isTyped) : value)
     }
   }
   return success(request)
@@ -53,7 +53,7 @@ function fromForm(text: string): RadiusRequest {
   const request: CollectedAttributes = new Map()
   if (text === '') return request
   for (const [given, value] of new URLSearchParams(text)) {
-    const name = nameOf.get(given.toLowerCase())
+    const name = wantedAttribute(given)
     if (name !== undefined) collect(request, name, value)
   }
   return request

@@ -5,11 +5,13 @@ import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { requestFault } from '../../server/request-fault.ts'
 import { traceContextOf, traceFields } from '../../server/request-trace.ts'
+import { type CalledStationForm, calledStationForms } from './called-station.ts'
 import { parseCertificateExpiry } from './certificate-expiry.ts'
 import { monitorProbeOf } from './monitor-probe.ts'
 import { parseRadiusRequest } from './parse-request.ts'
 import { presentDecision, presentFault, presentProbe, type RadiusAnswer, type ReplyForm } from './present.ts'
-import { isMacAuthentication, parseRequestContext, parseRequestIdentity } from './request-identity.ts'
+import { parseRequestContext } from './request-context.ts'
+import { isMacAuthentication, parseRequestIdentity } from './request-identity.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -82,7 +84,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     const query = request.url.split('?')[1] ?? ''
     const radius = parseRadiusRequest(request.body, query)
     if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
-    const form = replyFormOf(section, new URLSearchParams(query), isMacAuthentication(radius.value))
+    const options = new URLSearchParams(query)
+    const form = replyFormOf(section, options, isMacAuthentication(radius.value))
     const probe = monitorProbeOf(radius.value)
     if (probe !== undefined) {
       const { clientName: client } = request
@@ -99,7 +102,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       refresh: false,
       frontend: 'radius',
       client: request.clientName,
-      context: parseRequestContext(radius.value),
+      context: parseRequestContext(radius.value, calledStationFormOf(options)),
       traceContext: traceContextOf(request),
       certificateExpiresAtMs: parseCertificateExpiry(radius.value),
     })
@@ -149,6 +152,12 @@ function replyFormOf(
     denial: query.get('denial') === 'control' ? 'control' : 'status',
     macAuthentication,
   }
+}
+
+/** What is not known is `auto`, which refuses rather more. */
+function calledStationFormOf(options: URLSearchParams): CalledStationForm {
+  const given = options.get('called-station')
+  return calledStationForms.find((form) => form === given) ?? 'auto'
 }
 
 /** Gives nothing back: a reply that a handler returns is waited for, at the price of two listeners. */

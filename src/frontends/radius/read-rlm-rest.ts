@@ -19,8 +19,8 @@ export function readRlmRest(body: Buffer): RadiusRequest | undefined {
   while (at !== unknown) {
     const afterName = afterText(body, at)
     const name = wantedName(body, at + 1, afterName - 1)
-    // Of two with one name, JSON.parse takes the last.
-    if (name !== undefined && request.has(name)) return undefined
+    // Of two with one name, JSON.parse takes the last. And it knows SSIDs of vendors that are not in the list.
+    if (name === undefined ? endsLikeSsid(body, afterName - 1) : request.has(name)) return undefined
     const afterType = afterText(body, after(beforeType, body, afterName))
     const afterValues = readValues(body, after(beforeValues, body, afterType), name, request)
     const end = after(closing, body, afterValues)
@@ -119,6 +119,12 @@ const wantedByLength = new Map(
 
 function wantedName(body: Buffer, start: number, end: number): RequestAttributeName | undefined {
   return wantedByLength.get(end - start)?.find(({ bytes }) => isSpelled(bytes, body, start))?.name
+}
+
+const ssid = Buffer.from('ssid')
+
+function endsLikeSsid(body: Buffer, end: number): boolean {
+  return end >= ssid.length && isSpelled(ssid, body, end - ssid.length)
 }
 
 /** Of what a text holds here, this bit tells upper from lower case, and nothing else that is in a name. */

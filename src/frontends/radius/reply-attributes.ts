@@ -1,4 +1,10 @@
 import type { AttributeProfile, RadiusAttribute } from '../../decision/decision.ts'
+import {
+  isAttributeName,
+  maxProfileOctets,
+  maxTextOctets,
+  octetsInReply,
+} from '../../decision/radius-attribute.ts'
 import { failure, type Outcome, success } from '../../errors/fault.ts'
 
 /** The naming of FreeRADIUS 3 (`reply:Filter-Id`) or of version 4 (`reply.Filter-Id`). */
@@ -20,25 +26,6 @@ export interface ReplyAttribute {
 /** Attributes by list and name, ready to be the top level of the answer. */
 export type ReplyAttributes = Readonly<Record<string, ReplyAttribute>>
 
-/** RFC 2865 section 5: 255 octets less type and length; a VSA has six more in front (section 5.26). */
-const maxPlainOctets = 253
-const maxVendorOctets = 247
-/** RFC 2865 section 3 allows packets of 4096 octets; EAP, keys and proxies need their share. */
-const maxReplyOctets = 3000
-
-// The text attributes of RFC 2865, 2868 and 2869 that a profile may carry. Anything else counts as a vendor's.
-const plainTexts: ReadonlySet<string> = new Set([
-  'reply-message',
-  'filter-id',
-  'class',
-  'callback-number',
-  'connect-info',
-  'framed-pool',
-  'framed-route',
-  'tunnel-private-group-id',
-  'tunnel-assignment-id',
-])
-
 /**
  * Writes a profile. rlm_rest drops what it does not like and cuts what is too long without a word, and half a profile can
  * open more than the whole one would, so a profile that cannot be written to the letter is refused with
@@ -48,22 +35,22 @@ export function writeProfile(profile: AttributeProfile, dialect: Dialect): Outco
   const merged = new Map<string, { attribute: RadiusAttribute; values: (string | number)[] }>()
   let octets = 0
   for (const attribute of profile.attributes) {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(attribute.name)) return unwritable(profile, 'a name')
+    if (!isAttributeName(attribute.name)) return unwritable(profile, 'a name')
     // rlm_rest skips empty values; an attribute without any is not there.
     const values = attribute.values
       .map((value) => writeValue(attribute, value))
-      .filter((value) => value !== '')
+      .filter((value) => typeof value === 'number' || value.trim() !== '')
     if (values.length === 0) continue
-    if (values.some((value) => octetsOf(value) > maxOctets(attribute))) {
+    if (values.some((value) => isTooLong(attribute, value))) {
       return unwritable(profile, attribute.name)
     }
-    octets += values.reduce<number>((sum, value) => sum + octetsOf(value) + 8, 0)
+    octets += values.reduce<number>((sum, value) => sum + octetsInReply(value), 0)
     const key = attributeKey('reply', attribute, dialect)
     const entry = merged.get(key) ?? { attribute, values: [] }
     entry.values.push(...values)
     merged.set(key, entry)
   }
-  if (octets > maxReplyOctets) return unwritable(profile, 'the sum of all attributes')
+  if (octets > maxProfileOctets) return unwritable(profile, 'the sum of all attributes')
   const written = [...merged].map(([key, { attribute, values }]) => {
     return [key, { op: operatorOf(attribute, profile), do_xlat: false, value: values }] as const
   })
@@ -86,13 +73,16 @@ export function controlAttribute(
   return { [attributeKey('control', { name }, dialect)]: { op: ':=', do_xlat: false, value: [text] } }
 }
 
-/** A text without control characters, lone surrogates and the start of an expansion. */
+/** A line without control characters, lone surrogates and the start of an expansion. */
 export function safeText(text: string): string {
+  return harmless(text).trim()
+}
+
+function harmless(text: string): string {
   return text
     .toWellFormed()
     .replace(/\p{Cc}+/gu, ' ')
     .replace(/%+(?=[{(])/g, '')
-    .trim()
 }
 
 function attributeKey(
@@ -113,19 +103,18 @@ function operatorOf({ name }: RadiusAttribute, { attributes }: AttributeProfile)
   return severalTags || /av-?pair$/i.test(name) ? '+=' : ':='
 }
 
-function writeValue(attribute: Pick<RadiusAttribute, 'name'>, value: string | number): string | number {
+function writeValue(
+  { name, tag }: Pick<RadiusAttribute, 'name' | 'tag'>,
+  value: string | number,
+): string | number {
   if (typeof value === 'number') return value
-  const text = safeText(value)
-  return attribute.name.toLowerCase() === 'reply-message' ? shorten(text, maxPlainOctets) : text
+  return name.toLowerCase() === 'reply-message'
+    ? shorten(safeText(value), maxTextOctets(name, tag))
+    : harmless(value)
 }
 
-function maxOctets({ name, tag }: RadiusAttribute): number {
-  const most = plainTexts.has(name.toLowerCase()) ? maxPlainOctets : maxVendorOctets
-  return tag === undefined ? most : most - 1
-}
-
-function octetsOf(value: string | number): number {
-  return typeof value === 'number' ? 4 : Buffer.byteLength(value)
+function isTooLong({ name, tag }: RadiusAttribute, value: string | number): boolean {
+  return typeof value === 'string' && Buffer.byteLength(value) > maxTextOctets(name, tag)
 }
 
 /** At most `most` octets of UTF-8, never half a character. */

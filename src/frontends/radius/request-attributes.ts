@@ -1,9 +1,51 @@
+/** The attributes that hold an SSID and nothing else, by the dictionaries of FreeRADIUS. */
+export const ssidAttributes = [
+  'Called-Station-SSID',
+  'Aruba-Essid-Name',
+  'Ruckus-SSID',
+  'Fortinet-SSID',
+  'Siemens-SSID',
+  'Symbol-Current-ESSID',
+  'Trapeze-SSID',
+  '3Com-SSID',
+  'Adtran-SSID',
+  'TP-CAPWAP-SSID',
+  // Stands for whatever another dictionary calls so: see `wantedAttribute`.
+  'Vendor-SSID',
+] as const
+
+/** The attributes that only a wireless request has, and that do not name its SSID (RFC 7268, and vendors). */
+export const wirelessAttributes = [
+  'WLAN-Pairwise-Cipher',
+  'WLAN-Group-Cipher',
+  'WLAN-AKM-Suite',
+  'WLAN-Group-Mgmt-Cipher',
+  'WLAN-RF-Band',
+  'WLAN-HESSID',
+  'Airespace-Wlan-Id',
+  'Ruckus-Wlan-Id',
+  'Ruckus-Wlan-Name',
+  'Ruckus-Sta-RSSI',
+  'Symbol-WLAN-Index',
+  'Siemens-BSS-MAC',
+  'Fortinet-AP-Name',
+  'Meraki-Ap-Name',
+  'Meru-Access-Point-Name',
+] as const
+
 /** The attributes that are read; everything else in a request, passwords above all, is dropped while parsing. */
 export const requestAttributeNames = [
   'User-Name',
   'Calling-Station-Id',
   'Called-Station-Id',
-  'Called-Station-SSID',
+  ...ssidAttributes,
+  ...wirelessAttributes,
+  'Cisco-AVPair',
+  'Colubris-AVPair',
+  'H3C-Av-Pair',
+  'Extreme-AVPair',
+  'NAS-Port-Type',
+  'Connect-Info',
   'Service-Type',
   'NAS-IP-Address',
   'NAS-IPv6-Address',
@@ -33,4 +75,20 @@ export function collect(request: CollectedAttributes, name: RequestAttributeName
   const values = request.get(name)
   if (values === undefined) request.set(name, [kept])
   else values.push(kept)
+}
+
+/** As the dictionary has it, which is how it comes, and in lower case. */
+const nameOf: ReadonlyMap<string, RequestAttributeName> = new Map(
+  requestAttributeNames.flatMap((name) => [[name, name] as const, [name.toLowerCase(), name] as const]),
+)
+
+/** The attribute that is read under this name, in whatever case it came; undefined for what is not read. */
+export function wantedAttribute(given: string): RequestAttributeName | undefined {
+  const name = nameOf.get(given) ?? nameOf.get(given.toLowerCase())
+  return name ?? (isOtherSsid(given) ? 'Vendor-SSID' : undefined)
+}
+
+/** True for the SSID attribute of a vendor whose name is not in the list; `Symbol-Allowed-ESSID` belongs into replies. */
+function isOtherSsid(name: string): boolean {
+  return /-e?ssid$/i.test(name) && !/allowed/i.test(name)
 }

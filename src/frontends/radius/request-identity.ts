@@ -1,4 +1,3 @@
-import type { RequestContext } from '../../decision/decide.ts'
 import type { Outcome } from '../../errors/fault.ts'
 import type { DeviceIdentity } from '../../identity/device-identity.ts'
 import { parseMacAddress } from '../../identity/mac-address.ts'
@@ -37,20 +36,6 @@ export function isMacAuthentication(request: RadiusRequest): boolean {
   return user !== undefined && user === macOf(request, 'Calling-Station-Id')
 }
 
-/** Where the request comes from, for policy rules. */
-export function parseRequestContext(request: RadiusRequest): RequestContext {
-  const nasIpAddress = shown(texts(request, 'NAS-IP-Address')[0] ?? texts(request, 'NAS-IPv6-Address')[0])
-  const nasIdentifier = shown(texts(request, 'NAS-Identifier')[0])
-  const ssid = shown(
-    texts(request, 'Called-Station-SSID')[0] ?? ssidOf(texts(request, 'Called-Station-Id')[0]),
-  )
-  return {
-    ...(nasIpAddress !== '' && { nasIpAddress }),
-    ...(nasIdentifier !== '' && { nasIdentifier }),
-    ...(ssid !== '' && { ssid }),
-  }
-}
-
 function isEap(request: RadiusRequest): boolean {
   return request.has('EAP-Message') || request.has('EAP-Type')
 }
@@ -66,19 +51,4 @@ function isMac(text: string): boolean {
 function macOf(request: RadiusRequest, name: RequestAttributeName): string | undefined {
   const parsed = parseMacAddress(texts(request, name)[0] ?? '')
   return parsed.ok ? parsed.value.value : undefined
-}
-
-// RFC 3580 section 3.20: the access point's MAC, a separator, the SSID. Colons inside the SSID are its own.
-const calledStation = /^(?:[0-9a-f]{2}[^0-9a-f]?){5}[0-9a-f]{2}[^0-9a-f](.+)$/is
-
-function ssidOf(calledStationId = ''): string | undefined {
-  return calledStation.exec(calledStationId.slice(0, 253).trim())?.[1]
-}
-
-/** No RADIUS attribute is longer than 253 octets, and nothing that is compared with a rule has control characters. */
-function shown(text = ''): string {
-  return text
-    .slice(0, 253)
-    .replace(/\p{Cc}/gu, ' ')
-    .trim()
 }

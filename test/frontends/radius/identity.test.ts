@@ -96,32 +96,3 @@ t.test('a malformed device id of the site is refused instead of asking by the MA
   t.equal(status, 400)
   t.match(body, { errorCode: 'identifier_malformed' })
 })
-
-t.test('the context is the NAS and the SSID, bounded and without control characters', async (t) => {
-  const context = async (attributes: Record<string, unknown>) =>
-    (await ask(t, { ...mabBody(), ...attributes }, 'authorize')).context
-  t.same(await context({}), { nasIpAddress: '10.0.0.1' })
-  t.same(
-    await context({
-      'NAS-Identifier': values('  ap-7\r\n'),
-      'Called-Station-Id': values('00-11-22-33-44-55:Corp:Guest'),
-    }),
-    { nasIpAddress: '10.0.0.1', nasIdentifier: 'ap-7', ssid: 'Corp:Guest' },
-    'an SSID may hold colons',
-  )
-  const ssids: [string, string | undefined][] = [
-    ['00:11:22:33:44:55:AB', 'AB'],
-    ['001122334455:Corp', 'Corp'],
-    ['0011.2233.4455:Corp', 'Corp'],
-    ['00-11-22-33-44-55', undefined],
-    ['ap-name:Corp', undefined],
-    [`00-11-22-33-44-55:${'x'.repeat(4096)}`, 'x'.repeat(235)],
-  ]
-  for (const [called, ssid] of ssids) {
-    t.equal((await context({ 'Called-Station-Id': values(called) }))?.ssid, ssid, called.slice(0, 30))
-  }
-  const given = { 'Called-Station-Id': values('00-11-22-33-44-55'), 'Called-Station-SSID': values('Corp') }
-  t.equal((await context(given))?.ssid, 'Corp')
-  const v6 = { 'NAS-IP-Address': values(), 'NAS-IPv6-Address': values('2001:db8::5') }
-  t.equal((await context(v6))?.nasIpAddress, '2001:db8::5')
-})

@@ -1,0 +1,81 @@
+import { isIP } from 'node:net'
+import type { UnclearText } from '../../decision/request-context.ts'
+
+/**
+ * What a site has its NAS write into Called-Station-Id: `ssid` the SSID alone, `name-ssid` a name without colons, a colon,
+ * the SSID. `auto` takes every form that vendors are known to write, and is less certain about some.
+ */
+export const calledStationForms = ['auto', 'name-ssid', 'ssid'] as const
+
+/** One of them. */
+export type CalledStationForm = (typeof calledStationForms)[number]
+
+// Twelve hexadecimal digits in any spelling (RFC 3580 section 3.20 writes hyphens).
+const startsWithMac = /^(?:[0-9a-f]{2}[^0-9a-f]?){5}[0-9a-f]{2}/i
+const isSeparator = /^[^\p{L}\p{N}]/u
+
+/** More parts than that are no name that somebody gave. */
+const maxParts = 8
+
+/**
+ * What one Called-Station-Id says about the SSID. Undefined where it says nothing: the MAC of the access point alone, or
+ * an address. `isOpen` where it may well say nothing.
+ */
+export function readCalledStation(value: string, form: CalledStationForm): UnclearText | undefined {
+  if (value === '') return undefined
+  if (form === 'ssid') return certain(value)
+  const mac = startsWithMac.exec(value)?.[0]
+  if (mac !== undefined) return readBehindMac(value, value.slice(mac.length))
+  if (isIP(value) !== 0) return undefined
+  const parts = value.split(':').map((part) => part.trim())
+  if (form === 'name-ssid') {
+    const ssid = parts.slice(1).join(':').trim()
+    return ssid === '' ? undefined : certain(ssid)
+  }
+  // What stands behind any other separator may be the SSID as well, and so may the whole.
+  const ends = [value, ...endsOf(value)]
+  const [, second = ''] = parts
+  // The name of an access point, then the SSID.
+  if (parts.length === 2 && second !== '' && !startsWithMac.test(second)) {
+    return { text: second, alternatives: ends.filter((end) => end !== second), isOpen: false }
+  }
+  const between = parts.length > maxParts ? [] : rangesOf(parts)
+  return { alternatives: [...new Set([...ends, ...between])], isOpen: true }
+}
+
+function certain(text: string): UnclearText {
+  return { text, alternatives: [], isOpen: false }
+}
+
+function readBehindMac(value: string, rest: string): UnclearText | undefined {
+  if (rest === '') return undefined
+  if (!isSeparator.test(rest)) return { alternatives: [rest, value], isOpen: true }
+  const ssid = rest.slice(1).trim()
+  if (ssid === '') return undefined
+  // RFC 3580: all of it is the SSID. Cisco can put a profile or a tag behind it, after another colon.
+  const parts = ssid.split(':')
+  const shorter =
+    parts.length > maxParts ? [] : parts.slice(1).map((_, index) => parts.slice(0, index + 1).join(':'))
+  return { text: ssid, alternatives: named(shorter), isOpen: false }
+}
+
+/** What stands behind each of the last separators. */
+function endsOf(value: string): string[] {
+  const ends = [...value.matchAll(/[^\p{L}\p{N}]/gu)].map(({ 0: { length }, index }) =>
+    value.slice(index + length),
+  )
+  return named(ends.slice(-maxParts))
+}
+
+/** Every run of parts. */
+function rangesOf(parts: readonly string[]): string[] {
+  return named(
+    parts.flatMap((_, from) =>
+      parts.slice(from).map((_end, length) => parts.slice(from, from + length + 1).join(':')),
+    ),
+  )
+}
+
+function named(texts: readonly string[]): string[] {
+  return texts.map((text) => text.trim()).filter((text) => text !== '')
+}

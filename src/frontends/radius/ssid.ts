@@ -1,0 +1,116 @@
+import type { ContextText, UnclearText } from '../../decision/request-context.ts'
+import { textsOf, unreadable } from '../../decision/request-context.ts'
+import { likeness } from '../../decision/text-pattern.ts'
+import { bounded, boundedTexts } from './bounded-text.ts'
+import { type CalledStationForm, readCalledStation } from './called-station.ts'
+import { type RadiusRequest, ssidAttributes, wirelessAttributes } from './request-attributes.ts'
+
+/**
+ * The SSID that a request comes from, wherever vendors put it (docs/policy.md has the table). Named by an attribute it is
+ * certain; what Called-Station-Id says in another way than RFC 3580 is less so. Two that contradict are both possible and
+ * neither certain. Undefined where the request is not wireless, `unreadable` where it is and holds no SSID.
+ */
+export function readSsid(request: RadiusRequest, form: CalledStationForm): ContextText | undefined {
+  const called = boundedTexts(request, 'Called-Station-Id')
+    .map((value) => readCalledStation(value, form))
+    .filter((reading) => reading !== undefined)
+  const named = namedSsids(request)
+  if (named.length > 0) return withEscapedOctets(settle(named, called))
+  const isWireless = provesWireless(request)
+  // The Called-Station-Id of a wired port may be any name.
+  const isWired = !isWireless && request.has('NAS-Port-Type')
+  const likely = isWired ? called.filter(({ isOpen }) => !isOpen) : called
+  return withEscapedOctets(derive(likely, isWireless))
+}
+
+function namedSsids(request: RadiusRequest): string[] {
+  const named: string[] = []
+  for (const name of ssidAttributes) {
+    if (request.has(name)) named.push(...boundedTexts(request, name))
+  }
+  for (const name of pairAttributes) {
+    for (const pair of request.get(name) ?? []) {
+      const ssid = ssidOfPair(pair)
+      if (ssid !== undefined) named.push(ssid)
+    }
+  }
+  return named.length > 1 ? distinct(named) : named
+}
+
+/** Attributes that name the SSID settle it, unless a Called-Station-Id says clearly something else. */
+function settle(named: readonly string[], called: readonly UnclearText[]): ContextText {
+  const known = named.map(likeness)
+  const contradicting = called.filter(
+    (reading) => !reading.isOpen && !textsOf(reading).some((text) => known.includes(likeness(text))),
+  )
+  const [only] = named
+  if (only !== undefined && named.length === 1 && contradicting.length === 0) return only
+  return { alternatives: distinct([...named, ...contradicting.flatMap(textsOf)]), isOpen: false }
+}
+
+function derive(called: readonly UnclearText[], isWireless: boolean): ContextText | undefined {
+  if (called.length === 0) return isWireless ? unreadable : undefined
+  const [text, ...others] = distinct(called.flatMap((reading) => reading.text ?? []))
+  const all = distinct(called.flatMap(textsOf))
+  const isGuessed = called.some((reading) => reading.text === undefined)
+  if (text === undefined || others.length > 0 || isGuessed) {
+    return { alternatives: all, isOpen: isWireless && called.every((reading) => reading.isOpen), isGuessed }
+  }
+  const alternatives = all.filter((other) => other !== text)
+  return alternatives.length === 0 ? text : { text, alternatives, isOpen: false }
+}
+
+/** Access points on older hostapd write octets that are not ASCII as `\xc3\xbc` (wpa_supplicant's wpa_ssid_txt). */
+function withEscapedOctets(given: ContextText | undefined): ContextText | undefined {
+  if (given === undefined || (typeof given === 'string' && !given.includes('\\x'))) return given
+  const texts = textsOf(given)
+  const decoded = distinct(texts.map(unescapeOctets)).filter((text) => !texts.includes(text))
+  if (decoded.length === 0) return given
+  if (typeof given === 'string') return { text: given, alternatives: decoded, isOpen: false }
+  return { ...given, alternatives: [...given.alternatives, ...decoded] }
+}
+
+function unescapeOctets(text: string): string {
+  if (!/\\x[0-9a-f]{2}/i.test(text)) return text
+  const octets = text
+    .split(/(\\x[0-9a-f]{2})/i)
+    .map((part) => (/^\\x[0-9a-f]{2}$/i.test(part) ? Buffer.from(part.slice(2), 'hex') : Buffer.from(part)))
+  return Buffer.concat(octets).toString('utf8')
+}
+
+const pairAttributes = ['Cisco-AVPair', 'Colubris-AVPair', 'H3C-Av-Pair', 'Extreme-AVPair'] as const
+
+/**
+ * The SSID of `cisco-wlan-ssid=Corp`, `ssid=Corp`, `essid-name=Corp` and the like, but of neither BSSID nor HESSID. Cisco
+ * writes `=` where a value is mandatory and `*` where it is optional.
+ */
+function ssidOfPair(pair: string): string | undefined {
+  if (!/ssid/i.test(pair)) return undefined
+  const [, value] = /^(?:[^=*]*[^a-z=*])?e?ssid(?:[^a-z=*]?name)?\s*[=*](.*)$/is.exec(bounded(pair)) ?? []
+  const ssid = value?.trim()
+  return ssid === '' ? undefined : ssid
+}
+
+// NAS-Port-Type of RFC 2865 section 5.41 and the IANA registry, by name and by number.
+const wirelessPortNumbers: ReadonlySet<string> = new Set('18 19 22 23 24 25 27 28 29 36'.split(' '))
+
+function portTypes(request: RadiusRequest): readonly string[] {
+  return request.get('NAS-Port-Type') ?? []
+}
+
+function isWirelessPort(type: string): boolean {
+  return /^(?:wireless|iapp)/i.test(type) || wirelessPortNumbers.has(type)
+}
+
+function provesWireless(request: RadiusRequest): boolean {
+  return (
+    portTypes(request).some(isWirelessPort) ||
+    [...wirelessAttributes, ...ssidAttributes].some((name) => request.has(name)) ||
+    (request.get('Connect-Info') ?? []).some((text) => /802\.11/.test(text)) ||
+    (request.get('Cisco-AVPair') ?? []).some((text) => /^[^=*]*(?:wlan|ssid)/i.test(text))
+  )
+}
+
+function distinct(texts: readonly string[]): string[] {
+  return [...new Set(texts)]
+}

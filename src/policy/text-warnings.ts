@@ -1,0 +1,69 @@
+import type { PolicyRule } from '../decision/policy-rules.ts'
+import { contextConditions } from '../decision/request-context.ts'
+import { unknownWord } from '../decision/text-pattern.ts'
+import type { PolicyWarning } from './policy-warnings.ts'
+
+/** The conditions whose values are texts that somebody typed. */
+const patternConditions = ['client', 'nasIdentifier', 'ssid', 'os'] as const
+
+/** The conditions on what Intune may not say of a device. */
+const detailConditions = ['ownership', 'os'] as const
+
+/** Zero width, bidirectional marks, soft hyphens and white space that is no space: what nobody sees in an editor. */
+const invisible = /[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/u
+
+/** Finds texts of rules that look like other ones: an SSID is compared by its octets, and a person compares shapes. */
+export function findTextWarnings(rules: readonly PolicyRule[]): PolicyWarning[] {
+  return rules.flatMap((rule, index) =>
+    patternConditions.flatMap((condition) =>
+      (rule.when[condition] ?? []).flatMap((text) => {
+        const problem = oddity(text)
+        if (problem === undefined) return []
+        return [
+          {
+            path: ['rules', index, 'when', condition],
+            problem: `rules[${index}].when.${condition}: ${problem}`,
+          },
+        ]
+      }),
+    ),
+  )
+}
+
+function oddity(text: string): string | undefined {
+  const found = invisible.exec(text)?.[0]
+  if (found !== undefined) {
+    const name = `U+${found.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}`
+    return `has an invisible character in it (${name}): a text without it is another text`
+  }
+  if (text !== text.trim()) return 'begins or ends with a space, which requests are read without'
+  if (text !== text.normalize('NFC')) {
+    return 'has letters and accents apart (not in Unicode NFC), as few access points send them: the octets decide'
+  }
+  return undefined
+}
+
+/** Finds rules on what a front end does not say, and rules that refuse by what Intune may not say. */
+export function findUnsaidWarnings(rules: readonly PolicyRule[]): PolicyWarning[] {
+  const warnings: PolicyWarning[] = []
+  for (const [index, { name, when, effect }] of rules.entries()) {
+    const shown = JSON.stringify(name)
+    const fromWhere = Object.keys(contextConditions).find(
+      (one) => when[one as keyof typeof contextConditions],
+    )
+    if (fromWhere !== undefined && when.frontend?.includes('radius') === false) {
+      const problem = `rule ${shown} can never apply: only RADIUS requests say their ${fromWhere}`
+      warnings.push({ path: ['rules', index], problem })
+    }
+    if (effect.decision !== 'deny' && effect.atMost === undefined) continue
+    for (const condition of detailConditions) {
+      const isNamed = rules.some((rule) =>
+        (rule.when[condition] as readonly string[] | undefined)?.includes(unknownWord),
+      )
+      if (when[condition] === undefined || isNamed) continue
+      const problem = `rule ${shown} passes over devices whose ${condition} Intune does not say; have a rule name ${unknownWord} as well`
+      warnings.push({ path: ['rules', index, 'when', condition], problem })
+    }
+  }
+  return warnings
+}
