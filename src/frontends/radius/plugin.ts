@@ -5,11 +5,12 @@ import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { requestFault } from '../../server/request-fault.ts'
 import { traceContextOf, traceFields } from '../../server/request-trace.ts'
+import { authenticationMethodOf } from './authentication-method.ts'
 import { parseCertificateExpiry } from './certificate-expiry.ts'
 import { monitorProbeOf } from './monitor-probe.ts'
 import { parseRadiusRequest } from './parse-request.ts'
 import { presentDecision, presentFault, presentProbe, type RadiusAnswer, type ReplyForm } from './present.ts'
-import { isMacAuthentication, parseRequestContext, parseRequestIdentity } from './request-identity.ts'
+import { parseRequestContext, parseRequestIdentity } from './request-identity.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -82,7 +83,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     const query = request.url.split('?')[1] ?? ''
     const radius = parseRadiusRequest(request.body, query)
     if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
-    const form = replyFormOf(section, new URLSearchParams(query), isMacAuthentication(radius.value))
+    const method = authenticationMethodOf(radius.value)
+    const form = replyFormOf(section, new URLSearchParams(query), method === 'mab')
     const probe = monitorProbeOf(radius.value)
     if (probe !== undefined) {
       const { clientName: client } = request
@@ -101,7 +103,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       client: request.clientName,
       context: parseRequestContext(radius.value),
       traceContext: traceContextOf(request),
-      certificateExpiresAtMs: parseCertificateExpiry(radius.value),
+      certificateExpiresAtMs: method === 'eap' ? parseCertificateExpiry(radius.value) : undefined,
     })
     if (decided instanceof Promise) {
       return decided.then((outcome) => sendDecision(outcome, form, request, reply))
