@@ -161,6 +161,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const decisions = tally('nac_decisions_total')
   const lookups = tallyFromZero('nac_cache_lookups_total')
   const conflicts = new Counter(definition('nac_rank_conflicts_total'))
+  const unreadable = counterFromZero('nac_unreadable_names_total')
   const opened = new Counter(definition('nac_breaker_opened_total'))
   const anomalies = counterFromZero('nac_anomalies_total')
   const trips = counterFromZero('nac_guard_trips_total')
@@ -249,6 +250,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       decisions(`${request.frontend} ${decision.outcome} ${decision.reason} ${decision.source}`)
       lookups(answer?.verdict ?? 'none')
       if (rankConflict) conflicts.inc()
+      for (const attribute of request.identity.unreadable ?? []) unreadable(attribute).inc()
       const { certificateExpiresAtMs } = request
       if (certificateExpiresAtMs === undefined) return
       const nowMs = sources.nowMs()
