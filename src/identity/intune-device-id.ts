@@ -8,15 +8,17 @@ const guid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 // The vendor must not run over a name's end: `URI:ID:badge, DNS:GUID<guid>` has no device id.
 const marker = '(?:IntuneDeviceId://|(?:ID:[^:,;|\\r\\n]+:)?GUID:?)'
 
-/** Source of a pattern for a URI that is a device id, case aside; its one group is the GUID. */
-export const deviceIdForm = `${marker}?(${guid})`
+/** The id of no device. */
+export const nilGuid = '00000000-0000-0000-0000-000000000000'
+
+/** Source of a pattern for the label of a URI, as programs print it; to be matched in any case. */
+export const uriLabel = '(?:UR[IL](?: ?Name)?|uniformResourceIdentifier)[ \\t]*[:=][ \\t]*'
 
 const bareGuid = new RegExp(`^${guid}$`, 'i')
-const wholeUri = new RegExp(`^${deviceIdForm}$`, 'i')
+const wholeUri = new RegExp(`^${marker}?(${guid})$`, 'i')
 const markedGuid = new RegExp(`^(?:URI:)?${marker}(${guid})$`, 'i')
 // Wherever a name may begin, whoever wrote the text.
-const nameStart =
-  '(?:^|[,;|\\r\\n])[ \\t]*(?:(?:UR[IL](?: ?Name)?|uniformResourceIdentifier)[ \\t]*[:=][ \\t]*)?'
+const nameStart = `(?:^|[,;|\\r\\n])[ \\t]*(?:${uriLabel})?`
 const nameEnd = '(?=[ \\t]*(?:$|[,;|\\r\\n]))'
 const anywhere = new RegExp(`${nameStart}(?:${marker}(${guid})(?![0-9a-z_-])|(${guid})${nameEnd})`, 'gi')
 const inSubject = new RegExp(`(?:^|[,/+;\\r\\n])[ \\t]*CN[ \\t]*=[ \\t]*(${guid})(?![0-9a-z_-])`, 'gi')
@@ -41,7 +43,7 @@ export function parseDeviceId(text: string): Outcome<string> {
         'not matter), IntuneDeviceId://GUID and ID:Microsoft Endpoint Manager:GUID:GUID.',
     )
   }
-  if (isNilGuid(found)) {
+  if (found === nilGuid) {
     return malformedIdentifier('deviceId', trimmed, 'is the all-zero GUID, which is the id of no device.')
   }
   return success(found.toLowerCase())
@@ -74,14 +76,9 @@ export function deviceIdsInSubject(text: string): readonly string[] {
   return allMatches(text, inSubject)
 }
 
-/** True for the all-zero GUID, which is the id of no device. */
-export function isNilGuid(text: string): boolean {
-  return text === '00000000-0000-0000-0000-000000000000'
-}
-
 function usable(guidText: string | undefined): string | undefined {
   const id = guidText?.toLowerCase()
-  return id === undefined || isNilGuid(id) ? undefined : id
+  return id === undefined || id === nilGuid ? undefined : id
 }
 
 /** The GUID with its hyphens, or undefined where the text is not a GUID. */
@@ -96,7 +93,7 @@ function allMatches(text: string, pattern: RegExp): readonly string[] {
   // matchAll would compile a copy of the pattern for each text; after its last match exec starts anew by itself.
   for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) {
     const id = (found[1] ?? found[2] ?? '').toLowerCase()
-    if (!isNilGuid(id) && !ids.includes(id)) ids.push(id)
+    if (id !== nilGuid && !ids.includes(id)) ids.push(id)
   }
   return ids
 }

@@ -1,4 +1,4 @@
-import { deviceIdForm, deviceIdsAnywhere, isNilGuid } from './intune-device-id.ts'
+import { deviceIdOfUri, deviceIdsAnywhere, nilGuid, uriLabel } from './intune-device-id.ts'
 
 /** Names of a SAN that were given one by one, in the order of the certificate. */
 export interface SeparateNames {
@@ -17,42 +17,39 @@ export interface SanReading {
   readonly isUnreadable: boolean
 }
 
-/** How a writer joins names. Nothing of it is ever escaped, by none of them (the class of CVE-2021-44532). */
-interface Grammar {
-  /** A URI, with its separator, that is a device id. */
-  readonly idName: RegExp
-  /** A name, with its separator, whose text nobody chooses, so that it cannot have a separator inside. */
-  readonly fixedName: RegExp
-}
-
 /**
- * Microsoft's URI for strong certificate mapping (KB5014754). It is written from the directory by the authority:
- * whoever could choose a text behind `sid:` could log in to Windows as anybody.
+ * Microsoft's URI for strong certificate mapping (KB5014754). The authority writes it from the directory: whoever could
+ * choose the text behind `sid:` could log in to Windows as anybody.
  */
 const sidUri = 'tag:microsoft\\.com,2022-09-14:sid:S-1(?:-\\d{1,15}){1,15}'
-const fixedText =
-  'IP Address:(?:[0-9A-F.:]+|<invalid[^,>]*>)|Registered ID:[\\w .-]+|(?:othername|X400Name|EdiPartyName):<unsupported>'
 
-const openssl = grammar({ uriLabel: 'URI:', fixed: fixedText, separator: ', ' })
-const anyWriter = grammar({
-  uriLabel: '(?:(?:UR[IL](?: ?Name)?|uniformResourceIdentifier)[ \\t]*[:=][ \\t]*)?',
-  fixed: fixedText,
-  separator: '[ \\t]*[,;|\\r\\n][,;|\\s]*',
-})
+/** Names whose text nobody chooses, as OpenSSL prints them: they cannot hold a separator. */
+const fixedName = new RegExp(
+  `^(?:URI:(?:${sidUri}|IntuneDeviceId://${nilGuid})|IP Address:(?:[0-9A-F.:]+|<invalid[^,>]*>)|Registered ID:[\\w .-]+|(?:othername|X400Name|EdiPartyName):<unsupported>)$`,
+  'i',
+)
 
-/** OpenSSL's X509V3_EXT_print in the buffer of FreeRADIUS (3.2, src/main/tls.c). */
+/** Where OpenSSL may have begun another name: it escapes nothing, so a value may hold the same (CVE-2021-44532). */
+const opensslBoundary =
+  /, (?=(?:DNS|URI|email|othername|IP Address|Registered ID|DirName|X400Name|EdiPartyName):)/
+
+/** The buffer of FreeRADIUS for the text (3.2, src/main/tls.c). */
 const bufferOctets = 1023
 
 /**
- * Reads the SAN as OpenSSL prints it, `DNS:a, URI:b`, from the left and as far as it can be read in one way: a device id
- * or a fixed text ends where it ends; a name of the user's choice is known by its twin that was given by itself, and must
- * have no separator inside. Behind the first name of which that cannot be told, nothing counts.
+ * Reads the SAN as OpenSSL prints it, `DNS:a, URI:b`, from the left and as far as it can be read in one way. A device id
+ * and a fixed text are names of their own. DNS names, e-mail addresses and UPNs are, where the text has the very ones that
+ * were given one by one: a separator inside of one, or one that FreeRADIUS dropped (it does where a backslash is last),
+ * makes a difference. Behind a name of any other kind nothing counts, since it may go on.
  */
 export function readOpensslSan(text: string, separate: SeparateNames): SanReading {
   const isCut = Buffer.byteLength(text) >= bufferOctets
-  const whole = isCut ? text.slice(0, text.lastIndexOf(', ') + 2) : text
-  const reading = readNames(whole, openssl, skipSeparateName(separate))
-  return isCut && reading.ids.length === 0 ? { ...reading, isUnreadable: true } : reading
+  const split = text.split(opensslBoundary)
+  const names = isCut ? split.slice(0, -1) : split
+  const isSeparate = !isCut && hasNames(names, separate) ? isSeparateName : () => false
+  const { ids, rest } = readFromTheLeft(names, (name) => fixedName.test(name) || isSeparate(name))
+  const doubtfulIds = deviceIdsAnywhere(rest.join(', ')).filter((id) => !ids.includes(id))
+  return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 || (isCut && ids.length === 0) }
 }
 
 /**
@@ -61,66 +58,52 @@ export function readOpensslSan(text: string, separate: SeparateNames): SanReadin
  * addresses.
  */
 export function readSanText(text: string): SanReading {
-  return readNames(text.trim(), anyWriter, () => undefined)
+  const names = text
+    .replace(sidElement, '$1')
+    .split(/[,;|\r\n]/)
+    .map((name) => name.trim().replace(labelOfUri, 'URI:'))
+    .filter((name) => name !== '')
+  const { ids, rest } = readFromTheLeft(names, (name) => fixedName.test(name))
+  const doubtfulIds = deviceIdsAnywhere(rest.join(',')).filter((id) => !ids.includes(id))
+  return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 }
 }
 
-/** Gives the position behind a name that is known by its twin, or undefined. */
-type SkipName = (text: string, at: number) => number | undefined
+// The SID has a comma inside, which would otherwise take it apart.
+const sidElement = new RegExp(
+  `(^|[,;|\\r\\n])[ \\t]*(?:${uriLabel})?${sidUri}(?=[ \\t]*(?:$|[,;|\\r\\n]))`,
+  'gi',
+)
+const labelOfUri = new RegExp(`^(?:${uriLabel})?(?=IntuneDeviceId:|ID:|GUID|[0-9a-f]{8}-)`, 'i')
 
-function readNames(text: string, { idName, fixedName }: Grammar, skipName: SkipName): SanReading {
+function readFromTheLeft(names: readonly string[], isWhole: (name: string) => boolean) {
   const ids = new Set<string>()
-  let at = 0
-  while (at < text.length) {
-    const id = matchAt(idName, text, at)
-    if (id !== undefined) {
-      const value = (id[1] ?? '').toLowerCase()
-      if (!isNilGuid(value)) ids.add(value)
-      at += id[0].length
-      continue
-    }
-    const next = endOf(matchAt(fixedName, text, at), at) ?? skipName(text, at)
-    if (next === undefined) break
-    at = next
+  let index = 0
+  for (const name of names) {
+    const id = name.startsWith('URI:') ? deviceIdOfUri(name.slice('URI:'.length)) : undefined
+    if (id !== undefined) ids.add(id)
+    else if (!isWhole(name)) break
+    index += 1
   }
-  const doubtfulIds = deviceIdsAnywhere(text.slice(at)).filter((id) => !ids.has(id))
-  return { ids: [...ids], doubtfulIds, isUnreadable: doubtfulIds.length > 0 }
+  return { ids: [...ids], rest: names.slice(index) }
 }
 
-function skipSeparateName({
-  dnsNames = [],
-  emailAddresses = [],
-  userPrincipalNames = [],
-}: SeparateNames): SkipName {
-  const labels = [
-    { label: 'DNS:', names: dnsNames.values() },
-    { label: 'email:', names: emailAddresses.values() },
-    { label: 'othername: UPN::', names: userPrincipalNames.values() },
-  ]
-  return (text, at) => {
-    const labelled = labels.find(({ label }) => text.startsWith(label, at))
-    const name = labelled?.names.next().value
-    if (labelled === undefined || name === undefined || name.includes(', ')) return undefined
-    const end = at + labelled.label.length + name.length
-    if (!text.startsWith(name, at + labelled.label.length)) return undefined
-    if (end === text.length) return end
-    return text.startsWith(', ', end) ? end + 2 : undefined
+const separateLabels = ['DNS:', 'email:', 'othername: UPN::'] as const
+
+function isSeparateName(name: string): boolean {
+  return separateLabels.some((label) => name.startsWith(label))
+}
+
+function hasNames(names: readonly string[], separate: SeparateNames): boolean {
+  const given = {
+    'DNS:': separate.dnsNames ?? [],
+    'email:': separate.emailAddresses ?? [],
+    'othername: UPN::': separate.userPrincipalNames ?? [],
   }
-}
-
-function grammar(form: { uriLabel: string; fixed: string; separator: string }): Grammar {
-  const { uriLabel, fixed, separator } = form
-  const end = `(?:${separator}|$)`
-  return {
-    idName: new RegExp(`${uriLabel}${deviceIdForm}${end}`, 'iy'),
-    fixedName: new RegExp(`(?:${uriLabel}${sidUri}|${fixed})${end}`, 'iy'),
-  }
-}
-
-function matchAt(sticky: RegExp, text: string, at: number): RegExpExecArray | undefined {
-  sticky.lastIndex = at
-  return sticky.exec(text) ?? undefined
-}
-
-function endOf(match: RegExpExecArray | undefined, at: number): number | undefined {
-  return match && at + match[0].length
+  return separateLabels.every((label) => {
+    const printed = names.filter((name) => name.startsWith(label))
+    return (
+      printed.length === given[label].length &&
+      printed.every((name, index) => name === `${label}${given[label][index]}`)
+    )
+  })
 }
