@@ -32,7 +32,7 @@ export function parseRequestIdentity(request: RadiusRequest): Outcome<DeviceIden
           emailAddresses: request.get('TLS-Client-Cert-Subject-Alt-Name-Email'),
           userPrincipalNames: request.get('TLS-Client-Cert-Subject-Alt-Name-Upn'),
           commonNames: request.get('TLS-Client-Cert-Common-Name'),
-          subjects: request.get('TLS-Client-Cert-Subject'),
+          subjects: request.get('TLS-Client-Cert-Subject') ?? lostSubject(request),
         },
         mac: texts(request, 'Calling-Station-Id').filter(isMac),
       })
@@ -44,6 +44,14 @@ export function parseRequestIdentity(request: RadiusRequest): Outcome<DeviceIden
     default:
       return failure('login_not_supported', loginNotSupported, { field: 'Service-Type' })
   }
+}
+
+/**
+ * FreeRADIUS always tells the subject and the expiry of a certificate, but drops a text that ends with a backslash: a
+ * subject that is not there beside the expiry was one that somebody wants to hide.
+ */
+function lostSubject(request: RadiusRequest): readonly string[] {
+  return request.has('TLS-Client-Cert-Expiration') ? [''] : []
 }
 
 const loginNotSupported =

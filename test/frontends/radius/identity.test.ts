@@ -75,6 +75,10 @@ t.test('a name of the certificate that holds the id of another device is not tha
       'TLS-Client-Cert-Common-Name': values(id),
       'TLS-Client-Cert-Subject': values('/O=Example'),
     },
+    'a common name without its subject': {
+      'TLS-Client-Cert-Common-Name': values(id),
+      'TLS-Client-Cert-Expiration': values('271120120000Z'),
+    },
     'a SAN that runs over its buffer': { [san]: values('DNS:x', `URI:IntuneDeviceId://${id}, DNS:x`) },
   }
   for (const [what, certificate] of Object.entries(certificates)) {
