@@ -59,16 +59,17 @@ export function readOpensslSan(text: string, separate: SeparateNames): SanReadin
  */
 export function readSanText(text: string): SanReading {
   const names = text
-    .replace(sidElement, '$1')
-    .split(/[,;|\r\n]/)
+    .trim()
+    .replace(sidElement, `$1${anyFixedName}`)
+    .split(/\r\n|[,;|\r\n]/)
     .map((name) => name.trim().replace(labelOfUri, 'URI:'))
-    .filter((name) => name !== '')
   const { ids, rest } = readFromTheLeft(names, (name) => fixedName.test(name))
   const doubtfulIds = deviceIdsAnywhere(rest.join(',')).filter((id) => !ids.includes(id))
   return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 }
 }
 
-// The SID has a comma inside, which would otherwise take it apart.
+// The SID has a comma inside, which would take it apart: another name that nobody chooses takes its place.
+const anyFixedName = 'Registered ID:0'
 const sidElement = new RegExp(
   `(^|[,;|\\r\\n])[ \\t]*(?:${uriLabel})?${sidUri}(?=[ \\t]*(?:$|[,;|\\r\\n]))`,
   'gi',

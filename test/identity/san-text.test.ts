@@ -167,6 +167,13 @@ t.test('in a text that somebody joined, nothing counts behind a name that a user
       )
     }
   }
+  for (const start of [',', ', ', ';', '|', '\n,', ',,', `${sid},,`, `${sid}, ,`]) {
+    t.strictSame(
+      readSanText(`${start}URI:IntuneDeviceId://${alice}`).ids,
+      [],
+      `a name that begins with ${start}`,
+    )
+  }
   for (const text of ['DNS:laptop.corp.example', `DNS:${alice}`, `othername: UPN::GUID:${alice}`, '']) {
     t.strictSame(readSanText(text), { ids: [], doubtfulIds: [], isUnreadable: false }, text)
   }
