@@ -11,13 +11,16 @@ export type AuthenticationMethod = 'eap' | 'mab' | 'login'
  * user can type, such as a User-Name that looks like a MAC. A NAS that sends no Service-Type is the affair of the RADIUS
  * server, which knows it (`nac_mab_without_call_check` in deploy/freeradius/policy.d/nac) and says Call-Check for it.
  *
- * Where the RADIUS server sends nothing but the certificate that it verified, by a template of its own, that is EAP-TLS.
+ * A RADIUS server may also ask by a template of its own and send nothing of the log-in, but the certificate that it
+ * verified or the address that the NAS saw: it is for that server to authenticate the device, as in EAP.
  */
 export function authenticationMethodOf(request: RadiusRequest): AuthenticationMethod {
   if (request.has('EAP-Message') || request.has('EAP-Type')) return 'eap'
   const [serviceType, ...more] = request.get('Service-Type') ?? []
   if (serviceType === undefined) {
-    return certificateAttributeNames.some((name) => request.has(name)) ? 'eap' : 'login'
+    const isTemplate =
+      !request.has('User-Name') || certificateAttributeNames.some((name) => request.has(name))
+    return isTemplate ? 'eap' : 'login'
   }
   // By number where rlm_rest has raw_value.
   const isCallCheck = serviceType === 'Call-Check' || serviceType === '10'

@@ -20,7 +20,6 @@ import type { RadiusRequest, RequestAttributeName } from './request-attributes.t
  * device id of the site is malformed.
  */
 export function parseRequestIdentity(request: RadiusRequest): Outcome<DeviceIdentity> {
-  if (request.size === 0) return parseIdentity({})
   switch (authenticationMethodOf(request)) {
     case 'eap':
       return parseIdentity({

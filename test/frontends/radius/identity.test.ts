@@ -160,16 +160,19 @@ t.test('in MAB nothing but the MAC is looked at: nobody verified the rest', asyn
   }
 })
 
-t.test('a template may send nothing but the certificate', async (t) => {
-  const { status, body, identity } = await ask(
-    t,
-    { [san]: values(`URI:IntuneDeviceId://${id}`) },
-    'authorize',
-  )
-  t.equal(status, 200)
-  t.notOk('control:Auth-Type' in body)
-  t.match(identity?.identifiers, [{ kind: 'deviceId', value: id, rank: 1 }])
-})
+t.test(
+  'a template may send what names the device and nothing of a log-in, and is never told to accept',
+  async (t) => {
+    const byCertificate = await ask(t, { [san]: values(`URI:IntuneDeviceId://${id}`) }, 'authorize')
+    t.match(byCertificate.identity?.identifiers, [{ kind: 'deviceId', value: id, rank: 1 }])
+    const byMac = await ask(t, { 'Calling-Station-Id': values('00-50-56-A4-89-5A') }, 'authorize')
+    t.match(byMac.identity?.identifiers, [{ kind: 'mac', value: '005056A4895A', rank: 4 }])
+    for (const { status, body } of [byCertificate, byMac]) {
+      t.equal(status, 200)
+      t.notOk('control:Auth-Type' in body)
+    }
+  },
+)
 
 t.test('in EAP the User-Name is never a MAC: the supplicant chose it', async (t) => {
   for (const section of ['authorize', 'post-auth']) {
