@@ -61,12 +61,23 @@ function askedLines({ request }: DecisionTrace): string[] {
   ]
 }
 
-function deviceLines({ identifiers, rankConflict }: DecisionTrace): string[] {
+const unreadableNotes: Readonly<Record<DecisionTrace['unreadable'][number], string>> = {
+  certificateSan:
+    'note: the subject alternative name of the certificate holds a device id that can be read in two ways; it does not count',
+  certificateCn:
+    'note: the common name of the certificate holds a device id but is not known to be one as a whole; it does not count',
+}
+
+function deviceLines({ identifiers, rankConflict, unreadable }: DecisionTrace): string[] {
   const rows = identifiers.map(({ kind, origin, rank, value, result }) => {
     const named = origin === kind ? kind : `${kind} (${origin})`
     return `rank ${rank}, ${named} ${value === '' ? '(not shown)' : value}: ${identifierResults[result]}`
   })
-  return rankConflict ? [...rows, 'note: a lower rank is known to name another device'] : rows
+  return [
+    ...rows,
+    ...unreadable.map((attribute) => unreadableNotes[attribute]),
+    ...(rankConflict ? ['note: a lower rank is known to name another device'] : []),
+  ]
 }
 
 function factLines({ fact }: DecisionTrace): string[] {

@@ -38,6 +38,8 @@ export interface LabStage {
   readonly managementUrl: () => string
   /** Basic credentials of the RADIUS server, `freeradius:...`. */
   readonly credentials: string
+  /** Whose certificates the RADIUS server takes from devices. */
+  readonly deviceAuthority: CertificateAndKey
   /** PEM of the root that the service's certificate comes from. */
   readonly serviceCaPem: string
   /** Everything the service logged so far. */
@@ -150,6 +152,7 @@ async function buildStage(
     serviceUrl,
     managementUrl: () => managementUrl,
     credentials: `freeradius:${password}`,
+    deviceAuthority: devices,
     serviceCaPem: services.certificatePem,
     serviceLog: () => lines.join(''),
     issueCertificate: (commonName, sanUris) => issueClientCertificate(devices, { commonName, sanUris }),

@@ -1,3 +1,5 @@
+import type { CertificateAttribute, CertificateNames } from './certificate-names.ts'
+
 /**
  * What a caller can say about a device, parsed once at the edge.
  * Only validated, canonical text gets past this folder: cache keys and upstream URLs are built from nothing else.
@@ -34,10 +36,12 @@ export interface DeviceIdentity {
   readonly conflict?: readonly [DeviceIdentifier, DeviceIdentifier]
   /** Set when the MAC was locally administered (12 upper-case hex digits). */
   readonly randomizedMac?: string
+  /** Set where names of the certificate did not count, because they can be read in more than one way. */
+  readonly unreadable?: readonly CertificateAttribute[]
 }
 
 /** The raw texts, as a front end received them. An empty or blank text counts as absent. */
-export interface IdentityAttributes {
+export interface IdentityTexts {
   readonly deviceId?: string | readonly string[] | undefined
   readonly certificateSan?: string | readonly string[] | undefined
   readonly certificateCn?: string | readonly string[] | undefined
@@ -46,6 +50,12 @@ export interface IdentityAttributes {
   readonly meid?: string | readonly string[] | undefined
   readonly udid?: string | readonly string[] | undefined
   readonly mac?: string | readonly string[] | undefined
+}
+
+/** What a caller says about a device. */
+export interface IdentityAttributes extends IdentityTexts {
+  /** The client certificate in the form of FreeRADIUS, which has more to tell than `certificateSan` and `certificateCn`. */
+  readonly certificate?: CertificateNames
 }
 
 /**

@@ -4,22 +4,24 @@ import { malformedIdentifier } from './malformed-identifier.ts'
 // Every pattern here is linear in its input: a repetition never contains, and is never followed by, what it could
 // also match itself, so there is one way to read each character from each starting point.
 const guid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
-const nilGuid = '00000000-0000-0000-0000-000000000000'
 
-// The vendor must not run over an element's end: `URI:ID:badge, DNS:GUID<guid>` has no device id.
+// The vendor must not run over a name's end: `URI:ID:badge, DNS:GUID<guid>` has no device id.
 const marker = '(?:IntuneDeviceId://|(?:ID:[^:,;|\\r\\n]+:)?GUID:?)'
-const elementStart =
-  '(?:^|[,;|\\r\\n])[ \\t]*(?:(?:UR[IL](?: ?Name)?|uniformResourceIdentifier)[ \\t]*[:=][ \\t]*)?'
-const elementEnd = '[ \\t]*(?:$|[,;|\\r\\n])'
+
+/** The id of no device. */
+export const nilGuid = '00000000-0000-0000-0000-000000000000'
+
+/** Source of a pattern for the label of a URI, as programs print it; to be matched in any case. */
+export const uriLabel = '(?:UR[IL](?: ?Name)?|uniformResourceIdentifier)[ \\t]*[:=][ \\t]*'
 
 const bareGuid = new RegExp(`^${guid}$`, 'i')
+const wholeUri = new RegExp(`^${marker}?(${guid})$`, 'i')
 const markedGuid = new RegExp(`^(?:URI:)?${marker}(${guid})$`, 'i')
-const markedInSan = new RegExp(`${elementStart}${marker}(${guid})(?![0-9a-z_-])`, 'gi')
-const bareInSan = new RegExp(`${elementStart}(${guid})(?=${elementEnd})`, 'gi')
-const commonName = new RegExp(
-  `(?:^|[,/+;\\r\\n])[ \\t]*CN[ \\t]*=[ \\t]*(${guid})(?=[ \\t]*(?:$|[,/+;\\r\\n]))`,
-  'gi',
-)
+// Wherever a name may begin, whoever wrote the text.
+const nameStart = `(?:^|[,;|\\r\\n])[ \\t]*(?:${uriLabel})?`
+const nameEnd = '(?=[ \\t]*(?:$|[,;|\\r\\n]))'
+const anywhere = new RegExp(`${nameStart}(?:${marker}(${guid})(?![0-9a-z_-])|(${guid})${nameEnd})`, 'gi')
+const inSubject = new RegExp(`(?:^|[,/+;\\r\\n])[ \\t]*CN[ \\t]*=[ \\t]*(${guid})(?![0-9a-z_-])`, 'gi')
 
 /** The SAN URIs that hold a device id, for messages. */
 export const acceptedSanForms =
@@ -48,33 +50,35 @@ export function parseDeviceId(text: string): Outcome<string> {
 }
 
 /**
- * Finds the Intune device ids in the text of a certificate's subject alternative name: one URI, or all names joined
- * the way OpenSSL, FreeRADIUS and ClearPass print them. Gives each once, lower case, in the order of the text; none
- * where the text has no device id.
- *
- * The forms are those of Microsoft's NAC documentation (`IntuneDeviceId://<id>`) and of Cisco's guide to ISE with
- * Intune (`ID:Microsoft Endpoint Manager:GUID:<id>`, in the field also without the last colon and with other vendor
- * names). A bare GUID counts only where no marked one is there, because other products put GUIDs of their own there.
- *
- * The text is searched and never split at commas: the URI of Microsoft's strong mapping, `tag:microsoft.com,
- * 2022-09-14:sid:...`, has one inside. A form counts only at the start of a name that is a URI or unlabelled: the
- * name of a computer (`DNS:`) or of a user (UPN) is chosen by people and may hold the GUID of another device.
+ * The device id, lower case, that a URI of a SAN is, or undefined. The forms are those of Microsoft's NAC documentation
+ * (`IntuneDeviceId://<id>`, in 2021 also the id alone) and of Cisco's guide to ISE with Intune (`ID:Microsoft Endpoint
+ * Manager:GUID:<id>`, in the field also without the last colon and with other vendor names).
  */
-export function findDeviceIdsInSan(text: string): readonly string[] {
-  const marked = allMatches(text, markedInSan)
-  return marked.length > 0 ? marked : allMatches(text, bareInSan)
+export function deviceIdOfUri(uri: string): string | undefined {
+  return usable(wholeUri.exec(uri)?.[1])
+}
+
+/** The device id, lower case, that a text is with nothing around it, or undefined. */
+export function bareDeviceId(text: string): string | undefined {
+  return usable(bareGuid.test(text) ? text : undefined)
 }
 
 /**
- * Finds device ids in a certificate's common name: the name alone, `CN=<id>`, or a whole subject such as
- * `CN=<id>,O=Example` and `/O=Example/CN=<id>`. Gives each once, lower case; none where the name is something else,
- * which is the usual case and no error.
+ * Device ids where a name may begin in a text of joined names, each once, lower case. It is not known of any that it is a
+ * name of its own: this is for telling that something was not counted.
  */
-export function findDeviceIdsInCommonName(text: string): readonly string[] {
-  const trimmed = text.trim()
-  if (!bareGuid.test(trimmed)) return allMatches(trimmed, commonName)
-  const id = trimmed.toLowerCase()
-  return id === nilGuid ? [] : [id]
+export function deviceIdsAnywhere(text: string): readonly string[] {
+  return allMatches(text, anywhere)
+}
+
+/** The same for common names in the text of a subject: `/O=Example/CN=<id>`. */
+export function deviceIdsInSubject(text: string): readonly string[] {
+  return allMatches(text, inSubject)
+}
+
+function usable(guidText: string | undefined): string | undefined {
+  const id = guidText?.toLowerCase()
+  return id === undefined || id === nilGuid ? undefined : id
 }
 
 /** The GUID with its hyphens, or undefined where the text is not a GUID. */
@@ -88,7 +92,7 @@ function allMatches(text: string, pattern: RegExp): readonly string[] {
   const ids: string[] = []
   // matchAll would compile a copy of the pattern for each text; after its last match exec starts anew by itself.
   for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) {
-    const id = (found[1] ?? '').toLowerCase()
+    const id = (found[1] ?? found[2] ?? '').toLowerCase()
     if (id !== nilGuid && !ids.includes(id)) ids.push(id)
   }
   return ids

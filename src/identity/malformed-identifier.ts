@@ -1,5 +1,5 @@
 import { failure } from '../errors/fault.ts'
-import type { IdentityAttributes } from './device-identity.ts'
+import type { IdentityTexts } from './device-identity.ts'
 
 const quotedLength = 40
 
@@ -13,6 +13,6 @@ function quote(text: string): string {
 }
 
 /** The fault for an attribute whose text is not accepted; `why` continues the sentence that starts with the text. */
-export function malformedIdentifier(field: keyof IdentityAttributes, text: string, why: string) {
+export function malformedIdentifier(field: keyof IdentityTexts, text: string, why: string) {
   return failure('identifier_malformed', `${field}: ${quote(text)} ${why}`, { field })
 }

@@ -1,16 +1,22 @@
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import type { DeviceIdentifier, DeviceIdentity, IdentityAttributes } from './device-identity.ts'
-import { parseImei, parseMeid, parseSerialNumber, parseUdid } from './hardware-identifiers.ts'
 import {
-  acceptedSanForms,
-  findDeviceIdsInCommonName,
-  findDeviceIdsInSan,
-  parseDeviceId,
-} from './intune-device-id.ts'
+  type CertificateReading,
+  noCertificate,
+  readCertificateNames,
+  readCertificateTexts,
+} from './certificate-names.ts'
+import type {
+  DeviceIdentifier,
+  DeviceIdentity,
+  IdentityAttributes,
+  IdentityTexts,
+} from './device-identity.ts'
+import { parseImei, parseMeid, parseSerialNumber, parseUdid } from './hardware-identifiers.ts'
+import { acceptedSanForms, parseDeviceId } from './intune-device-id.ts'
 import { parseMacAddress } from './mac-address.ts'
 import { malformedIdentifier } from './malformed-identifier.ts'
 
-type Field = keyof IdentityAttributes
+type Field = keyof IdentityTexts
 
 const nothing = success<readonly never[]>([])
 const nothingGiven = success(undefined)
@@ -30,7 +36,9 @@ const hardwareParsers = [
  * in the order deviceId, certificateSan and serialNumber, imei, meid, udid. Never throws.
  *
  * A device id that the caller gives and the certificate repeats is one identifier. Two different ones of rank 1 set
- * `conflict`. A common name with another GUID is no conflict, since it may be the Entra device id; it stays as rank 2.
+ * `conflict`, also where it cannot be told of one of them that it is a name of its own. A common name with another GUID
+ * is no conflict, since it may be the Entra device id; it stays as rank 2. A device id that can be read in two ways does
+ * not count and sets `unreadable`: the next rank decides.
  *
  * Fails with `identifier_malformed` (field: the attribute) where an attribute is not of an accepted form, longer than
  * 4096 characters or given with different values, and with `identifier_missing` where no attribute names a device.
@@ -41,19 +49,18 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
 
   const deviceIds = parseEach(attributes, 'deviceId', parseDeviceId)
   if (!deviceIds.ok) return deviceIds
-  const sanTexts = givenTexts(attributes, 'certificateSan')
-  if (!sanTexts.ok) return sanTexts
   for (const value of deviceIds.value) addDeviceId(identifiers, value, 'deviceId', 1)
-  for (const text of sanTexts.value) {
-    for (const value of findDeviceIdsInSan(text)) addDeviceId(identifiers, value, 'certificateSan', 1)
+
+  const certificate = readCertificate(attributes)
+  if (!certificate.ok) return certificate
+  const { sanIds, doubtfulSanIds, commonNameId, unreadable } = certificate.value
+  for (const value of sanIds) addDeviceId(identifiers, value, 'certificateSan', 1)
+  // Beside a device id that counts, another one is a contradiction even where it is in doubt.
+  if (identifiers.length > 0) {
+    for (const value of doubtfulSanIds) addDeviceId(identifiers, value, 'certificateSan', 1)
   }
   const [first, second] = identifiers
-
-  const commonNames = givenTexts(attributes, 'certificateCn')
-  if (!commonNames.ok) return commonNames
-  const commonNameId = onlyOne('certificateCn', commonNames.value.flatMap(findDeviceIdsInCommonName))
-  if (!commonNameId.ok) return commonNameId
-  if (commonNameId.value !== undefined) addDeviceId(identifiers, commonNameId.value, 'certificateCn', 2)
+  if (commonNameId !== undefined) addDeviceId(identifiers, commonNameId, 'certificateCn', 2)
 
   for (const [field, parse] of hardwareParsers) {
     const values = parseEach(attributes, field, parse)
@@ -81,15 +88,28 @@ export function parseIdentity(attributes: IdentityAttributes): Outcome<DeviceIde
 
   const randomizedMac = mac?.randomized === true ? mac.value : undefined
   if (identifiers.length === 0 && randomizedMac === undefined) {
-    return missingIdentifier(sanTexts.value.length > 0, commonNames.value.length > 0)
+    return missingIdentifier(certificate.value)
   }
-  // Nearly every request is one of these: an object with two parts that are not there costs as much as a look-up.
-  if (second === undefined && randomizedMac === undefined) return success({ identifiers })
+  // Nearly every request is one of these: an object with parts that are not there costs as much as a look-up.
+  if (second === undefined && randomizedMac === undefined && unreadable.length === 0) {
+    return success({ identifiers })
+  }
   return success({
     identifiers,
     ...(first !== undefined && second !== undefined && { conflict: [first, second] as const }),
     ...(randomizedMac !== undefined && { randomizedMac }),
+    ...(unreadable.length > 0 && { unreadable }),
   })
+}
+
+function readCertificate(attributes: IdentityAttributes): Outcome<CertificateReading> {
+  if (attributes.certificate !== undefined) return success(readCertificateNames(attributes.certificate))
+  const sanTexts = givenTexts(attributes, 'certificateSan')
+  if (!sanTexts.ok) return sanTexts
+  const commonNames = givenTexts(attributes, 'certificateCn')
+  if (!commonNames.ok) return commonNames
+  if (sanTexts === nothing && commonNames === nothing) return success(noCertificate)
+  return success(readCertificateTexts(sanTexts.value, commonNames.value))
 }
 
 /** Adds a device id that no better attribute has named already. */
@@ -152,18 +172,25 @@ function onlyOne(field: Field, values: readonly string[]): Outcome<string | unde
   )
 }
 
-function missingIdentifier(hasSan: boolean, hasCommonName: boolean): Outcome<never> {
-  if (hasSan) {
+function missingIdentifier({ given, unreadable }: CertificateReading): Outcome<never> {
+  if (unreadable.includes('certificateSan')) {
+    return failure(
+      'identifier_missing',
+      'certificateSan holds a device id that can be read in more than one way, and nothing else names a device. Send the names one by one, or the URI with the id first.',
+      { field: 'certificateSan' },
+    )
+  }
+  if (given.includes('certificateSan')) {
     return failure(
       'identifier_missing',
       `certificateSan holds no Intune device id, and nothing else names a device. A URI of the SAN must be ${acceptedSanForms}.`,
       { field: 'certificateSan' },
     )
   }
-  if (hasCommonName) {
+  if (given.includes('certificateCn')) {
     return failure(
       'identifier_missing',
-      'certificateCn is not an Intune device id (a GUID), and nothing else names a device.',
+      'certificateCn is not an Intune device id (a GUID) as a whole, and nothing else names a device. Send the common name alone, not the subject.',
       { field: 'certificateCn' },
     )
   }

@@ -50,6 +50,7 @@ export function httpStatusOf(code: FaultCode): number {
     case 'identifier_missing':
     case 'identifier_malformed':
     case 'identifier_not_supported':
+    case 'login_not_supported':
     case 'request_malformed':
       return 400
     case 'unauthenticated':

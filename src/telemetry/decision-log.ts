@@ -82,6 +82,7 @@ export class DecisionLog {
       totalMs: Math.round(totalMs),
       // Keys without a value are left out.
       traceId: request.traceContext?.traceId,
+      unreadable: request.identity.unreadable,
       certificateExpiresAt: isoTime(request.certificateExpiresAtMs),
       msg: 'decision',
     })

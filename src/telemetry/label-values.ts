@@ -3,6 +3,7 @@ import type { MdmService, UpstreamService } from '../compliance/compliance-recor
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionOutcome, DecisionReason, FactSource } from '../decision/decision.ts'
 import type { ContextConditionName } from '../decision/request-context.ts'
+import type { CertificateAttribute } from '../identity/certificate-names.ts'
 import type { MetricName } from './metric-definitions.ts'
 
 /** Every member of a union, checked: leaving one out does not compile. */
@@ -66,6 +67,10 @@ const labelValues: Readonly<Record<string, readonly string[] | typeof oneValue>>
   }),
   'nac_cache_entries.state': ['compliant', 'noncompliant', 'unknown', 'not_enrolled'],
   'nac_breaker_state.state': ['closed', 'half_open', 'open'],
+  'nac_unreadable_names_total.attribute': all<CertificateAttribute>({
+    certificateSan: true,
+    certificateCn: true,
+  }),
   'nac_anomalies_total.kind': ['regressed'],
   dialect: ['compliance-retrieval', 'nac', 'nac-ise-v2', 'graph', 'discovery'],
   'nac_wire_drift_total.kind': ['field', 'value', 'casing', 'date', 'shape', 'service'],

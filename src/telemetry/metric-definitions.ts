@@ -97,6 +97,11 @@ const defined = {
     help: 'Decisions whose request did not say for certain what a rule of the policy looks at: nasAddress, nasIdentifier or ssid (a wireless request without a readable one). Rules that refuse count as met then.',
     labels: ['condition'],
   },
+  nac_unreadable_names_total: {
+    type: 'counter',
+    help: 'Decisions in which a device id of the certificate did not count because it can be read in two ways: a separator inside a name, a text that was cut, several common names. The next rank decided (docs/security.md).',
+    labels: ['attribute'],
+  },
   nac_wire_drift_total: {
     type: 'counter',
     help: 'Parts of replies of Microsoft that differ from every known form, by dialect and kind.',

@@ -191,6 +191,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const lookups = tallyFromZero('nac_cache_lookups_total')
   const conflicts = new Counter(definition('nac_rank_conflicts_total'))
   const unknownContexts = counterFromZero('nac_unknown_context_total')
+  const unreadable = counterFromZero('nac_unreadable_names_total')
   const anomalies = counterFromZero('nac_anomalies_total')
   const trips = counterFromZero('nac_guard_trips_total')
   const listFailures = new Counter(definition('nac_bulk_list_failures_total'))
@@ -282,6 +283,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       decisions(`${request.frontend} ${decision.outcome} ${decision.reason} ${decision.source}`)
       lookups(answer?.verdict ?? 'none')
       if (rankConflict) conflicts.inc()
+      for (const attribute of request.identity.unreadable ?? []) unreadable(attribute).inc()
       const { certificateExpiresAtMs } = request
       if (certificateExpiresAtMs === undefined) return
       soonestExpiry.note(certificateExpiresAtMs, sources.clock.monotonicMs())

@@ -49,6 +49,13 @@ export const DecisionTrace = z
     rankConflict: z
       .boolean()
       .meta({ description: 'True where a lower rank is known to name another device.' }),
+    unreadable: z
+      .array(z.enum(['certificateSan', 'certificateCn']))
+      .default([])
+      .meta({
+        description:
+          'Names of the certificate that held a device id which did not count, because it can be read in two ways.',
+      }),
     fact: z
       .strictObject({
         source: z.enum(['intune', 'cache', 'last_known', 'none']),

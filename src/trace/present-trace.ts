@@ -43,6 +43,7 @@ export function presentTrace(kept: KeptDecision, mask: MaskDevice, reader: Trace
     },
     identifiers: identifiersOf(record, mask),
     rankConflict: record.rankConflict,
+    unreadable: [...(request.identity.unreadable ?? [])],
     fact: {
       source: decision.source,
       cache: answer?.verdict ?? 'none',

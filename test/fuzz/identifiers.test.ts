@@ -8,13 +8,10 @@ import {
   parseSerialNumber,
   parseUdid,
 } from '../../src/identity/hardware-identifiers.ts'
-import {
-  findDeviceIdsInCommonName,
-  findDeviceIdsInSan,
-  parseDeviceId,
-} from '../../src/identity/intune-device-id.ts'
+import { deviceIdsInSubject, parseDeviceId } from '../../src/identity/intune-device-id.ts'
 import { parseMacAddress } from '../../src/identity/mac-address.ts'
 import { parseIdentity } from '../../src/identity/parse-identity.ts'
+import { readOpensslSan, readSanText } from '../../src/identity/san-text.ts'
 import { digits, guid, json, mutated, optional, sanUri, spelledMac, text } from './arbitraries.ts'
 import { fuzz, fuzzed } from './fuzz.ts'
 
@@ -172,29 +169,46 @@ await fuzz(t, 'identifiers', {
       settles(parseDeviceId, 'deviceId'),
     ),
   ),
-  'the device id of a SAN is found among other names, and only that': fuzzed(
+  'the device id that comes first in a SAN is read, and only that': fuzzed(
     fc.property(
       sanUri,
       fc.array(otherName, { maxLength: 4 }),
-      fc.nat(4),
       fc.constantFrom('URI:', ''),
       fc.constantFrom(', ', ',', '\n', ';', '|'),
-      ({ id, uri }, others, at, label, separator) => {
-        const names = others.toSpliced(Math.min(at, others.length), 0, `${label}${uri}`)
-        const found = findDeviceIdsInSan(names.join(separator))
-        return found.length === 1 && found[0] === id
+      ({ id, uri }, others, label, separator) => {
+        const { ids, doubtfulIds } = readSanText([`${label}${uri}`, ...others].join(separator))
+        return ids.length === 1 && ids[0] === id && doubtfulIds.length === 0
+      },
+    ),
+  ),
+  'a device id behind a name that a user may choose is not counted, and told': fuzzed(
+    fc.property(
+      sanUri,
+      fc.array(
+        otherName.filter((name) => !/^(?:URI:tag|IP)/.test(name)),
+        { minLength: 1, maxLength: 4 },
+      ),
+      fc.constantFrom('URI:', ''),
+      fc.constantFrom(', ', ',', '\n', ';', '|'),
+      ({ id, uri }, others, label, separator) => {
+        const { ids, doubtfulIds } = readSanText([...others, `${label}${uri}`].join(separator))
+        return ids.length === 0 && doubtfulIds.length === 1 && doubtfulIds[0] === id
       },
     ),
   ),
   'other names alone hold no device id': fuzzed(
-    fc.property(
-      fc.array(otherName, { maxLength: 6 }),
-      (names) => findDeviceIdsInSan(names.join(', ')).length === 0,
-    ),
+    fc.property(fc.array(otherName, { maxLength: 6 }), (names) => {
+      const readings = [readSanText(names.join(', ')), readOpensslSan(names.join(', '), {})]
+      return readings.every(({ ids, isUnreadable }) => ids.length === 0 && !isUnreadable)
+    }),
   ),
   'whatever a SAN or a subject is, only canonical ids come out of it': fuzzed(
     fc.property(fc.oneof(text, mutated(sanUri.map(({ uri }) => `DNS:a, URI:${uri}, CN=${uri}`))), (given) => {
-      const found = [...findDeviceIdsInSan(given), ...findDeviceIdsInCommonName(given)]
+      const readings = [readSanText(given), readOpensslSan(given, { dnsNames: ['a'] })]
+      const found = [
+        ...readings.flatMap(({ ids, doubtfulIds }) => [...ids, ...doubtfulIds]),
+        ...deviceIdsInSubject(given),
+      ]
       return found.every((id) => canonical.deviceId.test(id))
     }),
   ),

@@ -20,7 +20,9 @@ const names = [
   'Intune-Device-Id',
   'TLS-Client-Cert-X509v3-Subject-Alternative-Name',
   'TLS-Client-Cert-Subject-Alt-Name-Uri',
+  'TLS-Client-Cert-Subject-Alt-Name-Dns',
   'TLS-Client-Cert-Common-Name',
+  'TLS-Client-Cert-Subject',
   '__proto__',
 ] as const
 
@@ -90,7 +92,7 @@ const jsonPieces = fc.constantFrom(
 )
 
 /** That, and what differs from it by a little. */
-export const rlmRestBody = fc.oneof(asRlmRest, mutated(asRlmRest, jsonPieces))
+const rlmRestBody = fc.oneof(asRlmRest, mutated(asRlmRest, jsonPieces))
 
 /** The body of a RADIUS request as rlm_rest writes it in JSON or as a form, damaged in all ways. */
 export const radiusBody = fc.oneof(asJson, asForm, rlmRestBody, mutated(asJson), mutated(asForm), text)

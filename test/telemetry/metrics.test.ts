@@ -57,7 +57,11 @@ const nothing: MetricSources = {
 
 const decided = {
   decision: { outcome: 'allow', reason: 'compliant', source: 'last_known' },
-  request: { frontend: 'radius', certificateExpiresAtMs: nowMs + 13 * dayMs },
+  request: {
+    frontend: 'radius',
+    identity: { identifiers: [], unreadable: ['certificateSan'] },
+    certificateExpiresAtMs: nowMs + 13 * dayMs,
+  },
   answer: { verdict: 'last_known' },
   rankConflict: true,
 } as unknown as DecisionRecord

@@ -21,6 +21,13 @@ export const callerFaults = {
     remedy: 'Send the Intune device id (deviceId or certificateSan) or the MAC address as well.',
     retryable: false,
   },
+  login_not_supported: {
+    area: 'caller',
+    meaning: 'The RADIUS request is neither EAP nor MAC authentication but the log-in of a person.',
+    remedy:
+      'Let the NAS send Service-Type = Call-Check with MAC authentication; docs/freeradius.md says what to do with one that cannot. Log-ins with a password are for another server.',
+    retryable: false,
+  },
   request_malformed: {
     area: 'caller',
     meaning: 'The request is not of the form that this route accepts.',

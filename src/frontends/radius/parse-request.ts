@@ -1,7 +1,6 @@
 import { isAscii } from 'node:buffer'
 import { failure, type Outcome, success } from '../../errors/fault.ts'
 import { textOfOctets } from './octet-text.ts'
-import { readRlmRest } from './read-rlm-rest.ts'
 import {
   type CollectedAttributes,
   collect,
@@ -20,8 +19,6 @@ import {
  * `request_malformed` for JSON that cannot be read or is not an object, and never quotes the body, which holds passwords.
  */
 export function parseRadiusRequest(body: unknown, query: string): Outcome<RadiusRequest> {
-  const known = Buffer.isBuffer(body) ? readRlmRest(body) : undefined
-  if (known !== undefined) return success(known)
   const text = Buffer.isBuffer(body) ? body.toString('utf8').trim() : ''
   if (text === '') return success(fromForm(query))
   if (!/^[{["]/.test(text)) return success(fromForm(text))

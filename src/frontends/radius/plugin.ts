@@ -5,13 +5,14 @@ import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { requestFault } from '../../server/request-fault.ts'
 import { traceContextOf, traceFields } from '../../server/request-trace.ts'
+import { authenticationMethodOf } from './authentication-method.ts'
 import { type CalledStationForm, calledStationForms } from './called-station.ts'
 import { parseCertificateExpiry } from './certificate-expiry.ts'
 import { monitorProbeOf } from './monitor-probe.ts'
 import { parseRadiusRequest } from './parse-request.ts'
 import { presentDecision, presentFault, presentProbe, type RadiusAnswer, type ReplyForm } from './present.ts'
 import { parseRequestContext } from './request-context.ts'
-import { isMacAuthentication, parseRequestIdentity } from './request-identity.ts'
+import { parseRequestIdentity } from './request-identity.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -85,7 +86,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     const radius = parseRadiusRequest(request.body, query)
     if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
     const options = new URLSearchParams(query)
-    const form = replyFormOf(section, options, isMacAuthentication(radius.value))
+    const method = authenticationMethodOf(radius.value)
+    const form = replyFormOf(section, options, method === 'mab')
     const probe = monitorProbeOf(radius.value)
     if (probe !== undefined) {
       const { clientName: client } = request
@@ -104,7 +106,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       client: request.clientName,
       context: parseRequestContext(radius.value, calledStationFormOf(options)),
       traceContext: traceContextOf(request),
-      certificateExpiresAtMs: parseCertificateExpiry(radius.value),
+      certificateExpiresAtMs: method === 'eap' ? parseCertificateExpiry(radius.value) : undefined,
     })
     if (decided instanceof Promise) {
       return decided.then((outcome) => sendDecision(outcome, form, request, reply))

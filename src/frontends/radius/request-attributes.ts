@@ -33,6 +33,18 @@ export const wirelessAttributes = [
   'Meru-Access-Point-Name',
 ] as const
 
+/** What FreeRADIUS says of a client certificate that it verified; no NAS can send these in a packet. */
+export const certificateAttributeNames = [
+  'TLS-Client-Cert-X509v3-Subject-Alternative-Name',
+  'TLS-Client-Cert-Subject-Alt-Name-Uri',
+  'TLS-Client-Cert-Subject-Alt-Name-Dns',
+  'TLS-Client-Cert-Subject-Alt-Name-Email',
+  'TLS-Client-Cert-Subject-Alt-Name-Upn',
+  'TLS-Client-Cert-Common-Name',
+  'TLS-Client-Cert-Subject',
+  'TLS-Client-Cert-Expiration',
+] as const
+
 /** The attributes that are read; everything else in a request, passwords above all, is dropped while parsing. */
 export const requestAttributeNames = [
   'User-Name',
@@ -53,10 +65,7 @@ export const requestAttributeNames = [
   'EAP-Message',
   'EAP-Type',
   'Intune-Device-Id',
-  'TLS-Client-Cert-X509v3-Subject-Alternative-Name',
-  'TLS-Client-Cert-Subject-Alt-Name-Uri',
-  'TLS-Client-Cert-Common-Name',
-  'TLS-Client-Cert-Expiration',
+  ...certificateAttributeNames,
 ] as const
 
 /** The dictionary name of an attribute that is read. */

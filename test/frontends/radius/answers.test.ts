@@ -42,15 +42,21 @@ t.test('allow is 200 with the profile, and Auth-Type Accept for MAB in authorize
   )
 })
 
-t.test('a login with a password is not taken for MAB', async (t) => {
+t.test('Auth-Type Accept is for what the NAS calls MAB, and for nothing that a user can type', async (t) => {
   const { ask } = createRadiusApp(t)
   const accepted = async (more: Record<string, unknown>) =>
-    'control:Auth-Type' in (await ask({ ...mabBody(), 'Service-Type': undefined, ...more })).body
-  t.ok(await accepted({}), 'the User-Name is the Calling-Station-Id')
+    'control:Auth-Type' in (await ask({ ...mabBody(), ...more })).body
+  t.ok(await accepted({}))
   t.ok(await accepted({ 'Service-Type': { value: [10] } }), 'raw_value of Call-Check')
-  t.notOk(await accepted({ 'User-Name': { value: ['alice'] } }))
-  t.notOk(await accepted({ 'User-Name': { value: ['34-08-BC-50-7C-78'] } }), "another device's MAC, typed")
-  t.notOk(await accepted({ 'Calling-Station-Id': { value: ['10.1.2.3'] } }), 'over VPN')
+  t.ok(await accepted({ 'User-Name': { value: ['alice'] } }), 'whatever the User-Name is')
+  for (const type of ['Login-User', 'Framed-User', 'Outbound-User', 1, 2, 100, '', 'call-check', ' 10']) {
+    t.notOk(await accepted({ 'Service-Type': { value: [type] } }), `Service-Type ${type}`)
+  }
+  t.notOk(
+    await accepted({ 'Service-Type': undefined }),
+    'nor because the User-Name is the Calling-Station-Id',
+  )
+  t.notOk(await accepted({ 'EAP-Type': { value: ['TLS'] } }), 'EAP')
 })
 
 t.test('deny is 401 with a Reply-Message', async (t) => {

@@ -34,9 +34,12 @@ t.test('the first of several counts, and without a certificate there is none', a
   const { inject, requests } = createRadiusApp(t)
   const mac = { 'Calling-Station-Id': '00-50-56-A4-89-5A' }
   const several = { ...mac, 'TLS-Client-Cert-Expiration': { value: ['270101000000Z', '260101000000Z'] } }
-  for (const payload of [several, mac]) {
+  const mab = { ...mac, 'Service-Type': 'Call-Check' }
+  for (const payload of [several, mab, { ...several, ...mab }]) {
     await inject({ method: 'POST', url: '/v1/radius/post-auth', payload })
   }
   t.match(requests[0], { certificateExpiresAtMs: Date.UTC(2027, 0, 1) })
   t.equal(requests[1]?.certificateExpiresAtMs, undefined)
+  t.equal(requests.length, 3)
+  t.equal(requests[2]?.certificateExpiresAtMs, undefined, 'in MAB there is none')
 })

@@ -56,6 +56,19 @@ export function mabBody(mac = '00-50-56-A4-89-5A', more: Record<string, unknown>
   }
 }
 
+/** The request of an access point after EAP-TLS, in the JSON of rlm_rest. */
+export function eapBody(mac = '00-50-56-A4-89-5A', more: Record<string, unknown> = {}) {
+  return {
+    'User-Name': { type: 'string', value: ['host/laptop.corp.example'] },
+    'NAS-IP-Address': { type: 'ipaddr', value: ['10.0.0.1'] },
+    'Service-Type': { type: 'integer', value: ['Framed-User'] },
+    'Calling-Station-Id': { type: 'string', value: [mac] },
+    'EAP-Message': { type: 'octets', value: ['0x020600060d00'] },
+    'EAP-Type': { type: 'integer', value: ['TLS'] },
+    ...more,
+  }
+}
+
 /** Every RADIUS answer: a status that FreeRADIUS reads as it should, JSON, object form, no expansion. */
 function expectSafe(t: Test, reply: { statusCode: number; headers: Record<string, unknown>; body: string }) {
   const status = String(reply.statusCode)

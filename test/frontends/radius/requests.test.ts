@@ -26,7 +26,7 @@ t.test('every body that rlm_rest can send is understood', async (t) => {
       },
       form: {
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
-        payload: 'User-Name=005056a4895a&Calling-Station-Id=00-50-56-A4-89-5A',
+        payload: 'User-Name=005056a4895a&Calling-Station-Id=00-50-56-A4-89-5A&Service-Type=Call-Check',
       },
       'escaped slashes': {
         headers: { 'content-type': 'application/json' },
@@ -94,7 +94,7 @@ t.test('a question without a device is refused, visibly, and never falls through
   const empty = [
     '',
     '{}',
-    { 'User-Name': { value: ['alice'] } },
+    { 'Service-Type': 'Call-Check', 'User-Name': { value: ['alice'] } },
     { 'Calling-Station-Id': { value: ['10.1.2.3'] } },
     { 'Calling-Station-Id': { value: [null, {}, []] } },
   ]

@@ -1,0 +1,110 @@
+import { deviceIdOfUri, deviceIdsAnywhere, nilGuid, uriLabel } from './intune-device-id.ts'
+
+/** Names of a SAN that were given one by one, in the order of the certificate. */
+export interface SeparateNames {
+  readonly dnsNames?: readonly string[] | undefined
+  readonly emailAddresses?: readonly string[] | undefined
+  readonly userPrincipalNames?: readonly string[] | undefined
+}
+
+/** What the text of a SAN comes to. */
+export interface SanReading {
+  /** Device ids that are a name of their own, each once, lower case, in the order of the certificate. */
+  readonly ids: readonly string[]
+  /** Others that are in the text and may just as well stand inside another name. */
+  readonly doubtfulIds: readonly string[]
+  /** True where the text could not be read to its end, and a device id may have been lost by that. */
+  readonly isUnreadable: boolean
+}
+
+/**
+ * Microsoft's URI for strong certificate mapping (KB5014754). The authority writes it from the directory: whoever could
+ * choose the text behind `sid:` could log in to Windows as anybody.
+ */
+const sidUri = 'tag:microsoft\\.com,2022-09-14:sid:S-1(?:-\\d{1,15}){1,15}'
+
+/** Names whose text nobody chooses, as OpenSSL prints them: they cannot hold a separator. */
+const fixedName = new RegExp(
+  `^(?:URI:(?:${sidUri}|IntuneDeviceId://${nilGuid})|IP Address:(?:[0-9A-F.:]+|<invalid[^,>]*>)|Registered ID:[\\w .-]+|(?:othername|X400Name|EdiPartyName):<unsupported>)$`,
+  'i',
+)
+
+/** Where OpenSSL may have begun another name: it escapes nothing, so a value may hold the same (CVE-2021-44532). */
+const opensslBoundary =
+  /, (?=(?:DNS|URI|email|othername|IP Address|Registered ID|DirName|X400Name|EdiPartyName):)/
+
+/** The buffer of FreeRADIUS for the text (3.2, src/main/tls.c). */
+const bufferOctets = 1023
+
+/**
+ * Reads the SAN as OpenSSL prints it, `DNS:a, URI:b`, from the left and as far as it can be read in one way. A device id
+ * and a fixed text are names of their own. DNS names, e-mail addresses and UPNs are, where the text has the very ones that
+ * were given one by one: a separator inside of one, or one that FreeRADIUS dropped (it does where a backslash is last),
+ * makes a difference. Behind a name of any other kind nothing counts, since it may go on.
+ */
+export function readOpensslSan(text: string, separate: SeparateNames): SanReading {
+  const isCut = Buffer.byteLength(text) >= bufferOctets
+  const split = text.split(opensslBoundary)
+  const names = isCut ? split.slice(0, -1) : split
+  const isSeparate = !isCut && hasNames(names, separate) ? isSeparateName : () => false
+  const { ids, rest } = readFromTheLeft(names, (name) => fixedName.test(name) || isSeparate(name))
+  const doubtfulIds = deviceIdsAnywhere(rest.join(', ')).filter((id) => !ids.includes(id))
+  return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 || (isCut && ids.length === 0) }
+}
+
+/**
+ * Reads one name of a SAN, or names that somebody joined: the URIs of ClearPass, a text of OpenSSL, certutil or keytool.
+ * Without the names one by one a device id counts where it comes first, or behind nothing but Microsoft's SID and
+ * addresses.
+ */
+export function readSanText(text: string): SanReading {
+  const names = text
+    .trim()
+    .replace(sidElement, `$1${anyFixedName}`)
+    .split(/\r\n|[,;|\r\n]/)
+    .map((name) => name.trim().replace(labelOfUri, 'URI:'))
+  const { ids, rest } = readFromTheLeft(names, (name) => fixedName.test(name))
+  const doubtfulIds = deviceIdsAnywhere(rest.join(',')).filter((id) => !ids.includes(id))
+  return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 }
+}
+
+// The SID has a comma inside, which would take it apart: another name that nobody chooses takes its place.
+const anyFixedName = 'Registered ID:0'
+const sidElement = new RegExp(
+  `(^|[,;|\\r\\n])[ \\t]*(?:${uriLabel})?${sidUri}(?=[ \\t]*(?:$|[,;|\\r\\n]))`,
+  'gi',
+)
+const labelOfUri = new RegExp(`^(?:${uriLabel})?(?=IntuneDeviceId:|ID:|GUID|[0-9a-f]{8}-)`, 'i')
+
+function readFromTheLeft(names: readonly string[], isWhole: (name: string) => boolean) {
+  const ids = new Set<string>()
+  let index = 0
+  for (const name of names) {
+    const id = name.startsWith('URI:') ? deviceIdOfUri(name.slice('URI:'.length)) : undefined
+    if (id !== undefined) ids.add(id)
+    else if (!isWhole(name)) break
+    index += 1
+  }
+  return { ids: [...ids], rest: names.slice(index) }
+}
+
+const separateLabels = ['DNS:', 'email:', 'othername: UPN::'] as const
+
+function isSeparateName(name: string): boolean {
+  return separateLabels.some((label) => name.startsWith(label))
+}
+
+function hasNames(names: readonly string[], separate: SeparateNames): boolean {
+  const given = {
+    'DNS:': separate.dnsNames ?? [],
+    'email:': separate.emailAddresses ?? [],
+    'othername: UPN::': separate.userPrincipalNames ?? [],
+  }
+  return separateLabels.every((label) => {
+    const printed = names.filter((name) => name.startsWith(label))
+    return (
+      printed.length === given[label].length &&
+      printed.every((name, index) => name === `${label}${given[label][index]}`)
+    )
+  })
+}
