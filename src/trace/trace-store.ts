@@ -165,7 +165,10 @@ export class TraceStore {
 /** Written by a version of this service whose traces may have looked otherwise; one that is damaged is none. */
 function parseTrace(text: string): DecisionTrace | undefined {
   try {
-    return DecisionTrace.safeParse(JSON.parse(text)).data
+    const trace = DecisionTrace.safeParse(JSON.parse(text)).data
+    if (trace?.fact.source !== 'none') return trace
+    // It was told as "not enrolled" and "unknown" once.
+    return { ...trace, fact: { ...trace.fact, enrolled: null, complianceState: null } }
   } catch {
     return undefined
   }

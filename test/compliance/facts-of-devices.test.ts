@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { createCompliance } from '../../src/compliance/compliance.ts'
 import type { ComplianceRecord, Observation } from '../../src/compliance/compliance-record.ts'
@@ -22,7 +23,9 @@ function build() {
   const said = new Map<string, Said | Partial<Fault>>()
   const trips: unknown[] = []
   let regressions = 0
+  let heard = 0
   const lookup = async (identifier: DeviceIdentifier): Promise<Outcome<Observation>> => {
+    heard += 1
     const script = said.get(identifierKey(identifier)) ?? {}
     if ('code' in script) return failure(script.code ?? 'internal', 'scripted', { hop: 'query', ...script })
     const { isNotCompliant, ...rest } = script as Said
@@ -46,6 +49,7 @@ function build() {
     deadlineMs: 1000,
     clock,
     random: () => 0.5,
+    maxDevices: 1000,
     events: {
       regressed: () => {
         regressions += 1
@@ -58,6 +62,8 @@ function build() {
     compliance,
     trips,
     regressions: () => regressions,
+    /** How often Intune was asked. */
+    heard: () => heard,
     ask: (identifier: DeviceIdentifier, refresh = true) =>
       compliance.cache.ask(identifier, { refresh, waitMs: 1000 }),
     say: (identifier: DeviceIdentifier, script: Said | Partial<Fault>) =>
@@ -460,3 +466,71 @@ t.test('a stored record under a device id that is about another device is not re
   )
   t.match(await ask(deviceId(b), false), { verdict: 'asked' })
 })
+
+/** What Intune may say about one key: of which device, in what state; or a fault. */
+const word = fc.oneof(
+  fc.record({
+    device: fc.constantFrom(a, b, undefined),
+    state: fc.constantFrom('compliant', 'noncompliant', 'unknown', 'denied', 'not enrolled'),
+  }),
+  fc.constantFrom('away' as const, 'contradiction' as const),
+)
+
+type Word = { readonly device: string | undefined; readonly state: string } | 'away' | 'contradiction'
+
+/** The dialects see to it that an answer about a device id is about this one. */
+function namedBy(said: { readonly device: string | undefined }, { origin, value }: DeviceIdentifier) {
+  return origin === 'deviceId' ? value : said.device
+}
+
+function scriptOf(said: Word, identifier: DeviceIdentifier): Said | Partial<Fault> {
+  if (said === 'away') return { code: 'upstream_timeout' }
+  if (said === 'contradiction') return { code: 'intune_reply_malformed', isContradiction: true }
+  const { state } = said
+  const named = namedBy(said, identifier)
+  return {
+    enrolled: state !== 'not enrolled',
+    complianceState: state === 'compliant' || state === 'noncompliant' ? state : 'unknown',
+    ...(named !== undefined && { deviceId: named }),
+    ...(state === 'denied' && { isNotCompliant: true }),
+  }
+}
+
+/** The device that a compliant fact may be about after this; `nobody` where something has spoken against it. */
+function vouchedForAfter(said: Word, identifier: DeviceIdentifier, before: string | undefined) {
+  if (said === 'away') return before
+  if (said === 'contradiction') return 'nobody'
+  const named = namedBy(said, identifier)
+  if (said.state === 'compliant') return named
+  return said.state === 'unknown' && named !== undefined && named === before ? before : 'nobody'
+}
+
+t.test(
+  'whatever Intune says in whatever order, a device is let in by its own fact or not at all',
+  async (t) => {
+    const steps = fc.array(fc.tuple(word, fc.constantFrom(0, 1, 20, 700, 4000)), {
+      minLength: 1,
+      maxLength: 12,
+    })
+    const key = fc.constantFrom(mac(), deviceId(a), commonName(a), commonName(b))
+    await fc.assert(
+      fc.asyncProperty(key, steps, async (identifier, words) => {
+        const { ask, say, clock, heard } = build()
+        let vouchedFor: string | undefined = 'nobody'
+        for (const [said, waitSeconds] of words) {
+          const before = heard()
+          say(identifier, scriptOf(said, identifier))
+          const answer = await ask(identifier)
+          // After a failure nobody is asked for a moment.
+          if (heard() > before) vouchedFor = vouchedForAfter(said, identifier, vouchedFor)
+          const isLetIn = answer.known && answer.record.complianceState === 'compliant'
+          if (isLetIn && (vouchedFor === 'nobody' || answer.record.deviceId !== vouchedFor)) return false
+          await clock.advance(waitSeconds * second)
+        }
+        return true
+      }),
+      { numRuns: 300 },
+    )
+    t.pass('for every sequence')
+  },
+)

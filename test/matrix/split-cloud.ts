@@ -56,7 +56,7 @@ export async function startSplitCloud(): Promise<SplitCloud> {
   }))
   const intune = host(good, async () => ({
     type: 'application/xml',
-    body: '<ise_api><deviceList><device><Attributes><register_status>false</register_status></Attributes></device></deviceList></ise_api>',
+    body: '<ise_api><deviceList/></ise_api>',
   }))
   const hosts = { login, graph, intune }
   for (const each of Object.values(hosts)) await each.listen()

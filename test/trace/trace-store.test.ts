@@ -11,8 +11,8 @@ function decided(decisionId: string, client = 'local'): DecisionRecord {
       decisionId,
       outcome: 'fail',
       reason: 'intune_unavailable',
-      complianceState: 'unknown',
-      enrolled: false,
+      complianceState: null,
+      enrolled: null,
       matchedBy: 'mac',
       device: '005056A4895A',
       source: 'none',
@@ -89,6 +89,20 @@ t.test('decisions that the memory has forgotten are found in the store', async (
   t.same(ids(await traces.latest(5)), ['d9', 'd8', 'd7', 'd6', 'd5'])
   t.same(ids(await traces.about('00:50:56:A4:89:5A', 100)).length, 10, 'each of them once')
   t.same(await traces.about('00:50:56:A4:89:5B', 100), [])
+})
+
+t.test('a story of the time before null says that nothing was determined, too', async (t) => {
+  const { rows, store, traces, clock } = open()
+  traces.keep(decided('d-1'))
+  await clock.advance(1000)
+  const [row] = rows
+  if (!row) throw new Error('nothing was written')
+  const text = row.text
+    .replace('"enrolled":null', '"enrolled":false')
+    .replace('"complianceState":null', '"complianceState":"unknown"')
+  t.not(text, row.text)
+  rows[0] = { ...row, text }
+  t.match(await store.find('d-1'), { fact: { enrolled: null, complianceState: null, source: 'none' } })
 })
 
 t.test('what is stored is masked', async (t) => {
