@@ -15,7 +15,7 @@ export interface TraceFileParts {
   readonly maxTraces: number
   /** Older ones are not given; they are removed as soon as the clock is confirmed. */
   readonly maxAgeMs: number
-  /** Absent: nothing is removed for its age. */
+  /** Puts the times right by which the file is searched. Absent: nothing is removed for its age. */
   readonly witness?: ClockWitness
   readonly onNotice: (notice: StateNotice) => void
 }
@@ -64,7 +64,7 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
       onNotice({ problem: 'failed', file, consequence: 'memory_only' })
     },
   })
-  const oldestMs = () => clock.nowMs() - maxAgeMs
+  const oldestMs = () => clock.nowMs() - witness.aheadMs() - maxAgeMs
   prune()
 
   function prune(): void {
@@ -80,7 +80,12 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
   return {
     mode: () => mode,
     async append(traces) {
-      const answer = await thread.ask({ ask: 'append', traces })
+      const aheadMs = witness.aheadMs()
+      const dated =
+        aheadMs === 0
+          ? traces
+          : traces.map((trace) => ({ ...trace, decidedAtMs: trace.decidedAtMs - aheadMs }))
+      const answer = await thread.ask({ ask: 'append', traces: dated })
       // Once per trouble, not once a second.
       if (!answer.ok && !isFailing && mode === 'read_write')
         onNotice({ problem: answer.problem, file, consequence: 'not_written_for_now' })

@@ -80,6 +80,15 @@ t.test('what is too old is not shown, and not kept where the clock is confirmed'
   t.same(await left(witness), ['text of new'], 'gone from the disk at the next start')
 })
 
+t.test('what was decided under a clock that servers contradict is found by the true time', async (t) => {
+  const directory = t.testdir({})
+  const aheadMs = -26 * 60 * 60_000
+  const witness = { aheadMs: () => aheadMs, isConfirmed: () => false }
+  const { file } = open(t, directory, { witness })
+  await file.append([trace('d', Date.now() + aheadMs, 'mac')])
+  t.equal(await file.find('d'), 'text of d')
+})
+
 t.test('the oldest make room for the newest', async (t) => {
   const database = new TraceDatabase(join(t.testdir({}), name))
   for (let index = 0; index < 10; index += 1) database.append([trace(`d${index}`, index, `m${index % 2}`)])
