@@ -25,6 +25,14 @@ const retryAfter: ZodOpenApiHeadersObject = {
   'retry-after': { description: 'Seconds to wait.', required: true, schema: { type: 'string' } },
 }
 
+const refreshAfter: ZodOpenApiHeadersObject = {
+  'retry-after': {
+    description: 'With refresh=true that came too soon: seconds until Intune can be asked again.',
+    required: false,
+    schema: { type: 'string' },
+  },
+}
+
 function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodOpenApiResponseObject {
   return {
     description,
@@ -36,7 +44,7 @@ function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodO
 const decisionResponses = {
   '200': {
     description: 'A decision, whatever it is.',
-    headers: { ...noStore, ...decisionId },
+    headers: { ...noStore, ...decisionId, ...refreshAfter },
     content: { 'application/json': { schema: DecisionAnswer } },
   },
   '400': error(

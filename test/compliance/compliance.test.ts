@@ -25,6 +25,7 @@ function build({ maxDevices = 50_000 } = {}) {
   const said = new Map<string, Partial<ComplianceRecord>>()
   let everybody: Partial<ComplianceRecord> | 'away' = { enrolled: true, complianceState: 'compliant' }
   const asked: string[] = []
+  let hold: ((go: () => void) => void) | undefined
   const events: { [K in keyof ComplianceEvents]-?: unknown[] } = {
     breakerChanged: [],
     regressed: [],
@@ -37,6 +38,7 @@ function build({ maxDevices = 50_000 } = {}) {
   const answer = async (identifier: DeviceIdentifier): Promise<Outcome<Observation>> => {
     const key = identifierKey(identifier)
     asked.push(key)
+    if (hold) await new Promise<void>((resolve) => hold?.(resolve))
     const script = said.get(key) ?? everybody
     if (script === 'away') return failure('upstream_timeout', 'scripted', { hop: 'query' })
     const record = {
@@ -77,6 +79,10 @@ function build({ maxDevices = 50_000 } = {}) {
     learn,
     asked,
     events,
+    /** From now on every answer waits until it is let go. */
+    holdAnswers: (each: (go: () => void) => void) => {
+      hold = each
+    },
     say: (identifier: DeviceIdentifier, record: Partial<ComplianceRecord>) =>
       said.set(identifierKey(identifier), record),
     sayAll: (record: Partial<ComplianceRecord> | 'away') => {
@@ -687,6 +693,29 @@ t.test('repair: the next question after 30 s sees it, and no other record is tou
   service.say(numbered(0), { complianceState: 'compliant' })
   t.match(await service.ask(numbered(0)), { verdict: 'asked', record: { complianceState: 'compliant' } })
   t.equal(service.compliance.records.packed(`deviceId/${idOf(1)}`), before)
+})
+
+t.test('a device that a batch has waiting comes forward when somebody else asks about it', async (t) => {
+  const service = build()
+  let release: (() => void)[] = []
+  service.holdAnswers((go) => release.push(go))
+  const ask = (index: number, share: string) =>
+    service.compliance.cache.ask(numbered(index), { refresh: false, waitMs: 60_000, share })
+  const batch = Array.from({ length: 200 }, (_, index) => ask(index, 'ise batch'))
+  await settle()
+  t.equal(service.asked.length, 64)
+  const joined = ask(199, 'radius')
+  await settle()
+  t.equal(service.asked.at(-1), `deviceId/${idOf(199)}`)
+  while (release.length > 0) {
+    const now = release
+    release = []
+    for (const go of now) go()
+    await settle()
+  }
+  t.match(await joined, { verdict: 'coalesced', record: { complianceState: 'compliant' } })
+  t.equal((await Promise.all(batch)).filter(({ known }) => known).length, 200)
+  t.equal(service.asked.length, 200, 'one question for each device')
 })
 
 t.test('the breaker in front of Intune shows in what happens', async (t) => {

@@ -1,8 +1,13 @@
 import t from 'tap'
 import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
 import type { ComplianceLookup } from '../../src/compliance/compliance-record.ts'
+import { RememberedRecords } from '../../src/compliance/remembered-records.ts'
 import type { DecisionRequest } from '../../src/decision/decide.ts'
-import { createDecide, type DecisionRecord } from '../../src/decision/decision-service.ts'
+import {
+  createDecide,
+  type DecisionRecord,
+  type DecisionServiceParts,
+} from '../../src/decision/decision-service.ts'
 import type { Policy } from '../../src/decision/policy.ts'
 import { failure } from '../../src/errors/fault.ts'
 import type { DeviceIdentity } from '../../src/identity/device-identity.ts'
@@ -17,6 +22,12 @@ function build(
   script?: Script,
   wrap: (lookup: ComplianceLookup) => ComplianceLookup = (lookup) => lookup,
   policy: Policy = defaultPolicy,
+  {
+    admitRefresh,
+    recall,
+  }: Pick<Partial<DecisionServiceParts>, 'admitRefresh'> & {
+    readonly recall?: (records: RememberedRecords) => Promise<void>
+  } = {},
 ) {
   const clock = new FakeClock()
   const intune = scriptedLookup(clock, script)
@@ -26,16 +37,19 @@ function build(
     refreshAheadMs: 300_000,
     outageHoldMs: 3_600_000,
   }
+  const remembered = new RememberedRecords({ maxRecords: 100 })
   const cache = new ComplianceCache({
     lookup: wrap(intune.lookup),
     freshness,
     clock,
     random: () => 0.5,
-    maxDevices: 100,
+    records: remembered,
+    ...(recall && { recall: () => recall(remembered) }),
   })
   const records: DecisionRecord[] = []
   const decide = createDecide({
     cache,
+    ...(admitRefresh && { admitRefresh }),
     policy,
     clock,
     deadlineMs: 1000,
@@ -52,6 +66,75 @@ function build(
 }
 
 const only = (...identifiers: DeviceIdentity['identifiers']): DeviceIdentity => ({ identifiers })
+
+t.test('a refresh that is too soon is an ordinary question, and says when it may come again', async (t) => {
+  const { ask, intune, clock } = build({ complianceState: 'compliant' }, undefined, undefined, {
+    admitRefresh: () => 4000,
+  })
+  t.match(await ask(only(deviceId())), { source: 'intune', refreshInMs: undefined })
+  t.match(await ask(only(deviceId()), { refresh: true }), { source: 'cache', refreshInMs: 4000 })
+  await clock.advance(3_000_000)
+  t.match(
+    await ask(only(deviceId()), { refresh: true }),
+    { source: 'intune', refreshInMs: undefined },
+    'what is due is asked about, and then there is nothing to wait for',
+  )
+  t.equal(intune.asked.length, 2)
+})
+
+t.test('a refresh that is too soon is answered from the state file as well', async (t) => {
+  const { ask, intune, cache, clock } = build('hang', undefined, undefined, {
+    admitRefresh: () => 4000,
+    recall: (records) => {
+      const record = { enrolled: true, complianceState: 'compliant', observedAtMs: clockNow() } as const
+      records.set('deviceId/ee9d3792-6859-4b71-93aa-56aba42581c5', {
+        record,
+        freshUntilMs: clockNow() + 600_000,
+      })
+      return Promise.resolve()
+    },
+  })
+  const clockNow = () => clock.nowMs()
+  t.match(await ask(only(deviceId()), { refresh: true }), { source: 'cache', refreshInMs: 4000 })
+  t.equal(intune.asked.length, 0)
+  t.equal(cache.size, 1)
+})
+
+t.test('the limit on refreshes holds for each identifier that is asked', async (t) => {
+  const admitted: string[] = []
+  const serial: DeviceIdentity['identifiers'][number] = {
+    kind: 'serialNumber',
+    value: 'C02',
+    origin: 'serialNumber',
+    rank: 3,
+  }
+  const { ask, intune, decide } = build(
+    { complianceState: 'compliant' },
+    (lookup) => (identifier) =>
+      identifier.kind === 'serialNumber'
+        ? Promise.resolve(failure('identifier_not_supported', 'no query'))
+        : lookup(identifier),
+    undefined,
+    {
+      admitRefresh: (identifier) => {
+        admitted.push(identifier.kind)
+        return identifier.kind === 'mac' ? 4000 : 0
+      },
+    },
+  )
+  await ask(only(mac()))
+  t.match(await ask(only(serial, mac()), { refresh: true }), { source: 'cache', refreshInMs: 4000 })
+  t.same(admitted, ['serialNumber', 'mac'])
+  t.equal(intune.asked.length, 1)
+  const recheck = {
+    identity: only(serial, mac()),
+    refresh: true,
+    mustRefresh: true,
+    frontend: 'json',
+    client: 'a',
+  } as const
+  t.match(await decide(recheck), { ok: false, fault: { code: 'recheck_too_soon', retryAfterMs: 4000 } })
+})
 
 for (const row of [
   {

@@ -49,6 +49,8 @@ t.test('Retry-After is read as seconds and as a date, from the header before the
   t.equal(describe({ 'retry-after': '99999' }), 3_600_000, 'at most an hour')
   t.equal(describe({ 'retry-after': 'soon' }), undefined)
   t.equal(describe({}), undefined, '429 without any')
+  const unavailable = describeIntuneReply(reply(503, nested), 'fef.example', 'sent', nowMs)
+  t.equal(unavailable.retryAfterMs, undefined, 'of a server error only the header is about the service')
 })
 
 t.test('the activity id is found in the nested error, by itself or wrapped by Graph', async (t) => {

@@ -28,6 +28,7 @@ t.test('Retry-After is read as seconds or as an HTTP date, within limits', async
   for (const [text, expected] of cases) t.equal(parseRetryAfter(text, nowMs), expected, `${text}`)
 })
 
+<<<<<<< ours
 t.test(
   'a date in Retry-After counts from the date of the reply, not from a clock that may be wrong',
   async (t) => {
@@ -43,6 +44,20 @@ t.test(
     t.equal(findRetryAfter({ date: headers.date }, nowMs, '7'), 7000, 'a text that stands in for the field')
   },
 )
+=======
+t.test('a date is taken by the clock of the peer, whatever the clock of this machine says', async (t) => {
+  const date = 'Mon, 23 Nov 2026 08:00:00 GMT'
+  const headers = { date, 'retry-after': 'Mon, 23 Nov 2026 08:00:30 GMT' }
+  for (const offMs of [0, -26 * 3_600_000, 9 * 3_600_000]) {
+    t.equal(findRetryAfter(headers, nowMs + offMs), 30_000)
+    t.equal(findRetryAfter({ date, 'retry-after': '7' }, nowMs + offMs), 7000)
+  }
+  t.equal(findRetryAfter({ date: 'yesterday', 'retry-after': headers['retry-after'] }, nowMs), 30_000)
+  t.equal(findRetryAfter({ date, 'retry-after': 'Mon, 23 Nov 2099 08:00:30 GMT' }, nowMs), 3_600_000)
+  t.equal(findRetryAfter({ date }, nowMs, '11'), 11_000, 'what stands in for the header field')
+  t.equal(findRetryAfter({ date }, nowMs), undefined)
+})
+>>>>>>> theirs
 
 t.test('a request id is taken from the first header that holds a safe one', async (t) => {
   t.equal(findRequestId({ 'client-request-id': 'c', 'x-ms-request-id': 'b', 'request-id': 'a' }), 'a')

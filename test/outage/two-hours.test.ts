@@ -16,7 +16,7 @@ const outages: readonly { readonly outage: Outage; readonly budget: number; read
   { outage: 'black hole', budget: 500, probeMs: 38_000 },
   { outage: 'refused', budget: 500, probeMs: 33_000 },
   { outage: 'reset', budget: 500, probeMs: 33_000 },
-  { outage: '503', budget: 500, probeMs: 33_000 },
+  { outage: '503', budget: 520, probeMs: 33_000 },
   { outage: '429 with Retry-After 120', budget: 65, probeMs: 120_000 },
 ]
 

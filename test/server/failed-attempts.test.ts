@@ -38,7 +38,7 @@ function build(list: ClientList = clients) {
       answer = outcome.ok ? outcome.value.client : outcome.fault.code
     })
     await settle()
-    while (answer === undefined) await clock.advance(10)
+    while (answer === undefined) await clock.advance(50)
     await asking
     return { answer, tookMs: clock.monotonicMs() - startedMs }
   }
@@ -78,7 +78,7 @@ t.test(
 t.test('what is right is admitted, however many were wrong before it, of this user or others', async (t) => {
   for (const user of ['nac', 'other', 'nobody']) {
     const { ask, guess } = build()
-    await guess(50, user)
+    await guess(20, user)
     const { answer, tookMs } = await ask(right)
     t.equal(answer, 'nac', user)
     t.ok(tookMs <= 100, `${tookMs} ms`)
@@ -122,6 +122,21 @@ t.test('what is right has its turn while somebody guesses the password of that v
   )
 })
 
+t.test('a slow address gets one check in 100 ms, for all of its users and however many ask', async (t) => {
+  const { authenticate, clock, checked, guess } = build()
+  await guess(12)
+  await clock.advance(200)
+  const before = checked.length
+  for (let attempt = 0; attempt < 30; attempt += 1) {
+    const user = ['nac', 'other', 'nobody'][attempt % 3] ?? ''
+    void authenticate(basic(user, `p${attempt}`), '192.0.2.7', 'json')
+  }
+  for (let step = 0; step < 10; step += 1) await clock.advance(100)
+  t.equal(checked.length - before, 11, 'at once, and ten in the second')
+  for (let step = 0; step < 30; step += 1) await clock.advance(100)
+  t.equal(checked.length - before, 30, 'and everybody in the end')
+})
+
 t.test('a name that nobody has is answered as one that somebody has', async (t) => {
   const known = build()
   const unknown = build()
@@ -133,7 +148,7 @@ t.test('a name that nobody has is answered as one that somebody has', async (t) 
       const outcome = await authenticate(basic(user, `f${attempt}`), '192.0.2.7', 'json')
       return [outcome.ok || outcome.fault.code, clock.monotonicMs() - startedMs]
     })
-    for (let step = 0; step < 600; step += 1) await clock.advance(10)
+    for (let step = 0; step < 60; step += 1) await clock.advance(100)
     return [...seen, ...(await Promise.all(flood))]
   }
   t.same(await answers(known, 'nac'), await answers(unknown, 'nobody'))
@@ -143,7 +158,7 @@ t.test(
   'a guesser from a name that nobody has does not tell by his delay which names there are',
   async (t) => {
     const { ask, guess } = build()
-    await guess(30, 'nobody')
+    await guess(15, 'nobody')
     t.match(await ask(basic('nobody else', 'x')), { answer: 'too_many_attempts', tookMs: 1000 })
     t.match(await ask(basic('nac', 'x')), { answer: 'too_many_attempts', tookMs: 1000 })
   },
@@ -151,8 +166,8 @@ t.test(
 
 t.test('a caller with an old password costs one check a minute', async (t) => {
   const { ask, checked, clock, authenticate } = build()
-  for (let count = 0; count < 200; count += 1) await ask(basic('nac', 'old'))
-  t.ok(checked.length <= 4, `${checked.length} checks in 200 seconds`)
+  for (let count = 0; count < 100; count += 1) await ask(basic('nac', 'old'))
+  t.ok(checked.length <= 2, `${checked.length} checks in 90 seconds`)
   const before = checked.length
   authenticate.replaceClients(clients)
   await ask(basic('nac', 'old'))
@@ -189,7 +204,7 @@ t.test(
 
 t.test('a guesser slows nobody down who shows a certificate', async (t) => {
   const { ask, guess } = build()
-  await guess(50)
+  await guess(15)
   const certificate = { subject: 'CN=radius-1', alternativeNames: [], notAfterMs: Number.MAX_SAFE_INTEGER }
   t.match(await ask(basic('nac', 'w'), '192.0.2.7', certificate), { answer: 'unauthenticated', tookMs: 0 })
   t.match(await ask(right, '192.0.2.7', certificate), { answer: 'nac', tookMs: 0 })
@@ -233,7 +248,7 @@ t.test(
 t.test('another spelling of proven credentials is proven too, and drives no other proof out', async (t) => {
   const { ask, checked } = build()
   t.match(await ask(right), { answer: 'nac' })
-  for (let spaces = 2; spaces < 1500; spaces += 1) {
+  for (let spaces = 2; spaces < 1010; spaces += 1) {
     await ask(right.replace(' ', ' '.repeat(spaces)))
   }
   t.match(await ask(right), { answer: 'nac' })

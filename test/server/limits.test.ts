@@ -58,6 +58,19 @@ t.test('a bucket holds one second, fills evenly and says how long to wait', asyn
   t.ok(limit.take() > 0)
 })
 
+t.test('a clock that is set forward or back brings and takes nothing', async (t) => {
+  for (const jumpMs of [9 * 3_600_000, -26 * 3_600_000]) {
+    const clock = new FakeClock()
+    const limit = createRateLimit(2, clock)
+    limit.take()
+    limit.take()
+    clock.jump(jumpMs)
+    t.equal(limit.take(), 500)
+    await clock.advance(500)
+    t.equal(limit.take(), 0)
+  }
+})
+
 t.test('above its rate a client gets 429 in JSON, 503 in RADIUS and ISE', async (t) => {
   const clock = new FakeClock()
   const { ask, refused } = serve(t, { authenticate: createAuthenticator({ clients: listOf(3), clock }) })
