@@ -43,7 +43,7 @@ t.test(
     })
     if (typeof systemd === 'string') {
       console.error(`THE UNIT IS NOT BOOTED: ${systemd}`)
-      t.comment(systemd)
+      t.pass('systemd booted', { skip: systemd })
       return
     }
     const show = (property: string) =>

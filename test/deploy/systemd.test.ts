@@ -3,16 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { loadSettings } from '../../src/config/load-settings.ts'
 import { variables } from '../../src/config/variables.ts'
+import { environmentOf, valuesOf as valuesOfUnit } from './unit-environment.ts'
 
 const folder = join(import.meta.dirname, '../../deploy/systemd')
 const unit = readFileSync(join(folder, 'intune-nac.service'), 'utf8')
 const example = readFileSync(join(folder, 'intune-nac.env.example'), 'utf8')
 
-/** Every value of one setting, in the order of the file. */
-function valuesOf(name: string): string[] {
-  return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map((match) => match[1] ?? '')
-}
+const valuesOf = (name: string) => valuesOfUnit(unit, name)
 
 const variableNames = Object.keys(variables).flatMap((name) => [name, `${name}_FILE`])
 
@@ -49,6 +48,33 @@ t.test('what outlives a restart lies in the directories that systemd makes for t
     t.ok(given.includes(variable), variable)
   }
 })
+
+t.test(
+  'the environment that systemd makes of the unit is a configuration, whatever a drop-in adds',
+  async (t) => {
+    const dropIns = [
+      '',
+      'LogNamespace=nac',
+      'RuntimeDirectory=intune-nac\nCacheDirectory=intune-nac\nConfigurationDirectory=intune-nac',
+      'StateDirectory=intune-nac intune-nac/more',
+      'Type=notify\nWatchdogSec=30',
+      'User=intune-nac',
+    ]
+    for (const dropIn of dropIns) {
+      const environment = environmentOf(`${unit}\n${dropIn}\n`, example)
+      t.match(environment, {
+        STATE_DIRECTORY: /^\/var\/lib\/intune-nac/,
+        LOGS_DIRECTORY: '/var/log/intune-nac',
+      })
+      // And to a command of ExecStopPost=.
+      const afterwards = { SERVICE_RESULT: 'exit-code', EXIT_CODE: 'exited', EXIT_STATUS: '78' }
+      for (const variables of [environment, { ...environment, ...afterwards }]) {
+        const loaded = loadSettings(variables, () => undefined)
+        t.same(loaded.ok ? loaded.notices : loaded.problems, [], dropIn === '' ? 'as shipped' : dropIn)
+      }
+    }
+  },
+)
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
 
