@@ -27,16 +27,16 @@ export function readCalledStation(value: string, form: CalledStationForm): Uncle
   const mac = startsWithMac.exec(value)?.[0]
   if (mac !== undefined) return readBehindMac(value, value.slice(mac.length))
   if (isIP(value) !== 0) return undefined
-  const parts = value.split(':').map((part) => part.trim())
+  const parts = value.split(':')
   if (form === 'name-ssid') {
     const ssid = parts.slice(1).join(':').trim()
     return ssid === '' ? undefined : certain(ssid)
   }
   // What stands behind any other separator may be the SSID as well, and so may the whole.
   const ends = [value, ...endsOf(value)]
-  const [, second = ''] = parts
+  const second = parts.length === 2 ? (parts[1]?.trim() ?? '') : ''
   // The name of an access point, then the SSID.
-  if (parts.length === 2 && second !== '' && !startsWithMac.test(second)) {
+  if (second !== '' && !startsWithMac.test(second)) {
     return { text: second, alternatives: ends.filter((end) => end !== second), isOpen: false }
   }
   const between = parts.length > maxParts ? [] : rangesOf(parts)

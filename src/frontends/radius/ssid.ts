@@ -15,12 +15,12 @@ export function readSsid(request: RadiusRequest, form: CalledStationForm): Conte
     .map((value) => readCalledStation(value, form))
     .filter((reading) => reading !== undefined)
   const named = namedSsids(request)
-  if (named.length > 0) return withEscapedOctets(settle(named, called))
+  if (named.length > 0) return withOtherSpellings(settle(named, called))
   const isWireless = provesWireless(request)
   // The Called-Station-Id of a wired port may be any name.
   const isWired = !isWireless && request.has('NAS-Port-Type')
   const likely = isWired ? called.filter(({ isOpen }) => !isOpen) : called
-  return withEscapedOctets(derive(likely, isWireless))
+  return withOtherSpellings(derive(likely, isWireless))
 }
 
 function namedSsids(request: RadiusRequest): string[] {
@@ -60,21 +60,34 @@ function derive(called: readonly UnclearText[], isWireless: boolean): ContextTex
   return alternatives.length === 0 ? text : { text, alternatives, isOpen: false }
 }
 
-/** Access points on older hostapd write octets that are not ASCII as `\xc3\xbc` (wpa_supplicant's wpa_ssid_txt). */
-function withEscapedOctets(given: ContextText | undefined): ContextText | undefined {
-  if (given === undefined || (typeof given === 'string' && !given.includes('\\x'))) return given
+/**
+ * Adds what the text is where it was written down in another way, for rules that refuse: in quotes, in hexadecimal (as
+ * rlm_rest writes octets), or with `\xc3\xbc` for octets that are not ASCII (wpa_ssid_txt of hostapd, in older versions).
+ */
+function withOtherSpellings(given: ContextText | undefined): ContextText | undefined {
+  if (given === undefined || (typeof given === 'string' && !/^["']|^0x|\\x/i.test(given))) return given
   const texts = textsOf(given)
-  const decoded = distinct(texts.map(unescapeOctets)).filter((text) => !texts.includes(text))
-  if (decoded.length === 0) return given
-  if (typeof given === 'string') return { text: given, alternatives: decoded, isOpen: false }
-  return { ...given, alternatives: [...given.alternatives, ...decoded] }
+  const others = distinct(texts.flatMap(otherSpellings)).filter((text) => !texts.includes(text))
+  if (others.length === 0) return given
+  if (typeof given === 'string') return { text: given, alternatives: others, isOpen: false }
+  return { ...given, alternatives: [...given.alternatives, ...others] }
+}
+
+function otherSpellings(text: string): string[] {
+  const hexadecimal = /^0x((?:[0-9a-f]{2})+)$/i.exec(text)?.[1]
+  const spellings = [
+    /^(["'])(.*)\1$/s.exec(text)?.[2],
+    hexadecimal && Buffer.from(hexadecimal, 'hex').toString('utf8'),
+    /\\x[0-9a-f]{2}/i.test(text) ? unescapeOctets(text) : undefined,
+  ]
+  return spellings.flatMap((spelling) => (spelling ? [bounded(spelling)] : []))
 }
 
 function unescapeOctets(text: string): string {
-  if (!/\\x[0-9a-f]{2}/i.test(text)) return text
-  const octets = text
-    .split(/(\\x[0-9a-f]{2})/i)
-    .map((part) => (/^\\x[0-9a-f]{2}$/i.test(part) ? Buffer.from(part.slice(2), 'hex') : Buffer.from(part)))
+  const parts = text.split(/(\\x[0-9a-f]{2})/i)
+  const octets = parts.map((part, index) =>
+    index % 2 === 1 ? Buffer.from(part.slice(2), 'hex') : Buffer.from(part),
+  )
   return Buffer.concat(octets).toString('utf8')
 }
 

@@ -188,6 +188,11 @@ t.test('octets that rlm_rest wrote one by one are the text that they are', async
     { text: String.raw`B\xc3\xbcro`, alternatives: ['Büro'], isOpen: false },
     'as older access points escape them',
   )
+  for (const text of ['"Vault"', "'Vault'", '0x5661756c74', '0x5661756C74']) {
+    const other = { text, alternatives: ['Vault'], isOpen: false }
+    t.same(ssidOf({ 'Acme-SSID': text }), other, text)
+    t.same(ssidOf({ 'Cisco-AVPair': `ssid=${text}` }), other, text)
+  }
   t.equal(contextOf(rlmRest({ 'NAS-Identifier': 'Zürich-1' })).nasIdentifier, 'Zürich-1')
 })
 
