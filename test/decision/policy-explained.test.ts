@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { ComplianceRecord } from '../../src/compliance/compliance-record.ts'
-import { compileGlob } from '../../src/decision/policy-conditions.ts'
+import { compileGlob } from '../../src/decision/text-pattern.ts'
 import { factsOf, policyOf } from '../policy/policy-facts.ts'
 
 const nowMs = factsOf().nowMs

@@ -1,6 +1,5 @@
 import t from 'tap'
 import type { IdentityAttributes } from '../../src/identity/device-identity.ts'
-import { findDeviceIdsInCommonName } from '../../src/identity/intune-device-id.ts'
 import { parseIdentity } from '../../src/identity/parse-identity.ts'
 
 const id = '3eeb9e62-cec9-4dd8-9dd6-74903695a62b'
@@ -35,6 +34,10 @@ t.test('an attribute that is null in JSON is absent', async (t) => {
 })
 
 t.test('a common name is read without the white space around it, and zeros are no device', async (t) => {
-  t.strictSame(findDeviceIdsInCommonName(` ${id}\n`), [id])
-  t.strictSame(findDeviceIdsInCommonName('00000000-0000-0000-0000-000000000000'), [])
+  t.match(parseIdentity({ certificateCn: ` ${id}\n` }), {
+    value: { identifiers: [{ value: id, origin: 'certificateCn', rank: 2 }] },
+  })
+  t.match(parseIdentity({ certificateCn: '00000000-0000-0000-0000-000000000000' }), {
+    fault: { code: 'identifier_missing' },
+  })
 })
