@@ -71,6 +71,7 @@ for (const [condition, difference, sentence] of sentences) {
       rule: 'it',
       result: 'passed_over',
       unmet: [sentence],
+      unclear: [],
     })
   })
 }
