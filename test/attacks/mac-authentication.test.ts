@@ -1,17 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import t, { type Test } from 'tap'
 import { playRadclient, vlanOf } from '../../src/cli/lab-peers.ts'
 import type { LabStage } from '../../src/cli/lab-stage.ts'
 import { enrol, lab, macs, peersMissing } from '../radius-lab/lab.ts'
-
-/** Of a compliant device, with letters in it. */
-const dashed = '00-50-56-AB-CD-EF'
-const bare = dashed.replaceAll('-', '').toLowerCase()
-const colons = dashed.replaceAll('-', ':').toLowerCase()
-const dotted = `${bare.slice(0, 4)}.${bare.slice(4, 8)}.${bare.slice(8)}`
-
-/** One request, by attribute; of several values, each is sent. */
-type Packet = Readonly<Record<string, string | readonly string[]>>
+import { bare, dashed, forms, logins, type Packet, password } from './mac-requests.ts'
 
 /** VLAN of an accept, or what it was instead. */
 async function send(stage: LabStage, packet: Packet): Promise<string> {
@@ -46,12 +39,22 @@ function askService(stage: LabStage, packet: Packet): Promise<boolean> {
   })
 }
 
+/** The lines of docs/freeradius.md for one NAS that says Framed-User, which is at another address here. */
+const page = readFileSync(new URL('../../docs/freeradius.md', import.meta.url), 'utf8')
+const framedUser = (
+  /^if \(\(&Packet-Src-IP-Address == 10\.20\.0\.7\)[\s\S]*?^}\n/m.exec(page)?.[0] ?? ''
+).replace('10.20.0.7', '127.0.0.2')
+const otherNas = 'client other {\n\tipaddr = 127.0.0.2\n\tsecret = "lab-secret"\n}\n'
+
 function campus(t: Test, withoutCallCheck: 'yes' | 'no') {
   const setting = 'nac_mab_without_call_check = "no"'
   return lab(t, {
     freeradius: {
       adapt: (file, text) => {
-        if (file !== 'policy.d/nac' || withoutCallCheck === 'no') return text
+        if (withoutCallCheck === 'no') return text
+        if (file === 'sites-available/nac')
+          return text.replace('nac_detect_mab', `${framedUser}nac_detect_mab`) + otherNas
+        if (file !== 'policy.d/nac') return text
         if (!text.includes(setting)) throw new Error(`policy.d/nac does not have the line ${setting}`)
         return text.replace(setting, setting.replace('no', 'yes'))
       },
@@ -70,231 +73,6 @@ function campus(t: Test, withoutCallCheck: 'yes' | 'no') {
 // Real programs on a machine that may be busy.
 t.setTimeout(120_000)
 
-const password = 'correct-horse'
-/** What a person sends, or somebody who wants to be the device: the MAC as user name and more of it where it fits. */
-const logins: Readonly<Record<string, Packet>> = {
-  'a wrong password, as Login-User': {
-    'User-Name': bare,
-    'User-Password': password,
-    'Service-Type': 'Login-User',
-  },
-  'the MAC as password, as Login-User': {
-    'User-Name': bare,
-    'User-Password': bare,
-    'Service-Type': 'Login-User',
-  },
-  'from the device itself, as Login-User': {
-    'User-Name': bare,
-    'User-Password': bare,
-    'Service-Type': 'Login-User',
-    'Calling-Station-Id': dashed,
-    'NAS-Port-Type': 'Ethernet',
-  },
-  'as Framed-User': {
-    'User-Name': bare,
-    'User-Password': bare,
-    'Service-Type': 'Framed-User',
-    'Calling-Station-Id': dashed,
-  },
-  'as Outbound-User': { 'User-Name': bare, 'Service-Type': 'Outbound-User', 'Calling-Station-Id': dashed },
-  'as Administrative-User': {
-    'User-Name': bare,
-    'User-Password': bare,
-    'Service-Type': 'Administrative-User',
-  },
-  'as Authenticate-Only': {
-    'User-Name': bare,
-    'User-Password': bare,
-    'Service-Type': 'Authenticate-Only',
-    'Calling-Station-Id': dashed,
-  },
-  'two service types': {
-    'User-Name': bare,
-    'Service-Type': ['Login-User', 'Call-Check'],
-    'Calling-Station-Id': dashed,
-  },
-  'two service types, the good one first': {
-    'User-Name': bare,
-    'Service-Type': ['Call-Check', 'Login-User'],
-    'Calling-Station-Id': dashed,
-  },
-  'a wrong password': { 'User-Name': bare, 'User-Password': password, 'Calling-Station-Id': dashed },
-  'a password of another spelling': {
-    'User-Name': bare,
-    'User-Password': dashed,
-    'Calling-Station-Id': dashed,
-  },
-  'a password of another case': {
-    'User-Name': bare,
-    'User-Password': bare.toUpperCase(),
-    'Calling-Station-Id': dashed,
-  },
-  'no Calling-Station-Id': { 'User-Name': bare, 'User-Password': bare },
-  'over VPN': { 'User-Name': bare, 'User-Password': bare, 'Calling-Station-Id': '10.1.2.3' },
-  'from another device': {
-    'User-Name': bare,
-    'User-Password': bare,
-    'Calling-Station-Id': macs.noncompliant,
-  },
-  'another name': { 'User-Name': 'alice', 'User-Password': 'alice', 'Calling-Station-Id': dashed },
-  'a MAC in a longer name': { 'User-Name': `${bare}@corp`, 'Calling-Station-Id': dashed },
-  CHAP: { 'User-Name': bare, 'CHAP-Password': `0x01${'5a'.repeat(16)}`, 'Calling-Station-Id': dashed },
-  'CHAP with its challenge': {
-    'User-Name': bare,
-    'CHAP-Password': `0x01${'5a'.repeat(16)}`,
-    'CHAP-Challenge': `0x${'a5'.repeat(16)}`,
-    'Calling-Station-Id': dashed,
-  },
-  'MS-CHAP': {
-    'User-Name': bare,
-    'MS-CHAP-Challenge': `0x${'a5'.repeat(8)}`,
-    'MS-CHAP-Response': `0x${'5a'.repeat(50)}`,
-    'Calling-Station-Id': dashed,
-  },
-  'MS-CHAPv2': {
-    'User-Name': bare,
-    'MS-CHAP-Challenge': `0x${'a5'.repeat(16)}`,
-    'MS-CHAP2-Response': `0x${'5a'.repeat(50)}`,
-    'Calling-Station-Id': dashed,
-  },
-  'a second step': { 'User-Name': bare, 'User-Password': bare, State: '0x31', 'Calling-Station-Id': dashed },
-  'a virtual port': {
-    'User-Name': bare,
-    'User-Password': bare,
-    'Calling-Station-Id': dashed,
-    'NAS-Port-Type': 'Virtual',
-  },
-  'a modem': {
-    'User-Name': bare,
-    'User-Password': bare,
-    'Calling-Station-Id': dashed,
-    'NAS-Port-Type': 'Async',
-  },
-  'two names': { 'User-Name': [bare, 'alice'], 'Calling-Station-Id': dashed },
-  'two passwords': { 'User-Name': bare, 'User-Password': [bare, password], 'Calling-Station-Id': dashed },
-  'two addresses': { 'User-Name': bare, 'Calling-Station-Id': [dashed, macs.noncompliant] },
-  nothing: { 'NAS-Identifier': 'sw-1' },
-}
-
-/** How NAS ask with MAC authentication; `said` is Call-Check, `supposed` is what a site has to believe them. */
-const forms: Readonly<Record<string, { packet: Packet; how: 'said' | 'supposed' | 'refused' }>> = {
-  'Cisco IOS and IOS-XE': {
-    packet: {
-      'User-Name': bare,
-      'User-Password': bare,
-      'Service-Type': 'Call-Check',
-      'Cisco-AVPair': ['service-type=Call Check', 'audit-session-id=0A000001', 'method=mab'],
-      'Framed-MTU': '1500',
-      'Called-Station-Id': '00-11-22-33-44-55',
-      'Calling-Station-Id': dashed,
-      'NAS-Port-Type': 'Ethernet',
-      'NAS-Port-Id': 'GigabitEthernet1/0/1',
-      'NAS-IP-Address': '10.0.0.1',
-    },
-    how: 'said',
-  },
-  'Cisco WLC (AireOS)': {
-    packet: {
-      'User-Name': bare,
-      'User-Password': bare,
-      'Service-Type': 'Call-Check',
-      'Called-Station-Id': '00-11-22-33-44-55:Corp',
-      'Calling-Station-Id': dashed,
-      'NAS-Port-Type': 'Wireless-802.11',
-      'NAS-Identifier': 'wlc-1',
-      'Airespace-Wlan-Id': '1',
-    },
-    how: 'said',
-  },
-  'a shared secret as password': {
-    packet: {
-      'User-Name': colons,
-      'User-Password': 'NOPASSWORD',
-      'Service-Type': 'Call-Check',
-      'Calling-Station-Id': dashed,
-    },
-    how: 'said',
-  },
-  'ArubaOS-Switch and ProCurve, CHAP with Call-Check': {
-    packet: {
-      'User-Name': bare,
-      'CHAP-Password': `0x01${'5a'.repeat(16)}`,
-      'CHAP-Challenge': `0x${'a5'.repeat(16)}`,
-      'Service-Type': 'Call-Check',
-      'Called-Station-Id': '00-11-22-33-44-55',
-      'Calling-Station-Id': dashed,
-      'NAS-Port-Type': 'Ethernet',
-    },
-    how: 'said',
-  },
-  'Dell N-Series with PAP': {
-    packet: {
-      'User-Name': bare,
-      'User-Password': bare,
-      'Service-Type': '10',
-      'Calling-Station-Id': colons,
-      'NAS-Port-Type': 'Ethernet',
-    },
-    how: 'said',
-  },
-  'Call-Check without Calling-Station-Id': {
-    packet: { 'User-Name': dotted, 'User-Password': dotted, 'Service-Type': 'Call-Check' },
-    how: 'said',
-  },
-  'hostapd with macaddr_acl=2': {
-    packet: {
-      'User-Name': bare,
-      'User-Password': bare,
-      'Called-Station-Id': '00-11-22-33-44-55:Corp',
-      'NAS-Port-Type': 'Wireless-802.11',
-      'Calling-Station-Id': dashed,
-      'Connect-Info': 'CONNECT 11Mbps 802.11b',
-    },
-    how: 'supposed',
-  },
-  'no Service-Type and no password': {
-    packet: { 'User-Name': colons, 'Calling-Station-Id': colons, 'NAS-Port-Type': 'Ethernet' },
-    how: 'supposed',
-  },
-  'MikroTik as a DHCP server': {
-    packet: {
-      'User-Name': colons.toUpperCase(),
-      'User-Password': '',
-      'NAS-Port-Type': 'Ethernet',
-      'Calling-Station-Id': `1:${colons}`,
-    },
-    how: 'refused',
-  },
-  'Avaya NEAP: Login-User, no Calling-Station-Id': {
-    packet: {
-      'User-Name': bare,
-      'User-Password': `.${bare}.0101`,
-      'Service-Type': 'Login-User',
-      'NAS-Port-Type': 'Ethernet',
-    },
-    how: 'refused',
-  },
-  'CHAP without Service-Type': {
-    packet: {
-      'User-Name': bare,
-      'CHAP-Password': `0x01${'5a'.repeat(16)}`,
-      'Calling-Station-Id': dashed,
-      'NAS-Port-Type': 'Ethernet',
-    },
-    how: 'refused',
-  },
-  'Framed-User': {
-    packet: {
-      'User-Name': bare,
-      'User-Password': bare,
-      'Service-Type': 'Framed-User',
-      'Calling-Station-Id': dashed,
-      'NAS-Port-Type': 'Wireless-802.11',
-    },
-    how: 'refused',
-  },
-}
-
 t.test(
   'a log-in is not MAC authentication, and Call-Check is',
   { skip: peersMissing, timeout: 60_000 },
@@ -310,6 +88,13 @@ t.test(
       t.equal(await askService(stage, packet), isIn, `and the service says the same: ${what}`)
     }
     t.notMatch(stage.serviceLog(), password, 'no password in its log')
+    const identity = `0201${(5 + bare.length).toString(16).padStart(4, '0')}01${Buffer.from(bare).toString('hex')}`
+    const byEap = { 'User-Name': bare, 'Service-Type': 'Call-Check', 'Calling-Station-Id': dashed }
+    t.equal(
+      await send(stage, { ...byEap, 'EAP-Message': `0x${identity}` }),
+      'none',
+      'MAB by EAP has to succeed by itself',
+    )
 
     await t.test('an outage lets no log-in into the critical VLAN', async (t) => {
       await stage.stopService()
@@ -336,6 +121,9 @@ t.test(
       t.equal(await send(stage, packet), how === 'refused' ? 'reject' : 'VLAN 10', what)
     }
     for (const [what, packet] of Object.entries(logins)) t.equal(await send(stage, packet), 'reject', what)
+    const framed = { ...forms['Framed-User']?.packet, 'Packet-Src-IP-Address': '127.0.0.2' }
+    t.equal(await send(stage, framed), 'VLAN 10', 'Framed-User from the NAS that the site knows')
+    t.equal(await send(stage, { ...framed, 'User-Password': password }), 'reject', 'and not with a password')
     const noncompliant = {
       ...forms['hostapd with macaddr_acl=2']?.packet,
       'Calling-Station-Id': macs.noncompliant,

@@ -97,11 +97,17 @@ t.test('the trace and the expiry of a certificate are there where the request ha
   const certificateExpiresAtMs = Date.UTC(2026, 11, 12, 23, 37, 19)
   openLog(logger).write({
     ...record,
-    request: { ...record.request, traceContext, certificateExpiresAtMs },
+    request: {
+      ...record.request,
+      traceContext,
+      certificateExpiresAtMs,
+      identity: { ...record.request.identity, unreadable: ['certificateSan'] },
+    },
   })
   const added = {
     traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
     certificateExpiresAt: '2026-12-12T23:37:19.000Z',
+    unreadable: ['certificateSan'],
   }
   t.match(parsed()[1], added)
   const page = readFileSync(new URL('../../docs/decision-log.md', import.meta.url), 'utf8')

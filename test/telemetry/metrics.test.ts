@@ -119,6 +119,8 @@ t.test('the figures are those of the moment', async (t) => {
     'nac_cache_lookups_total{verdict="last_known"} 1',
     'nac_cache_lookups_total{verdict="none"} 1',
     'nac_rank_conflicts_total 1',
+    'nac_unreadable_names_total{attribute="certificateSan"} 2',
+    'nac_unreadable_names_total{attribute="certificateCn"} 0',
     'nac_cache_entries{state="not_enrolled"} 2',
     'nac_breaker_state{service="compliance_retrieval",state="half_open"} 1',
     'nac_breaker_state{service="compliance_retrieval",state="open"} 0',

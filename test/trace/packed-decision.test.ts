@@ -21,6 +21,9 @@ const scenes: Readonly<Record<string, { attributes: IdentityAttributes; fails?: 
   'two certificates': {
     attributes: { certificateSan: [`IntuneDeviceId://${deviceId}`, `IntuneDeviceId://${otherId}`] },
   },
+  'a name that can be read in two ways': {
+    attributes: { certificateSan: `DNS:x, URI:IntuneDeviceId://${deviceId}`, mac },
+  },
   'a randomised MAC': { attributes: { mac: '02-50-56-A4-89-5A' } },
   'Intune is away': { attributes: { mac }, fails: true },
 }

@@ -125,6 +125,19 @@ const cases: readonly {
     ],
   },
   {
+    reason: 'compliant',
+    ask: {
+      mac: laptop.mac,
+      certificateSan: `DNS:x, URI:IntuneDeviceId://${other}`,
+      certificateCn: `CN=${other}`,
+    },
+    tells: [
+      /rank 4, mac 005056A4895A: decided/,
+      /note: the subject alternative name of the certificate holds a device id that can be read in two ways/,
+      /note: the common name of the certificate holds a device id/,
+    ],
+  },
+  {
     reason: 'intune_unavailable',
     ask: { mac: laptop.mac },
     outage: true,

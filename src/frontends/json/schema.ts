@@ -21,11 +21,13 @@ const identifiers = {
   udid: oneOrMore.optional().meta({ description: 'Apple UDID.', examples: ['00008020-0015784C218A402E'] }),
   serialNumber: oneOrMore.optional().meta({ description: 'Serial number.', examples: ['C02ABC12DEFG'] }),
   certificateSan: oneOrMore.optional().meta({
-    description: "The client certificate's subject alternative names, as the NAC product shows them.",
+    description:
+      "The client certificate's subject alternative names. Best one by one (a list, or the parameter repeated), URIs as they are and other names with their label (DNS:, email:). In a joined text, as OpenSSL or ClearPass print it, nothing is escaped: a device id counts where it comes first, or behind nothing but Microsoft's SID and IP addresses; elsewhere the next rank decides.",
     examples: ['IntuneDeviceId://3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11'],
   }),
   certificateCn: oneOrMore.optional().meta({
-    description: "The client certificate's common name.",
+    description:
+      "The client certificate's common name alone, not its subject: a device id counts where it is the whole name and there is no other.",
     examples: ['3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11'],
   }),
 }
