@@ -1,8 +1,9 @@
+import { statSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { logPolicyChange } from './app-log.ts'
 import type { Clock } from './clock.ts'
 import type { ProxySettings, Secrets, Settings } from './config/settings.ts'
-import { type Fault, type Outcome, success } from './errors/fault.ts'
+import { type Fault, failure, type Outcome, success } from './errors/fault.ts'
 import { type ClientCertificate, loadClientCertificate } from './intune/client-certificate.ts'
 import { createOutbound, type Outbound } from './intune/outbound.ts'
 import { loadTrust } from './intune/trust-roots.ts'
@@ -10,6 +11,7 @@ import { loadPolicy, openSitePolicy, type SitePolicy } from './policy/site-polic
 import { type Authenticator, createAuthenticator } from './server/authentication.ts'
 import { type FollowedClients, openClients, readClients } from './server/followed-clients.ts'
 import { loadTls, type TlsMaterial } from './server/tls.ts'
+import { describeFileFault } from './text/decode.ts'
 
 /** What the operator's files hold, read and checked. Those that can change while the service runs are followed. */
 export interface OperatorFiles {
@@ -52,6 +54,8 @@ export function openOperatorFiles(
   if (!authentication.ok) return authentication
   const policy = openSitePolicy(settings.policyFile, { clock, onChange: logPolicyChange(logger) })
   if (!policy.ok) return policy
+  const log = checkDecisionLog(settings)
+  if (!log.ok) return log
   const { caFile } = settings.intune
   const outbound = replaced
     ? success(replaced)
@@ -89,17 +93,34 @@ function checkConnectionFiles({ settings, secrets }: Parameters<typeof checkOper
 }
 
 /** The same for those that have nothing to do with Microsoft: certificate for HTTPS, clients, policy. */
-export function checkServiceFiles({ serviceTls, clientsFile, policyFile }: Settings): readonly Fault[] {
+export function checkServiceFiles(settings: Settings): readonly Fault[] {
+  const { serviceTls, clientsFile, policyFile } = settings
   const verifiesCertificates = serviceTls?.clientCaFile !== undefined
   return faultsOf([
     serviceTls && loadTls(serviceTls),
     clientsFile === undefined ? undefined : readClients(clientsFile, { verifiesCertificates }),
     policyFile === undefined ? undefined : loadPolicy(policyFile),
+    checkDecisionLog(settings),
   ])
 }
 
 function faultsOf(outcomes: readonly (Outcome<unknown> | undefined)[]): readonly Fault[] {
   return outcomes.flatMap((outcome) => (outcome === undefined || outcome.ok ? [] : [outcome.fault]))
+}
+
+/** A directory never becomes a file by waiting; whatever else keeps the log from being opened may. */
+function checkDecisionLog({ decisionLog }: Settings): Outcome<void> {
+  if (decisionLog === undefined || !isDirectory(decisionLog.file)) return success(undefined)
+  const message = describeFileFault('DECISION_LOG_FILE', decisionLog.file, 'is a directory, not a file')
+  return failure('configuration_invalid', message, { field: 'DECISION_LOG_FILE' })
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 /** Who may ask: by CLIENTS_FILE, which is followed, or everyone on this machine where there is none. */

@@ -4,6 +4,7 @@ import type { Policy } from '../decision/policy.ts'
 import { compilePolicy, type PolicyDefinition } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import { fileState, followFile } from '../files/followed-file.ts'
+import { describeFileFault, describeReadError } from '../text/decode.ts'
 import { defaultPolicy, defaultPolicyDefinition } from './default-policy.ts'
 import { type ParsedPolicy, parsePolicy } from './policy-file.ts'
 
@@ -51,8 +52,8 @@ export function compileSitePolicy(definition: PolicyDefinition): Policy {
 export function loadPolicy(file: string): Outcome<ParsedPolicy> {
   try {
     return parsePolicy(readFileSync(file), file)
-  } catch {
-    return unreadable(file)
+  } catch (error) {
+    return unreadable(file, describeReadError(error))
   }
 }
 
@@ -139,8 +140,8 @@ class FollowedPolicy implements SitePolicy {
   }
 }
 
-function unreadable(file: string) {
-  return failure('configuration_invalid', `POLICY_FILE names a file that cannot be read: ${file}`, {
+function unreadable(file: string, why = 'cannot be read') {
+  return failure('configuration_invalid', describeFileFault('POLICY_FILE', file, why), {
     field: 'POLICY_FILE',
   })
 }

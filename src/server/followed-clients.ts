@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import { fileState, followFile } from '../files/followed-file.ts'
+import { describeFileFault, describeReadError } from '../text/decode.ts'
 import { type ClientList, type ClientsFileOptions, parseClients } from './clients.ts'
 
 /** The clients file as the service follows it. */
@@ -51,14 +52,14 @@ export function readClients(file: string, options: ClientsFileOptions): Outcome<
   let content: Buffer
   try {
     content = readFileSync(file)
-  } catch {
-    return unreadable(file)
+  } catch (error) {
+    return unreadable(file, describeReadError(error))
   }
   return parseClients(content, file, options)
 }
 
-function unreadable(file: string) {
-  return failure('configuration_invalid', `CLIENTS_FILE names a file that cannot be read: ${file}`, {
+function unreadable(file: string, why = 'cannot be read') {
+  return failure('configuration_invalid', describeFileFault('CLIENTS_FILE', file, why), {
     field: 'CLIENTS_FILE',
   })
 }

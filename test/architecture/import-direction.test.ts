@@ -39,7 +39,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   onboarding: ['config', 'errors', 'pem'],
   state: ['compliance', 'clock.ts'],
   decision: ['compliance', 'identity', 'errors', 'networks', 'clock.ts', 'trace-context.ts'],
-  policy: ['decision', 'errors', 'files', 'networks', 'yaml', 'clock.ts'],
+  policy: ['decision', 'errors', 'files', 'networks', 'text', 'yaml', 'clock.ts'],
   telemetry: ['compliance', 'decision', 'identity', 'state', 'config', 'clock.ts', 'trace-context.ts'],
   lifecycle: ['config', 'clock.ts'],
   health: ['errors', 'clock.ts'],
@@ -62,7 +62,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ise-client': ['errors', 'tls', 'xml'],
   simulator: ['certificates', 'clock.ts'],
   'app-log.ts': ['errors', 'lifecycle', 'policy', 'server', 'telemetry'],
-  'app-files.ts': ['app-log.ts', 'clock.ts', 'config', 'errors', 'intune', 'policy', 'server'],
+  'app-files.ts': ['app-log.ts', 'clock.ts', 'config', 'errors', 'intune', 'policy', 'server', 'text'],
   'app-state.ts': ['clock.ts', 'compliance', 'config', 'identity', 'intune', 'state', 'telemetry', 'trace'],
   'app.ts': [
     'app-files.ts',
