@@ -84,9 +84,12 @@ t.test('what was decided under a clock that servers contradict is found by the t
   const directory = t.testdir({})
   const aheadMs = -26 * 60 * 60_000
   const witness = { aheadMs: () => aheadMs, isConfirmed: () => false }
-  const { file } = open(t, directory, { witness })
-  await file.append([trace('d', Date.now() + aheadMs, 'mac')])
-  t.equal(await file.find('d'), 'text of d')
+  const clock = { ...systemClock, nowMs: () => Date.now() + aheadMs }
+  const wrong = open(t, directory, { witness, clock })
+  await wrong.file.append([trace('d', clock.nowMs(), 'mac')])
+  t.equal(await wrong.file.find('d'), 'text of d')
+  await wrong.file.close()
+  t.equal(await open(t, directory).file.find('d'), 'text of d', 'also when it is right again')
 })
 
 t.test('the oldest make room for the newest', async (t) => {
