@@ -1,8 +1,14 @@
 import type { Logger } from 'pino'
+import type { BackgroundFailure } from './background.ts'
 import type { ClaimNotice } from './lifecycle/claims.ts'
 import type { PolicyChange } from './policy/site-policy.ts'
 import type { TlsReload } from './server/tls.ts'
 import type { DecisionLogFileNotice } from './telemetry/decision-log-file.ts'
+
+/** Says what ended in an exception behind answers, once for each. What the service says to callers does not depend on it. */
+export function logBackgroundFailure(logger: Logger, { task, error }: BackgroundFailure): void {
+  logger.error({ event: 'background_failed', task, err: error }, 'work behind answers ended in an exception')
+}
 
 /** Says that files are shared with another service, or that nobody would notice if they were. */
 export function logClaimNotice(logger: Logger): (notice: ClaimNotice) => void {

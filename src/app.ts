@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { openOperatorFiles, type WayOut } from './app-files.ts'
-import { logClaimNotice, logFileNotice, logTlsReload } from './app-log.ts'
+import { logBackgroundFailure, logClaimNotice, logFileNotice, logTlsReload } from './app-log.ts'
 import { openStoredState } from './app-state.ts'
+import { inBackground, onBackgroundFailure } from './background.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Compliance, createCompliance } from './compliance/compliance.ts'
 import type { ListenerSettings, Secrets, Settings } from './config/settings.ts'
@@ -123,6 +124,10 @@ export function buildApp(
     isReady: () => readiness().ready,
     version: productVersion(),
     nowMs: () => clock.nowMs(),
+  })
+  const stopListening = onBackgroundFailure((failure) => {
+    logBackgroundFailure(logger, failure)
+    metrics.backgroundFailed(failure.task)
   })
   const departure = createDeparture(clock)
   const health = createHealth(
@@ -299,7 +304,7 @@ export function buildApp(
         })
       const serviceUrl = (await open(server, settings.service)).replace(/^http:/, https ? 'https:' : 'http:')
       const managementUrl = await open(management, settings.management)
-      void intune.warmUp()
+      inBackground('warm_up', () => intune.warmUp())
       rotation.watch()
       return { serviceUrl, managementUrl }
     },
@@ -320,6 +325,7 @@ export function buildApp(
       rotation.close()
       await intune.close()
       await outbound.close()
+      stopListening()
     },
   })
 }

@@ -2,9 +2,10 @@ import { type CommandContext, type ExitCode, exitCodes, UnusableFile, WrongUse }
 import { asksForHelp } from './command-line.ts'
 import { commands } from './commands.ts'
 import { presentHelp } from './help.ts'
+import { widest } from './table.ts'
 
 function usage(): string {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length))
+  const width = widest(Object.keys(commands))
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
   return [
     'Usage: intune-nac <command> [options]',

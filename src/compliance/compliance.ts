@@ -1,3 +1,4 @@
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { FreshnessSettings } from '../config/settings.ts'
 import type { Fault } from '../errors/fault.ts'
@@ -156,7 +157,9 @@ export function createCompliance(parts: ComplianceParts): Compliance {
       if (packedObservedAtOf(packed) >= observedBeforeMs || !records.delete(key)) return
       forgotten += 1
       if (forgotten % forgottenPerSecond === 0) {
-        return new Promise((resolve) => void clock.after(secondMs, resolve))
+        return new Promise((resolve) => {
+          clock.after(secondMs, resolve)
+        })
       }
     })
   }
@@ -220,7 +223,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
         },
         ...(events.listFailed && { onFailure: events.listFailed }),
       })
-      void poller.start()
+      poller.start()
       return () => poller.stop()
     },
     keepTidy() {
@@ -228,7 +231,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
       let cancel = () => {}
       const schedule = () => {
         cancel = clock.after(hourMs, () => {
-          void forgetOld(clock.nowMs() - keptMs)
+          inBackground('forget_old_records', () => forgetOld(clock.nowMs() - keptMs))
           schedule()
         })
       }

@@ -1,3 +1,4 @@
+import { noteBackgroundFailure } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure, type Outcome } from '../errors/fault.ts'
@@ -111,7 +112,8 @@ export function createGuardedLookup(parts: GuardedLookupParts): GuardedLookup {
   async function ask(identifier: DeviceIdentifier): Promise<Outcome<Observation>> {
     try {
       return await lookup(identifier)
-    } catch {
+    } catch (error) {
+      noteBackgroundFailure('lookup', error)
       return failure('internal', 'a look-up ended in an exception')
     }
   }

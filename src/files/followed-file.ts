@@ -1,5 +1,6 @@
 import { type BigIntStats, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 
 /** A file that is looked at while the service runs. */
@@ -44,7 +45,7 @@ export function followFile({ file, state, clock, onChange }: FollowedFile): () =
   function next(): void {
     if (closed) return
     cancel = clock.after(pollMs, () => {
-      void look().then(next)
+      inBackground('followed_file', look, next)
     })
   }
 

@@ -1,3 +1,4 @@
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { Observation } from '../compliance/compliance-record.ts'
 import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
@@ -126,7 +127,8 @@ function within(
     const cancel = clock.after(limitMs, () =>
       resolve(failure('upstream_timeout', `Graph sent no details within ${limitMs} ms`, { hop: 'details' })),
     )
-    void question.then((answer) => {
+    inBackground('graph_details', async () => {
+      const answer = await question
       cancel()
       resolve(answer)
     })

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault, Outcome } from '../errors/fault.ts'
 import {
@@ -61,6 +62,7 @@ export class RotatingCertificate {
   #nextTrialAtMs = 0
   #trialUnderWay = false
   #cancelPoll = () => {}
+  #isClosed = false
 
   constructor(options: RotatingCertificateOptions) {
     this.#options = options
@@ -70,13 +72,18 @@ export class RotatingCertificate {
 
   /** Begins to look at the files; until `close`. */
   watch(): void {
+    if (this.#isClosed) return
     this.#cancelPoll = this.#options.clock.after(POLL_INTERVAL_MS, () => {
-      this.poll()
-      this.watch()
+      inBackground(
+        'client_certificate',
+        () => this.poll(),
+        () => this.watch(),
+      )
     })
   }
 
   close(): void {
+    this.#isClosed = true
     this.#cancelPoll()
   }
 
@@ -98,8 +105,9 @@ export class RotatingCertificate {
   poll(): void {
     const found = this.#fingerprint()
     if (found !== this.#seen) this.#reload(found)
-    if (this.#pending && this.#options.clock.nowMs() >= this.#nextTrialAtMs)
-      void this.#tryPending(this.#pending)
+    const pending = this.#pending
+    if (pending && this.#options.clock.nowMs() >= this.#nextTrialAtMs)
+      inBackground('client_certificate', () => this.#tryPending(pending))
   }
 
   #reload(found: string): void {
@@ -134,8 +142,9 @@ export class RotatingCertificate {
     if (this.#trialUnderWay) return
     this.#trialUnderWay = true
     this.#nextTrialAtMs = this.#options.clock.nowMs() + TRIAL_INTERVAL_MS
-    const outcome = await this.#options.tryOut(certificate)
-    this.#trialUnderWay = false
+    const outcome = await this.#options.tryOut(certificate).finally(() => {
+      this.#trialUnderWay = false
+    })
     // The files may have been replaced again in the meantime.
     if (this.#pending !== certificate) return
     if (outcome.ok) return this.#use(certificate)

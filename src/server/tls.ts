@@ -2,6 +2,7 @@ import { createPrivateKey, hash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 
@@ -82,7 +83,7 @@ export function watchTls(parts: {
 
   function next(): void {
     cancel = clock.after(pollIntervalMs, () => {
-      void look().then(() => {
+      inBackground('service_tls', look, () => {
         if (!stopped) next()
       })
     })

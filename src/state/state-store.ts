@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { StateChange } from './state-database.ts'
 import type { StateFileProblem } from './state-file.ts'
@@ -118,7 +119,7 @@ export class StateStore {
     if (this.#mode === 'memory_only' || this.#mode === 'read_only') return
     this.#dirty.clear()
     this.#mustClear = true
-    void this.flush()
+    inBackground('state_file', () => this.flush())
   }
 
   /** True for exactly one caller in `intervalMs` over all processes on this file; false where nothing can be stored. */
@@ -169,10 +170,14 @@ export class StateStore {
     const closing = this.flush().then(() => this.#thread.ask({ ask: 'close' }))
     await new Promise<void>((resolve) => {
       const cancel = this.#parts.clock.after(closeLimitMs, resolve)
-      void closing.then(() => {
-        cancel()
-        resolve()
-      })
+      inBackground(
+        'state_file',
+        () => closing,
+        () => {
+          cancel()
+          resolve()
+        },
+      )
     })
     await this.#thread.terminate()
   }
@@ -223,14 +228,18 @@ export class StateStore {
   #scheduleFlush(): void {
     if (this.#isClosed) return
     this.#cancelFlush = this.#parts.clock.after(flushIntervalMs, () => {
-      void this.flush().then(() => this.#scheduleFlush())
+      inBackground(
+        'state_file',
+        () => this.flush(),
+        () => this.#scheduleFlush(),
+      )
     })
   }
 
   #takeOpened({ mode, problem, movedTo, replaced }: Extract<StateMessage, { say: 'opened' }>): void {
     this.#mode = mode
     if (problem !== undefined) this.#notice(problem, mode === 'read_write' ? 'new_file' : mode, movedTo)
-    if (replaced) void this.#noteEverything()
+    if (replaced) inBackground('state_file', () => this.#noteEverything())
     this.#opened.resolve()
   }
 

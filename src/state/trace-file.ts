@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { StateNotice } from './state-store.ts'
 import { startStateThread } from './state-thread.ts'
@@ -69,7 +70,7 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
     cancelPrune()
     if (isClosed) return
     cancelPrune = clock.after(pruneIntervalMs, prune)
-    void thread.ask({ ask: 'prune', beforeMs: oldestMs(), maxTraces })
+    inBackground('trace_file', () => thread.ask({ ask: 'prune', beforeMs: oldestMs(), maxTraces }))
   }
 
   return {
@@ -97,10 +98,14 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
       cancelPrune()
       await new Promise<void>((resolve) => {
         const cancel = clock.after(closeLimitMs, resolve)
-        void thread.ask({ ask: 'close' }).then(() => {
-          cancel()
-          resolve()
-        })
+        inBackground(
+          'trace_file',
+          () => thread.ask({ ask: 'close' }),
+          () => {
+            cancel()
+            resolve()
+          },
+        )
       })
       await thread.terminate()
     },

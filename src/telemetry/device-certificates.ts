@@ -31,6 +31,9 @@ export class SoonestExpiry {
   soonest(nowMs: number): number | undefined {
     const oldest = Math.floor(nowMs / hourMs) - hoursKept
     const recent = this.#hours.filter((slot) => slot !== undefined && slot.hour > oldest)
-    return recent.length === 0 ? undefined : Math.min(...recent.map(({ expiresAtMs }) => expiresAtMs))
+    return recent.reduce<number | undefined>(
+      (soonest, { expiresAtMs }) => Math.min(soonest ?? expiresAtMs, expiresAtMs),
+      undefined,
+    )
   }
 }

@@ -1,3 +1,4 @@
+import type { BackgroundTask } from '../background.ts'
 import type { CacheVerdict } from '../compliance/compliance-cache.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionOutcome, DecisionReason, FactSource } from '../decision/decision.ts'
@@ -62,6 +63,26 @@ const labelValues: Readonly<Record<string, readonly string[] | typeof oneValue>>
   resource: ['intune', 'graph'],
   remaining: ['expired', 'under_14_days', 'under_30_days', 'longer'],
   file: ['clients', 'policy', 'service_tls', 'client_certificate'],
+  task: all<BackgroundTask>({
+    authentication: true,
+    client_certificate: true,
+    decision_log: true,
+    discovery: true,
+    doctor: true,
+    file_watch: true,
+    followed_file: true,
+    forget_old_records: true,
+    graph_details: true,
+    lab: true,
+    lookup: true,
+    mass_flip_guard: true,
+    noncompliant_list: true,
+    refresh: true,
+    service_tls: true,
+    state_file: true,
+    trace_file: true,
+    warm_up: true,
+  }),
   version: oneValue,
   node: oneValue,
 }

@@ -232,6 +232,11 @@ const defined = {
     help: 'Lines that DECISION_LOG_FILE will never have, because too many waited.',
     labels: [],
   },
+  nac_background_failures_total: {
+    type: 'counter',
+    help: 'Exceptions in work that goes on behind answers, by the part of the service: each is a defect, and what goes in rounds goes on.',
+    labels: ['task'],
+  },
   nac_ready: {
     type: 'gauge',
     help: '1 while /readyz answers 200.',

@@ -1,3 +1,4 @@
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import { DecisionTrace } from './decision-trace.ts'
@@ -127,10 +128,17 @@ export class TraceStore {
     this.#cancel = this.#parts.clock.after(afterMs, () => {
       const turn = this.#writeSome()
       this.#turn = turn
-      void turn.then((isWritten) => {
-        this.#isScheduled = false
-        if (this.#waiting.length > this.#taken) this.#schedule(isWritten ? pauseMs : retryAfterMs)
-      })
+      let isWritten = false
+      inBackground(
+        'trace_file',
+        async () => {
+          isWritten = await turn
+        },
+        () => {
+          this.#isScheduled = false
+          if (this.#waiting.length > this.#taken) this.#schedule(isWritten ? pauseMs : retryAfterMs)
+        },
+      )
     })
   }
 
