@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { inBackground } from './background.ts'
 import type { Clock } from './clock.ts'
 import type { Compliance } from './compliance/compliance.ts'
 import type { Settings } from './config/settings.ts'
@@ -51,7 +52,15 @@ export function openStoredState(
 
   function openTraceStore(maxTraces: number): TraceStore {
     const onNotice = watchTraces(stateLogger)
-    const texts = openTraceFile({ directory, tenant, clock, maxTraces, maxAgeMs: traceAgeMs, onNotice })
+    const texts = openTraceFile({
+      directory,
+      tenant,
+      clock,
+      maxTraces,
+      maxAgeMs: traceAgeMs,
+      onNotice,
+      onReplaced: () => inBackground('trace_file', () => traces.offerAll()),
+    })
     const store = new TraceStore({ texts, clock, mask })
     traces.attachStore(store)
     return store

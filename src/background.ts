@@ -1,3 +1,5 @@
+import type { Clock } from './clock.ts'
+
 /** What goes on behind answers, by its part of the service: a closed list, because it is a label of a metric. */
 export type BackgroundTask =
   | 'authentication'
@@ -58,6 +60,28 @@ export function onBackgroundFailure(listener: Listener): () => void {
   listeners.add(listener)
   return () => {
     listeners.delete(listener)
+  }
+}
+
+/**
+ * Does something again and again, `intervalMs` after the round before has ended and however that was, until the returned
+ * function is called.
+ */
+export function repeatInBackground(
+  task: BackgroundTask,
+  clock: Clock,
+  intervalMs: number,
+  round: () => unknown,
+): () => void {
+  let isOver = false
+  let cancel = () => {}
+  const next = () => {
+    if (!isOver) cancel = clock.after(intervalMs, () => inBackground(task, round, next))
+  }
+  next()
+  return () => {
+    isOver = true
+    cancel()
   }
 }
 

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts'
-import type { ListedDevice, NoncompliantList } from '../compliance/noncompliant-list.ts'
 import type { NoncompliantListStore } from '../compliance/noncompliant-poller.ts'
 import { packedObservedAtOf } from '../compliance/packed-record.ts'
 import type { RememberedRecords } from '../compliance/remembered-records.ts'
 import { type StateNotice, type StateStatus, StateStore } from './state-store.ts'
+import { StoredList } from './stored-list.ts'
 
 /** What is known about devices, on disk. Changes are noted as they happen; `attach` says what they are changes of. */
 export interface ComplianceState {
@@ -30,7 +30,6 @@ export interface ComplianceStateParts {
 }
 
 const claimName = 'noncompliant-list-query'
-const listName = 'noncompliant-list'
 
 /** Opens the state file of a tenant, `compliance-<tenant>.sqlite` in STATE_DIR. Returns at once, and never fails. */
 export function openComplianceState({
@@ -50,15 +49,29 @@ export function openComplianceState({
     },
     restore: (key, value) => records?.restore(key, value),
     visitKeys: async (visit) => records?.walk(visit),
+    rewriteDocuments,
     onNotice,
   })
+  const lists = new StoredList(store)
+  let claimedAtMs: number | undefined
+
+  /** Another file than before must not let Intune be asked twice in four hours, nor forget the list. */
+  async function rewriteDocuments(): Promise<void> {
+    const { current } = lists
+    const askedAtMs = claimedAtMs ?? current?.listedAtMs
+    if (askedAtMs !== undefined) await store.putDocument(claimName, '', askedAtMs, { unlessLater: true })
+    if (current !== undefined) await lists.save(current)
+  }
+
   return {
     listStore: {
-      claimQuery: (nowMs, intervalMs) => store.claim(claimName, nowMs, intervalMs),
-      saveList: (list) => store.putDocument(listName, JSON.stringify(list), list.listedAtMs),
-      async loadList(afterMs) {
-        return parseList(await store.getDocument(listName, afterMs))
+      async claimQuery(nowMs, intervalMs) {
+        const isOurs = await store.claim(claimName, nowMs, intervalMs)
+        if (isOurs) claimedAtMs = nowMs
+        return isOurs
       },
+      saveList: (list) => lists.save(list),
+      loadList: (afterMs) => lists.load(afterMs),
     },
     noteChange: (key) => store.noteChange(key),
     noteClear: () => store.noteClear(),
@@ -71,24 +84,4 @@ export function openComplianceState({
     flush: () => store.flush(),
     close: () => store.close(),
   }
-}
-
-/** Written by saveList into a file that is this service's own; a text that is damaged all the same is no list. */
-function parseList(text: string | undefined): NoncompliantList | undefined {
-  try {
-    const list = JSON.parse(text ?? 'null') as NoncompliantList | null
-    if (typeof list?.listedAtMs !== 'number' || !Array.isArray(list.devices)) return undefined
-    return list.devices.every(isListedDevice) ? list : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isListedDevice(value: Partial<ListedDevice> | null): boolean {
-  if (value === null || !Array.isArray(value.macs) || !value.macs.every(isText)) return false
-  return value.deviceId === undefined ? value.macs.length > 0 : isText(value.deviceId)
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string'
 }
