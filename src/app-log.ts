@@ -23,16 +23,30 @@ export function logClaimNotice(logger: Logger): (notice: ClaimNotice) => void {
   }
 }
 
-/** Says that the decision log cannot be written, and that it can again. */
+/** Says that the decision log cannot be written, that it can again, and that it is another file now. */
 export function logFileNotice(logger: Logger): (notice: DecisionLogFileNotice) => void {
   return (notice) => {
-    if (notice.failed) {
-      const text = 'DECISION_LOG_FILE cannot be written; lines wait in memory, up to 64 MiB of them'
-      logger.error({ event: 'decision_log_failed', code: notice.code }, text)
-      return
+    switch (notice.kind) {
+      case 'failed': {
+        const text = 'DECISION_LOG_FILE cannot be written; lines wait in memory, up to 64 MiB of them'
+        logger.error({ event: 'decision_log_failed', code: notice.code }, text)
+        return
+      }
+      case 'back': {
+        const { lostLines } = notice
+        logger.warn({ event: 'decision_log_back', lostLines }, 'DECISION_LOG_FILE is written again')
+        return
+      }
+      case 'replaced': {
+        const text = 'DECISION_LOG_FILE was deleted, moved, cut short or replaced: it goes on in a new file'
+        logger.error({ event: 'decision_log_replaced', movedTo: notice.movedTo }, text)
+        return
+      }
+      case 'not_looked_at': {
+        const text = 'DECISION_LOG_FILE cannot be looked at: nobody would notice if it were deleted'
+        logger.error({ event: 'decision_log_not_looked_at' }, text)
+      }
     }
-    const { lostLines } = notice
-    logger.warn({ event: 'decision_log_back', lostLines }, 'DECISION_LOG_FILE is written again')
   }
 }
 

@@ -284,7 +284,6 @@ export function buildApp(
           new DecisionLogFile(settings.decisionLog, {
             clock,
             onNotice(notice) {
-              health.noteDecisionLog(notice.failed ? notice.code : undefined)
               logFileNotice(logger)(notice)
             },
           }),
