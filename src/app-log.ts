@@ -10,16 +10,38 @@ export function logBackgroundFailure(logger: Logger, { task, error }: Background
   logger.error({ event: 'background_failed', task, err: error }, 'work behind answers ended in an exception')
 }
 
-/** Says that files are shared with another service, or that nobody would notice if they were. */
+/** Says that files are shared with another service, that nobody would notice if they were, and what became of locks. */
 export function logClaimNotice(logger: Logger): (notice: ClaimNotice) => void {
   return (notice) => {
-    if (notice.kind === 'state_shared') {
-      const { others } = notice
-      logger.warn({ event: 'state_shared', others }, 'another service is running on the same STATE_DIR')
-      return
+    switch (notice.kind) {
+      case 'state_shared': {
+        const { others } = notice
+        logger.warn({ event: 'state_shared', others }, 'another service is running on the same STATE_DIR')
+        return
+      }
+      case 'decision_log_not_locked': {
+        const text = 'DECISION_LOG_FILE cannot be locked: nobody would notice a second writer'
+        logger.warn({ event: 'decision_log_not_locked', file: notice.file }, text)
+        return
+      }
+      case 'decision_log_taken': {
+        const { file, by } = notice
+        const text =
+          'the lock of DECISION_LOG_FILE was deleted, and another service has it: lines wait in memory'
+        logger.error({ event: 'decision_log_taken', file, by }, text)
+        return
+      }
+      case 'lock_taken_again': {
+        const text = 'a lock was deleted while the service ran; it was taken again'
+        logger.warn({ event: 'lock_taken_again', file: notice.file }, text)
+        return
+      }
+      case 'state_dir_silent': {
+        const text =
+          'the file system of STATE_DIR does not answer; it is waited for, and nobody waits with it'
+        logger.error({ event: 'state_dir_silent', directory: notice.directory }, text)
+      }
     }
-    const text = 'DECISION_LOG_FILE cannot be locked: nobody would notice a second writer'
-    logger.warn({ event: 'decision_log_not_locked', file: notice.file }, text)
   }
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { openOperatorFiles, type WayOut } from './app-files.ts'
 import { logBackgroundFailure, logClaimNotice, logFileNotice, logTlsReload } from './app-log.ts'
 import { openStoredState } from './app-state.ts'
-import { inBackground, onBackgroundFailure } from './background.ts'
+import { inBackground, onBackgroundFailure, repeatInBackground } from './background.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Compliance, createCompliance } from './compliance/compliance.ts'
 import type { ListenerSettings, Secrets, Settings } from './config/settings.ts'
@@ -38,6 +38,9 @@ import { observeRequests, observeUpstream } from './telemetry/observe-exchanges.
 import { presentStatus, watchCompliance } from './telemetry/watch-compliance.ts'
 import { DecisionTraces } from './trace/decision-traces.ts'
 import type { TraceStore } from './trace/trace-store.ts'
+
+/** A deleted lock keeps nobody out for longer. */
+const claimsCheckIntervalMs = 2000
 
 /** What the composition root may be given instead of the real thing. */
 export interface AppOverrides extends WayOut {
@@ -136,6 +139,8 @@ export function buildApp(
       certificate: () => rotation.status(),
       breaker: () => compliance.upstream().breaker,
       state: () => state?.status(),
+      traces: () => traceStore?.status(),
+      decisionLog: () => decisionLog.fileStatus(),
       clientsProblem: () => clients?.problem(),
       policyProblem: () => policy.status().problem,
       isOverloaded: overload.isOverloaded,
@@ -166,6 +171,8 @@ export function buildApp(
       metrics.drift(drift)
       overrides.onDrift?.(drift)
     },
+    onFault: (fault) => health.noteFault(fault),
+    onReady: () => health.noteReady(),
     onDetailsFailure(fault) {
       metrics.detailsFailed()
       overrides.onDetailsFailure?.(fault)
@@ -278,14 +285,14 @@ export function buildApp(
     driftCounts: intune.driftCounts,
     policy,
     async listen() {
-      claims.take()
+      await claims.take()
+      running.push(repeatInBackground('file_watch', clock, claimsCheckIntervalMs, () => claims.check()))
       decisionLog.start(
         settings.decisionLog &&
           new DecisionLogFile(settings.decisionLog, {
             clock,
-            onNotice(notice) {
-              logFileNotice(logger)(notice)
-            },
+            onNotice: logFileNotice(logger),
+            takenBy: () => claims.decisionLogTakenBy(),
           }),
       )
       if (settings.stateDir !== undefined) {

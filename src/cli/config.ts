@@ -1,3 +1,4 @@
+import { problemOfLogFile } from '../files/log-file-problem.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
 import type { ParsedPolicy } from '../policy/policy-file.ts'
 import { loadPolicy } from '../policy/site-policy.ts'
@@ -37,6 +38,11 @@ export const config = defineCommand(form, async ({ values }, context) => {
   if (!loaded) return exitCodes.wrongConfiguration
   const { policyFile } = loaded.settings
   if (policyFile !== undefined && !readPolicy(policyFile, context)) return exitCodes.wrongConfiguration
+  const problem = loaded.settings.decisionLog && problemOfLogFile(loaded.settings.decisionLog.file)
+  if (problem !== undefined) {
+    context.err(`DECISION_LOG_FILE ${problem}`)
+    return exitCodes.wrongConfiguration
+  }
   const secrets = {
     privateKeyPassphrase: loaded.secrets.privateKeyPassphrase === undefined ? '(not set)' : '(set)',
   }

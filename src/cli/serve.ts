@@ -71,7 +71,8 @@ export const serve = defineCommand(form, async (_line, context) => {
     signals.uninstall()
     await app.close()
     context.err(explainStart(error))
-    return exitCodes.no
+    const isConfiguration = error instanceof StartRefused && error.isConfiguration
+    return isConfiguration ? exitCodes.wrongConfiguration : exitCodes.no
   }
   started.resolve()
   return stopped.promise

@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
+import type { Fault, Hop } from '../errors/fault.ts'
+import { StandingFaults } from './standing-faults.ts'
 
 /** What one check says. Only `failing` makes the service not ready; `degraded` is for somebody to mend. */
 export interface Condition {
@@ -9,6 +11,8 @@ export interface Condition {
   /** One sentence, without a secret. */
   readonly what?: string
   readonly remedy?: string
+  /** What docs/error-codes.md has it under. */
+  readonly code?: FaultCode
 }
 
 /** One check as an operator reads it; `since` is ISO 8601. */
@@ -44,8 +48,15 @@ export interface HealthSources {
     | {
         readonly mode: 'opening' | 'read_write' | 'read_only' | 'memory_only'
         readonly writeLagMs: number
+        /** Why the file cannot be written or looked at now. */
+        readonly problem?: string
+        readonly isRewriting: boolean
       }
     | undefined
+  /** Undefined: TRACE_STORE is off. */
+  readonly traces: () => { readonly problem?: string } | undefined
+  /** Undefined: DECISION_LOG_FILE is not set. */
+  readonly decisionLog: () => { readonly failing: boolean; readonly problem?: string } | undefined
   readonly clientsProblem: () => string | undefined
   readonly policyProblem: () => string | undefined
   readonly isOverloaded: () => boolean
@@ -57,12 +68,14 @@ export interface HealthSources {
 export interface Health {
   report(): HealthReport
   /** How the last exchange of each kind with Microsoft ended. */
-  noteExchange(operation: string, result: string): void
+  noteExchange(operation: Hop, result: string): void
+  /** What a look-up, a start or a refresh failed with, also where no exchange did. */
+  noteFault(fault: Fault): void
+  /** Intune can be asked: there is a token that it takes, and an address. */
+  noteReady(): void
   noteTls(
     reload: { readonly notAfterMs: number } | { readonly notAfterMs?: undefined; readonly fault: KnownFault },
   ): void
-  /** The error code of the file system, or undefined as soon as lines are written again. */
-  noteDecisionLog(failedWith: string | undefined): void
 }
 
 const soonMs = 14 * 24 * 60 * 60 * 1000
@@ -78,7 +91,7 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
   let tokenResult = 'ok'
   let tlsNotAfterMs = sources.tlsNotAfterMs
   let tlsFault: KnownFault | undefined
-  let logFailure: string | undefined
+  const standing = new StandingFaults()
 
   const checks: Readonly<Record<string, (nowMs: number) => Condition>> = {
     shutdown: () =>
@@ -90,14 +103,16 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
       const fault = filesFault ?? trialFault
       return fault ? ofFault(fault) : ofExpiry(inUse.notAfterMs, nowMs, 'certificate_expired')
     },
-    token: () =>
-      tokenResult === 'ok'
-        ? ok
-        : degraded(
-            `The last request for a token ended with ${tokenResult}; one that is valid stays in use.`,
-            doctor,
-          ),
+    token() {
+      const fault = standing.find(['role', 'token'])
+      if (fault) return ofFault(fault)
+      if (tokenResult === 'ok') return ok
+      const what = `The last request for a token ended with ${tokenResult}; one that is valid stays in use.`
+      return degraded(what, doctor)
+    },
     upstream() {
+      const fault = standing.find(['query', 'discovery', 'bulk', 'details'])
+      if (fault) return ofFault(fault)
       const { state, cause, openSinceMs } = sources.breaker()
       if (state === 'closed') return ok
       const why = cause === 'retry_after' ? 'it asked for a pause' : 'it failed several times in a row'
@@ -109,22 +124,33 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
     state() {
       const state = sources.state()
       if (state === undefined) return { status: 'ok', what: 'STATE_DIR is not set.' }
-      const { mode, writeLagMs } = state
+      const { mode, writeLagMs, problem, isRewriting } = state
       const remedy = 'Look for state_file in the log; see to space and permissions of STATE_DIR.'
       if (mode === 'opening') return degraded('The state file is being opened.', remedy)
-      if (mode !== 'read_write') return degraded(`The state file is ${mode}: a restart forgets.`, remedy)
-      if (writeLagMs <= longLagMs) return ok
-      return degraded(`Changes wait ${Math.round(writeLagMs / 1000)} s for the disk.`, remedy)
+      const why = problem === undefined ? '' : ` (${problem})`
+      if (mode !== 'read_write')
+        return degraded(`The state file is ${mode}${why}: a restart forgets.`, remedy)
+      if (problem !== undefined) return degraded(`The state file cannot be written or seen${why}.`, remedy)
+      if (isRewriting) return degraded('The state file was replaced and is being written again.', remedy)
+      if (writeLagMs > longLagMs)
+        return degraded(`Changes wait ${Math.round(writeLagMs / 1000)} s for the disk.`, remedy)
+      const stories = sources.traces()?.problem
+      if (stories === undefined) return ok
+      return degraded(
+        `The file of decisions cannot be written or seen (${stories}).`,
+        'Look for trace_file in the log; see to space and permissions of STATE_DIR.',
+      )
     },
     clients: () => ofFile(sources.clientsProblem(), 'CLIENTS_FILE'),
     policy: () => ofFile(sources.policyProblem(), 'POLICY_FILE'),
-    decisionLog: () =>
-      logFailure === undefined
-        ? ok
-        : degraded(
-            `DECISION_LOG_FILE cannot be written (${logFailure}); lines wait in memory, up to 64 MiB.`,
-            'See to space and permissions of the file and its directory.',
-          ),
+    decisionLog() {
+      const { failing = false, problem } = sources.decisionLog() ?? {}
+      if (!failing && problem === undefined) return ok
+      const what = failing
+        ? `DECISION_LOG_FILE cannot be written (${problem}); lines wait in memory, up to 64 MiB.`
+        : `DECISION_LOG_FILE ${problem}: nobody would notice if it were deleted.`
+      return degraded(what, 'See to space and permissions of the file and its directory.')
+    },
     tls(nowMs) {
       if (tlsNotAfterMs === undefined) return { status: 'ok', what: 'The service speaks HTTP.' }
       return tlsFault ? ofFault(tlsFault) : ofExpiry(tlsNotAfterMs, nowMs, 'service_tls_unusable')
@@ -156,7 +182,10 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
     },
     noteExchange(operation, result) {
       if (operation === 'token') tokenResult = result
+      if (result === 'ok') standing.noteExchange(operation)
     },
+    noteFault: (fault) => standing.noteFault(fault),
+    noteReady: () => standing.noteReady(),
     noteTls(reload) {
       if (reload.notAfterMs === undefined) {
         tlsFault = reload.fault
@@ -164,9 +193,6 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
       }
       tlsFault = undefined
       tlsNotAfterMs = reload.notAfterMs
-    },
-    noteDecisionLog(failedWith) {
-      logFailure = failedWith
     },
   }
 }
@@ -176,7 +202,7 @@ function degraded(what: string, remedy: string): Condition {
 }
 
 function ofFault({ code, message }: KnownFault): Condition {
-  return degraded(message, faultCatalogue[code].remedy)
+  return { ...degraded(`${message} (${code})`, faultCatalogue[code].remedy), code }
 }
 
 function ofFile(problem: string | undefined, variable: string): Condition {

@@ -10,8 +10,8 @@ import {
   loadClientCertificate,
 } from './client-certificate.ts'
 
-/** Twice within 30 s even where one look comes at the wrong moment. */
-const POLL_INTERVAL_MS = 10_000
+/** Twice within 10 s: one look may come while the files are being replaced. */
+const POLL_INTERVAL_MS = 4000
 /** Entra ID takes about a minute to know a certificate that was just uploaded. */
 const TRIAL_INTERVAL_MS = 60_000
 
@@ -57,8 +57,8 @@ export class RotatingCertificate {
   #trialFault: Fault | undefined
   /** The state of the files that has been dealt with. */
   #seen: string
-  /** A state that could not be loaded, once: the other file of the pair may still be on its way. */
-  #suspect: string | undefined
+  /** Whether the last look found a pair that cannot be used: the other file of it may still be on its way. */
+  #isSuspect = false
   #nextTrialAtMs = 0
   #trialUnderWay = false
   #cancelPoll = () => {}
@@ -115,17 +115,19 @@ export class RotatingCertificate {
     // Replaced while being read: the two may be of different pairs. The next look will see the end of it.
     if (this.#fingerprint() !== found) return
     if (!loaded.ok) {
-      if (this.#suspect !== found) {
-        this.#suspect = found
+      // Whether they have been touched since says nothing: who touches them again and again must not keep it unsaid.
+      if (!this.#isSuspect) {
+        this.#isSuspect = true
         return
       }
       this.#seen = found
+      const isKnown = this.#filesFault?.message === loaded.fault.message
       this.#filesFault = loaded.fault
-      this.#options.onEvent({ kind: 'files_refused', fault: loaded.fault })
+      if (!isKnown) this.#options.onEvent({ kind: 'files_refused', fault: loaded.fault })
       return
     }
     this.#seen = found
-    this.#suspect = undefined
+    this.#isSuspect = false
     this.#filesFault = undefined
     this.#trialFault = undefined
     this.#pending = undefined

@@ -2,7 +2,7 @@ import { createPrivateKey, hash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { inBackground } from '../background.ts'
+import { repeatInBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 
@@ -35,8 +35,8 @@ interface TlsTexts {
   readonly clientCa: string | undefined
 }
 
-/** Well below the 30 seconds that are promised. Reading beats watching: a Kubernetes secret changes by a symlink. */
-const pollIntervalMs = 10_000
+/** Half of the ten seconds that are promised. Reading beats watching: a Kubernetes secret changes by a symlink. */
+const pollIntervalMs = 5000
 
 /** Reads the files of SERVICE_TLS_* once, at the start. Fault: `service_tls_unusable`, naming the variable. */
 export function loadTls(files: TlsFiles): Outcome<TlsMaterial> {
@@ -54,7 +54,7 @@ export function loadTls(files: TlsFiles): Outcome<TlsMaterial> {
 }
 
 /**
- * Looks at the files every ten seconds and gives a new pair to the server; connections that are open stay on the old
+ * Looks at the files every five seconds and gives a new pair to the server; connections that are open stay on the old
  * one. A pair that cannot be used is refused once, and the old one stays. Returns what stops it.
  */
 export function watchTls(parts: {
@@ -68,7 +68,6 @@ export function watchTls(parts: {
   const { files, clock, setSecureContext, onReload } = parts
   let stopped = false
   let seen = parts.loaded.digest
-  let cancel = () => {}
 
   async function look(): Promise<void> {
     const texts = await readTexts(files)
@@ -81,18 +80,10 @@ export function watchTls(parts: {
     onReload({ reloaded: true, notAfterMs: material.value.notAfterMs })
   }
 
-  function next(): void {
-    cancel = clock.after(pollIntervalMs, () => {
-      inBackground('service_tls', look, () => {
-        if (!stopped) next()
-      })
-    })
-  }
-
-  next()
+  const stop = repeatInBackground('service_tls', clock, pollIntervalMs, look)
   return () => {
     stopped = true
-    cancel()
+    stop()
   }
 }
 

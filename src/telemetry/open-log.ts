@@ -1,4 +1,4 @@
-import { constants, fstatSync, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { identifyFileLater, identityOf, isSameFile } from '../files/file-identity.ts'
@@ -96,6 +96,7 @@ export function openLogToRead(path: string, { create }: { readonly create: boole
   const flags = create ? readingAndAppending : constants.O_RDONLY | constants.O_NONBLOCK
   const descriptor = openSync(path, flags, mode)
   if (fstatSync(descriptor).isFile()) return descriptor
+  closeSync(descriptor)
   throw notAFile(path)
 }
 

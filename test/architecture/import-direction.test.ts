@@ -76,6 +76,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'connection',
     'decision',
     'errors',
+    'files',
     'frontends',
     'identity',
     'ise-client',
