@@ -8,6 +8,7 @@ import type { MaskDevice } from './identity/mask-device.ts'
 import type { IntuneLookup } from './intune/intune-lookup.ts'
 import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
 import { openTraceFile } from './state/trace-file.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { watchState, watchTraces } from './telemetry/watch-compliance.ts'
 import { type DecisionTraces, traceAgeMs } from './trace/decision-traces.ts'
 import { TraceStore } from './trace/trace-store.ts'
@@ -32,6 +33,7 @@ export interface StatefulParts {
   readonly mask: MaskDevice
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics: Pick<Metrics, 'fileReplaced'>
 }
 
 const loadLimitMs = 1000
@@ -42,16 +44,16 @@ const keptMs = 24 * 60 * 60 * 1000
 export function openStoredState(
   directory: string,
   { intune: { authorityUrl }, traceStore: traceLimits, freshness }: Settings,
-  { compliance, traces, intune, mask, clock, logger }: StatefulParts,
+  { compliance, traces, intune, mask, clock, logger, metrics }: StatefulParts,
 ): StoredState {
   const tenant = new URL(authorityUrl).pathname.slice(1)
   const stateLogger = logger.child({ component: 'state' })
   const traceStore = traceLimits && openTraceStore(traceLimits.maxDecisions)
-  const state = openComplianceState({ directory, tenant, clock, onNotice: watchState(stateLogger) })
+  const state = openComplianceState({ directory, tenant, clock, onNotice: watchState(stateLogger, metrics) })
   state.attach(compliance.records)
 
   function openTraceStore(maxTraces: number): TraceStore {
-    const onNotice = watchTraces(stateLogger)
+    const onNotice = watchTraces(stateLogger, metrics)
     const texts = openTraceFile({
       directory,
       tenant,

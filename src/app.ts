@@ -213,7 +213,11 @@ export function buildApp(
     stateDir: settings.stateDir,
     decisionLogFile: settings.decisionLog?.file,
     clock,
-    onNotice: logClaimNotice(logger),
+    onNotice(notice) {
+      logClaimNotice(logger)(notice)
+      const { kind } = notice
+      if (kind === 'lock_taken_again' || kind === 'decision_log_taken') metrics.fileReplaced('lock')
+    },
   })
   const readiness = () => health.report()
   const mdmServer = {
@@ -291,12 +295,15 @@ export function buildApp(
         settings.decisionLog &&
           new DecisionLogFile(settings.decisionLog, {
             clock,
-            onNotice: logFileNotice(logger),
+            onNotice(notice) {
+              logFileNotice(logger)(notice)
+              if (notice.kind === 'replaced') metrics.fileReplaced('decision_log')
+            },
             takenBy: () => claims.decisionLogTakenBy(),
           }),
       )
       if (settings.stateDir !== undefined) {
-        const parts = { compliance, traces, intune, mask, clock, logger }
+        const parts = { compliance, traces, intune, mask, clock, logger, metrics }
         const stored = openStoredState(settings.stateDir, settings, parts)
         // Before anything is loaded: what is asked meanwhile is looked for in the file.
         state = stored.state

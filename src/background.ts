@@ -19,6 +19,7 @@ export type BackgroundTask =
   | 'service_tls'
   | 'state_file'
   | 'trace_file'
+  | 'unknown'
   | 'warm_up'
 
 /** A defect in work that nobody waits for. Expected failures are values, and end in an Outcome instead. */

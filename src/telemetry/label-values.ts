@@ -3,6 +3,7 @@ import type { CacheVerdict } from '../compliance/compliance-cache.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionOutcome, DecisionReason, FactSource } from '../decision/decision.ts'
 import type { MetricName } from './metric-definitions.ts'
+import type { WatchedFileName } from './metrics.ts'
 
 /** Every member of a union, checked: leaving one out does not compile. */
 function all<T extends string>(members: Readonly<Record<T, true>>): readonly T[] {
@@ -81,7 +82,14 @@ const labelValues: Readonly<Record<string, readonly string[] | typeof oneValue>>
     service_tls: true,
     state_file: true,
     trace_file: true,
+    unknown: true,
     warm_up: true,
+  }),
+  'nac_files_replaced_total.file': all<WatchedFileName>({
+    state: true,
+    traces: true,
+    decision_log: true,
+    lock: true,
   }),
   version: oneValue,
   node: oneValue,

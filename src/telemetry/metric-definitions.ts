@@ -234,8 +234,13 @@ const defined = {
   },
   nac_background_failures_total: {
     type: 'counter',
-    help: 'Exceptions in work that goes on behind answers, by the part of the service: each is a defect, and what goes in rounds goes on.',
+    help: 'Exceptions in work that goes on behind answers, by the part of the service (unknown: a promise that was rejected and that nobody looked at): each is a defect, and what goes in rounds goes on.',
     labels: ['task'],
+  },
+  nac_files_replaced_total: {
+    type: 'counter',
+    help: 'How often a file was found deleted, moved or replaced while it was in use, or could be used only later, and was opened anew: state, traces, decision_log, lock.',
+    labels: ['file'],
   },
   nac_ready: {
     type: 'gauge',

@@ -64,6 +64,9 @@ export interface MetricSources {
 /** The files that are followed while the service runs. */
 export type FollowedFileName = 'clients' | 'policy' | 'service_tls' | 'client_certificate'
 
+/** The files of the service itself that may be deleted or replaced underneath. */
+export type WatchedFileName = 'state' | 'traces' | 'decision_log' | 'lock'
+
 /** How an exchange with Microsoft ended, in a closed list. */
 export type UpstreamResult =
   | 'ok'
@@ -91,6 +94,8 @@ export interface Metrics {
   drift(drift: { readonly dialect: string; readonly kind: string }): void
   detailsFailed(): void
   backgroundFailed(task: BackgroundTask): void
+  /** A file was opened anew, because its path led elsewhere. */
+  fileReplaced(file: WatchedFileName): void
   /** The exposition format, and its media type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>
 }
@@ -170,6 +175,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const drifts = counterFromZero('nac_wire_drift_total')
   const detailsFailures = new Counter(definition('nac_graph_details_failures_total'))
   const backgroundFailures = counterFromZero('nac_background_failures_total')
+  const filesReplaced = counterFromZero('nac_files_replaced_total')
   const responses = tallyFromZero('nac_responses_total')
   const certificatesSeen = counterFromZero('nac_device_certificates_seen_total')
   const soonestExpiry = new SoonestExpiry()
@@ -271,6 +277,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     listFailed: () => listFailures.inc(),
     drift: ({ dialect, kind }) => drifts(dialect, kind).inc(),
     detailsFailed: () => detailsFailures.inc(),
+    fileReplaced: (file) => filesReplaced(file).inc(),
     backgroundFailed: (task) => backgroundFailures(task).inc(),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }

@@ -6,6 +6,7 @@ import type { Metrics } from './metrics.ts'
 
 /** What is counted here. */
 type Counted = Pick<Metrics, 'breakerOpened' | 'anomaly' | 'guardTripped' | 'listFailed'>
+type CountedFiles = Pick<Metrics, 'fileReplaced'>
 
 /** Logs and counts what happens between the memory and Intune. Errors are what an operator must act on. */
 export function watchCompliance(logger: Logger, metrics: Counted): ComplianceEvents {
@@ -51,9 +52,10 @@ const consequences: Readonly<Record<StateNotice['consequence'], string>> = {
   not_looked_at: 'the state file cannot be looked at: nobody would notice if it were deleted',
 }
 
-/** Logs what is wrong with the state file and what that means; as a warning where it is over. */
-export function watchState(logger: Logger): (notice: StateNotice) => void {
+/** Logs what is wrong with the state file and what that means; as a warning where it is over, which is counted. */
+export function watchState(logger: Logger, metrics: CountedFiles): (notice: StateNotice) => void {
   return ({ problem, file, movedTo, consequence }) => {
+    if (consequence === 'written_again') metrics.fileReplaced('state')
     const level = consequence === 'written_again' ? 'warn' : 'error'
     logger[level]({ event: 'state_file', problem, file, movedTo, consequence }, consequences[consequence])
   }
@@ -69,8 +71,9 @@ const traceConsequences: Readonly<Record<StateNotice['consequence'], string>> = 
 }
 
 /** The same for the file of how decisions came about. */
-export function watchTraces(logger: Logger): (notice: StateNotice) => void {
+export function watchTraces(logger: Logger, metrics: CountedFiles): (notice: StateNotice) => void {
   return ({ problem, file, movedTo, consequence }) => {
+    if (consequence === 'written_again') metrics.fileReplaced('traces')
     const level = consequence === 'written_again' ? 'warn' : 'error'
     logger[level](
       { event: 'trace_file', problem, file, movedTo, consequence },
