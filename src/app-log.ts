@@ -1,33 +1,75 @@
 import type { Logger } from 'pino'
+import type { BackgroundFailure } from './background.ts'
 import { faultCatalogue } from './errors/catalogue.ts'
 import type { ClaimNotice } from './lifecycle/claims.ts'
 import type { PolicyChange } from './policy/site-policy.ts'
 import type { TlsReload } from './server/tls.ts'
 import type { DecisionLogFileNotice } from './telemetry/decision-log-file.ts'
 
-/** Says that files are shared with another service, or that nobody would notice if they were. */
+/** Says what ended in an exception behind answers, once for each. What the service says to callers does not depend on it. */
+export function logBackgroundFailure(logger: Logger, { task, error }: BackgroundFailure): void {
+  logger.error({ event: 'background_failed', task, err: error }, 'work behind answers ended in an exception')
+}
+
+/** Says that files are shared with another service, that nobody would notice if they were, and what became of locks. */
 export function logClaimNotice(logger: Logger): (notice: ClaimNotice) => void {
   return (notice) => {
-    if (notice.kind === 'state_shared') {
-      const { others } = notice
-      logger.warn({ event: 'state_shared', others }, 'another service is running on the same STATE_DIR')
-      return
+    switch (notice.kind) {
+      case 'state_shared': {
+        const { others } = notice
+        logger.warn({ event: 'state_shared', others }, 'another service is running on the same STATE_DIR')
+        return
+      }
+      case 'decision_log_not_locked': {
+        const text = 'DECISION_LOG_FILE cannot be locked: nobody would notice a second writer'
+        logger.warn({ event: 'decision_log_not_locked', file: notice.file }, text)
+        return
+      }
+      case 'decision_log_taken': {
+        const { file, by } = notice
+        const text =
+          'the lock of DECISION_LOG_FILE was deleted, and another service has it: lines wait in memory'
+        logger.error({ event: 'decision_log_taken', file, by }, text)
+        return
+      }
+      case 'lock_taken_again': {
+        const text = 'a lock was deleted while the service ran; it was taken again'
+        logger.warn({ event: 'lock_taken_again', file: notice.file }, text)
+        return
+      }
+      case 'state_dir_silent': {
+        const text =
+          'the file system of STATE_DIR does not answer; it is waited for, and nobody waits with it'
+        logger.error({ event: 'state_dir_silent', directory: notice.directory }, text)
+      }
     }
-    const text = 'DECISION_LOG_FILE cannot be locked: nobody would notice a second writer'
-    logger.warn({ event: 'decision_log_not_locked', file: notice.file }, text)
   }
 }
 
-/** Says that the decision log cannot be written, and that it can again. */
+/** Says that the decision log cannot be written, that it can again, and that it is another file now. */
 export function logFileNotice(logger: Logger): (notice: DecisionLogFileNotice) => void {
   return (notice) => {
-    if (notice.failed) {
-      const text = 'DECISION_LOG_FILE cannot be written; lines wait in memory, up to 64 MiB of them'
-      logger.error({ event: 'decision_log_failed', code: notice.code }, text)
-      return
+    switch (notice.kind) {
+      case 'failed': {
+        const text = 'DECISION_LOG_FILE cannot be written; lines wait in memory, up to 64 MiB of them'
+        logger.error({ event: 'decision_log_failed', code: notice.code }, text)
+        return
+      }
+      case 'back': {
+        const { lostLines } = notice
+        logger.warn({ event: 'decision_log_back', lostLines }, 'DECISION_LOG_FILE is written again')
+        return
+      }
+      case 'replaced': {
+        const text = 'DECISION_LOG_FILE was deleted, moved, cut short or replaced: it goes on in a new file'
+        logger.error({ event: 'decision_log_replaced', movedTo: notice.movedTo }, text)
+        return
+      }
+      case 'not_looked_at': {
+        const text = 'DECISION_LOG_FILE cannot be looked at: nobody would notice if it were deleted'
+        logger.error({ event: 'decision_log_not_looked_at' }, text)
+      }
     }
-    const { lostLines } = notice
-    logger.warn({ event: 'decision_log_back', lostLines }, 'DECISION_LOG_FILE is written again')
   }
 }
 

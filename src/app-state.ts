@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { inBackground } from './background.ts'
 import type { Clock, ClockWitness } from './clock.ts'
 import type { Compliance } from './compliance/compliance.ts'
 import type { Settings } from './config/settings.ts'
@@ -7,6 +8,7 @@ import type { MaskDevice } from './identity/mask-device.ts'
 import type { IntuneLookup } from './intune/intune-lookup.ts'
 import { type ComplianceState, openComplianceState } from './state/compliance-state.ts'
 import { openTraceFile } from './state/trace-file.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { watchState, watchTraces } from './telemetry/watch-compliance.ts'
 import { type DecisionTraces, traceAgeMs } from './trace/decision-traces.ts'
 import { TraceStore } from './trace/trace-store.ts'
@@ -32,6 +34,7 @@ export interface StatefulParts {
   readonly clock: Clock
   readonly witness: ClockWitness
   readonly logger: Logger
+  readonly metrics: Pick<Metrics, 'fileReplaced'>
 }
 
 const loadLimitMs = 1000
@@ -40,18 +43,32 @@ const loadLimitMs = 1000
 export function openStoredState(
   directory: string,
   { intune: { authorityUrl }, traceStore: traceLimits }: Settings,
-  { compliance, traces, intune, mask, clock, witness, logger }: StatefulParts,
+  { compliance, traces, intune, mask, clock, witness, logger, metrics }: StatefulParts,
 ): StoredState {
   const tenant = new URL(authorityUrl).pathname.slice(1)
   const stateLogger = logger.child({ component: 'state' })
   const traceStore = traceLimits && openTraceStore(traceLimits.maxDecisions)
-  const state = openComplianceState({ directory, tenant, clock, witness, onNotice: watchState(stateLogger) })
+  const state = openComplianceState({
+    directory,
+    tenant,
+    clock,
+    witness,
+    onNotice: watchState(stateLogger, metrics),
+  })
   state.attach(compliance.records)
 
   function openTraceStore(maxTraces: number): TraceStore {
-    const onNotice = watchTraces(stateLogger)
-    const maxAgeMs = traceAgeMs
-    const texts = openTraceFile({ directory, tenant, clock, witness, maxTraces, maxAgeMs, onNotice })
+    const onNotice = watchTraces(stateLogger, metrics)
+    const texts = openTraceFile({
+      directory,
+      tenant,
+      clock,
+      witness,
+      maxTraces,
+      maxAgeMs: traceAgeMs,
+      onNotice,
+      onReplaced: () => inBackground('trace_file', () => traces.offerAll()),
+    })
     const store = new TraceStore({ texts, clock, mask })
     traces.attachStore(store)
     return store

@@ -2,8 +2,15 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { openOperatorFiles, type WayOut } from './app-files.ts'
-import { logClaimNotice, logClockChange, logFileNotice, logTlsReload } from './app-log.ts'
+import {
+  logBackgroundFailure,
+  logClaimNotice,
+  logClockChange,
+  logFileNotice,
+  logTlsReload,
+} from './app-log.ts'
 import { openStoredState } from './app-state.ts'
+import { inBackground, onBackgroundFailure, repeatInBackground } from './background.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Compliance, createCompliance } from './compliance/compliance.ts'
 import type { ListenerSettings, Secrets, Settings } from './config/settings.ts'
@@ -40,6 +47,9 @@ import { presentStatus, watchCompliance } from './telemetry/watch-compliance.ts'
 import { watchContext } from './telemetry/watch-context.ts'
 import { DecisionTraces } from './trace/decision-traces.ts'
 import type { TraceStore } from './trace/trace-store.ts'
+
+/** A deleted lock keeps nobody out for longer. */
+const claimsCheckIntervalMs = 2000
 
 /** What the composition root may be given instead of the real thing. */
 export interface AppOverrides extends WayOut {
@@ -133,6 +143,10 @@ export function buildApp(
     version: productVersion(),
     clock,
   })
+  const stopListening = onBackgroundFailure((failure) => {
+    logBackgroundFailure(logger, failure)
+    metrics.backgroundFailed(failure.task)
+  })
   const departure = createDeparture(clock)
   const health = createHealth(
     {
@@ -150,6 +164,8 @@ export function buildApp(
       },
       state: () => state?.status(),
       clockProblem: () => serverTime.problem(),
+      traces: () => traceStore?.status(),
+      decisionLog: () => decisionLog.fileStatus(),
       clientsProblem: () => clients?.problem(),
       policyProblem: () => policy.status().problem,
       isOverloaded: overload.isOverloaded,
@@ -180,6 +196,8 @@ export function buildApp(
       metrics.drift(drift)
       overrides.onDrift?.(drift)
     },
+    onFault: (fault) => health.noteFault(fault),
+    onReady: () => health.noteReady(),
     onDetailsFailure(fault) {
       metrics.detailsFailed()
       overrides.onDetailsFailure?.(fault)
@@ -230,7 +248,11 @@ export function buildApp(
     stateDir: settings.stateDir,
     decisionLogFile: settings.decisionLog?.file,
     clock,
-    onNotice: logClaimNotice(logger),
+    onNotice(notice) {
+      logClaimNotice(logger)(notice)
+      const { kind } = notice
+      if (kind === 'lock_taken_again' || kind === 'decision_log_taken') metrics.fileReplaced('lock')
+    },
   })
   const readiness = () => health.report()
   const mdmServer = {
@@ -311,19 +333,21 @@ export function buildApp(
     driftCounts: intune.driftCounts,
     policy,
     async listen() {
-      claims.take()
+      await claims.take()
+      running.push(repeatInBackground('file_watch', clock, claimsCheckIntervalMs, () => claims.check()))
       decisionLog.start(
         settings.decisionLog &&
           new DecisionLogFile(settings.decisionLog, {
             clock,
             onNotice(notice) {
-              health.noteDecisionLog(notice.failed ? notice.code : undefined)
               logFileNotice(logger)(notice)
+              if (notice.kind === 'replaced') metrics.fileReplaced('decision_log')
             },
+            takenBy: () => claims.decisionLogTakenBy(),
           }),
       )
       if (settings.stateDir !== undefined) {
-        const parts = { compliance, traces, intune, mask, clock, witness: serverTime, logger }
+        const parts = { compliance, traces, intune, mask, clock, witness: serverTime, logger, metrics }
         const stored = openStoredState(settings.stateDir, settings, parts)
         // Before anything is loaded: what is asked meanwhile is looked for in the file.
         state = stored.state
@@ -337,7 +361,7 @@ export function buildApp(
         })
       const serviceUrl = (await open(server, settings.service)).replace(/^http:/, https ? 'https:' : 'http:')
       const managementUrl = await open(management, settings.management)
-      void intune.warmUp()
+      inBackground('warm_up', () => intune.warmUp())
       rotation.watch()
       return { serviceUrl, managementUrl }
     },
@@ -358,6 +382,7 @@ export function buildApp(
       rotation.close()
       await intune.close()
       await outbound.close()
+      stopListening()
     },
   })
 }

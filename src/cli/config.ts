@@ -1,4 +1,5 @@
 import { checkOperatorFiles } from '../app-files.ts'
+import { problemOfLogFile } from '../files/log-file-problem.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
 import { loadPolicy } from '../policy/site-policy.ts'
 import { printable } from '../text/printable.ts'
@@ -45,7 +46,10 @@ export const config = defineCommand(form, async ({ values }, context) => {
   if (policyFile !== undefined) printWarnings(policyFile, context)
   const faults = checkOperatorFiles(loaded)
   for (const fault of faults) context.err(explainFault(fault))
-  return faults.length > 0 ? exitCodes.wrongConfiguration : exitCodes.fine
+  const { decisionLog } = loaded.settings
+  const problem = decisionLog && problemOfLogFile(decisionLog.file)
+  if (problem !== undefined) context.err(`DECISION_LOG_FILE ${problem}`)
+  return faults.length > 0 || problem !== undefined ? exitCodes.wrongConfiguration : exitCodes.fine
 })
 
 /** What is allowed and odd; what is wrong comes with the other files. */

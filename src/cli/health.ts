@@ -11,6 +11,7 @@ import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configured } from './configured.ts'
+import { widest } from './table.ts'
 
 const timeoutMs = 2500
 const maxReplyLength = 64 * 1024
@@ -144,7 +145,7 @@ async function readCertificateFile(file: string): Promise<string> {
 }
 
 function listChecks(checks: Readonly<Record<string, ShownCheck>>): string {
-  const width = Math.max(...Object.keys(checks).map((name) => name.length))
+  const width = widest(Object.keys(checks))
   return Object.entries(checks)
     .map(([name, { status, since, what, remedy }]) => {
       const first = `${name.padEnd(width)}  ${status.padEnd(8)}  ${since ?? ''}`.trimEnd()

@@ -1,4 +1,5 @@
 import type { CommandForm, CommandOption } from './command-form.ts'
+import { widest } from './table.ts'
 
 /** What `--help` prints of one form of a command. */
 export function presentHelp(form: CommandForm): string {
@@ -34,6 +35,6 @@ function presentDefault(option: CommandOption): string {
 
 function section(title: string, rows: readonly Row[]): readonly string[] {
   if (rows.length === 0) return []
-  const width = Math.max(...rows.map(([label]) => label.length))
+  const width = widest(rows.map(([label]) => label))
   return ['', `${title}:`, ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`.trimEnd())]
 }

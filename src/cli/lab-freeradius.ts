@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inBackground } from '../background.ts'
 import type { CertificateAndKey } from '../certificates/certificate.ts'
 
 /** The site of deploy/, which the lab runs as it is but for addresses and the password. */
@@ -66,7 +67,10 @@ export async function startFreeradius(options: FreeradiusOptions): Promise<Freer
     child.stdout.on('data', notice)
     child.stderr.on('data', notice)
     child.once('error', reject)
-    void exited.then(() => reject(new Error(`FreeRADIUS did not start:\n${log().slice(-4000)}`)))
+    inBackground('lab', async () => {
+      await exited
+      reject(new Error(`FreeRADIUS did not start:\n${log().slice(-4000)}`))
+    })
   })
   return {
     authPort,
@@ -85,7 +89,7 @@ export async function startFreeradius(options: FreeradiusOptions): Promise<Freer
 
 function writeConfiguration(options: FreeradiusOptions, authPort: number, accountingPort: number): void {
   const { directory, eapServer } = options
-  const path = (...names: string[]) => join(directory, ...names)
+  const path = (name: string) => join(directory, name)
   for (const folder of ['certs', 'tlscache', 'run']) mkdirSync(path(folder), { recursive: true, mode: 0o700 })
   const copy = (file: string, to: string, edits: readonly (readonly [string, string])[] = []) => {
     let text = readFileSync(join(deployed, file), 'utf8')

@@ -117,7 +117,14 @@ async function buildStage(
   const startService = async () => {
     const loaded = loadSettings({ ...environment, SERVICE_PORT: port }, () => undefined)
     if (!loaded.ok) throw new Error(`the lab's own settings are wrong: ${JSON.stringify(loaded.problems)}`)
-    const logger = createLogger({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
+    const logger = createLogger(
+      { level: 'debug' },
+      {
+        write(line: string) {
+          lines.push(line)
+        },
+      },
+    )
     const built = buildApp(loaded, logger, options)
     if (!built.ok) throw new Error(`the lab's own files are wrong: ${built.fault.message}`)
     app = built.value

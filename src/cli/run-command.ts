@@ -8,10 +8,11 @@ import { commands } from './commands.ts'
 import { printProblems } from './configured.ts'
 import { explainListen } from './explain-listen.ts'
 import { presentHelp } from './help.ts'
+import { widest } from './table.ts'
 import { throughTerminal } from './terminal.ts'
 
 function usage(): string {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length))
+  const width = widest(Object.keys(commands))
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
   return [
     'Usage: intune-nac <command> [options]',

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { inBackground, noteBackgroundFailure } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { FreshnessSettings } from '../config/settings.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
@@ -182,7 +183,9 @@ export class ComplianceCache {
   ): CacheAnswer | undefined {
     if (nowMs < remembered.freshUntilMs) return this.#answer(remembered, 'hit', nowMs)
     if (!this.#mayAnswerWhileRefreshing(remembered, nowMs)) return undefined
-    if (this.#coolingDown(key) === undefined) void this.#question(key, identifier)
+    if (this.#coolingDown(key) === undefined) {
+      inBackground('lookup', () => this.#question(key, identifier))
+    }
     return this.#answer(remembered, 'hit_refreshing', nowMs)
   }
 
@@ -190,10 +193,14 @@ export class ComplianceCache {
   #halfOf(waitMs: number, recall: Promise<void>): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#parts.clock.after(waitMs / 2, resolve)
-      void recall.then(() => {
-        cancel()
-        resolve()
-      })
+      inBackground(
+        'state_file',
+        () => recall,
+        () => {
+          cancel()
+          resolve()
+        },
+      )
     })
   }
 
@@ -211,7 +218,7 @@ export class ComplianceCache {
       return underWay
     }
     const asked = withinTrace(traceContext, () => this.#parts.lookup(identifier, share))
-    const question = asked.then((outcome) => {
+    const question = asked.catch(noteDefect).then((outcome) => {
       this.#inFlight.delete(key)
       if (outcome.ok) this.#learn(key, outcome.value)
       else this.#takeFault(key, outcome.fault)
@@ -284,7 +291,7 @@ export class ComplianceCache {
     const device = deviceOf(key, before.record)
     if (guard === undefined || device === undefined) return false
     const { verdict, undo } = guard.judge({ key, device, before, after }, this.#records.counts.c)
-    void this.#takeBack(undo, guard)
+    inBackground('mass_flip_guard', () => this.#takeBack(undo, guard))
     if (verdict === 'hold') this.#hold(key, before, 'mass_flip')
     return verdict === 'hold'
   }
@@ -355,7 +362,8 @@ export class ComplianceCache {
       const cancel = this.#parts.clock.after(waitMs, () =>
         resolve(failure('deadline_exceeded', `no answer from Intune within ${wholeMs} ms`)),
       )
-      void question.then((outcome) => {
+      inBackground('lookup', async () => {
+        const outcome = await question
         cancel()
         resolve(outcome)
       })
@@ -367,6 +375,12 @@ export class ComplianceCache {
 export function longestFreshness({ compliantFreshMs, noncompliantFreshMs }: FreshnessSettings) {
   return (state: StateLetter): number =>
     Math.ceil((state === 'c' ? compliantFreshMs : noncompliantFreshMs) * (1 + jitterShare))
+}
+
+/** Never meant to happen; the device is asked about again, and nobody waits for an answer that will not come. */
+function noteDefect(error: unknown): Outcome<Observation> {
+  noteBackgroundFailure('lookup', error)
+  return failure('internal', 'a look-up ended in an exception')
 }
 
 function isCompliant(record: ComplianceRecord): boolean {

@@ -1,3 +1,4 @@
+import { inBackground } from '../background.ts'
 import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
 import type { FreshnessSettings } from '../config/settings.ts'
 import type { Fault } from '../errors/fault.ts'
@@ -184,7 +185,9 @@ export function createCompliance(parts: ComplianceParts): Compliance {
       if (!records.isOlderThan(packed, ageMs) || !records.delete(key)) return
       forgotten += 1
       if (forgotten % forgottenPerSecond === 0) {
-        return new Promise((resolve) => void clock.after(secondMs, resolve))
+        return new Promise((resolve) => {
+          clock.after(secondMs, resolve)
+        })
       }
     })
   }
@@ -258,7 +261,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
         },
         ...(events.listFailed && { onFailure: events.listFailed }),
       })
-      void poller.start()
+      poller.start()
       return () => poller.stop()
     },
     keepTidy() {
@@ -272,7 +275,7 @@ export function createCompliance(parts: ComplianceParts): Compliance {
         // What a clock without a witness may not say is said as soon as it has one.
         if (clock.monotonicMs() >= nextAtMs || (isConfirmed && !wasConfirmed)) {
           nextAtMs = clock.monotonicMs() + hourMs
-          void forgetOlderThan(keptMs)
+          inBackground('forget_old_records', () => forgetOlderThan(keptMs))
           if (isConfirmed) parts.onOutdated?.(clock.nowMs() - keptMs)
         }
         wasConfirmed = isConfirmed

@@ -1,3 +1,4 @@
+import { noteBackgroundFailure } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import { failure, type Outcome } from '../errors/fault.ts'
 import { type DeviceIdentifier, identifierKey } from '../identity/device-identity.ts'
@@ -76,7 +77,8 @@ export function createGuardedLookup(parts: GuardedLookupParts): GuardedLookup {
         const answer = await lookup(identifier, (service, ask) => gates[service].through(question, ask))
         if (answer.ok) parts.onAnswer?.(key, answer.value.record)
         return answer
-      } catch {
+      } catch (error) {
+        noteBackgroundFailure('lookup', error)
         return failure('internal', 'a look-up ended in an exception')
       } finally {
         if (underWay.get(key) === question) underWay.delete(key)

@@ -1,3 +1,4 @@
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault } from '../errors/fault.ts'
 import type { FetchNoncompliantList, NoncompliantList } from './noncompliant-list.ts'
@@ -43,10 +44,13 @@ export class NoncompliantPoller {
     this.#parts = parts
   }
 
-  /** Takes in the saved list, asks if it is time, and looks again every minute. Never rejects. */
-  async start(): Promise<void> {
-    await this.check()
-    this.#schedule()
+  /** Takes in the saved list, asks if it is time, and looks again every minute, whatever becomes of a round. */
+  start(): void {
+    inBackground(
+      'noncompliant_list',
+      () => this.check(),
+      () => this.#schedule(),
+    )
   }
 
   stop(): void {
@@ -74,8 +78,6 @@ export class NoncompliantPoller {
 
   #schedule(): void {
     if (this.#stopped) return
-    this.#cancel = this.#parts.clock.after(checkIntervalMs, () => {
-      void this.check().then(() => this.#schedule())
-    })
+    this.#cancel = this.#parts.clock.after(checkIntervalMs, () => this.start())
   }
 }

@@ -72,7 +72,7 @@ async function collect(
       devices.set(id, { record, macs: [...macs] })
       return
     }
-    known.macs.push(...macs)
+    for (const mac of macs) known.macs.push(mac)
     if (record.observedAtMs > known.record.observedAtMs) known.record = record
   }
   for (const key of records.noncompliantKeys()) {

@@ -35,10 +35,10 @@ export function createRefreshLimit(
   const clients = new LRUCache<string, { credit: number; filledAtMs: number }>({ max: maxClients })
 
   function deviceWaitMs(names: readonly string[], nowMs: number): number {
-    const waits = names.map(
-      (name) => (latest.get(name) ?? Number.NEGATIVE_INFINITY) + refreshIntervalMs - nowMs,
-    )
-    return Math.max(0, ...waits)
+    return names.reduce((waitMs, name) => {
+      const dueAtMs = (latest.get(name) ?? Number.NEGATIVE_INFINITY) + refreshIntervalMs
+      return Math.max(waitMs, dueAtMs - nowMs)
+    }, 0)
   }
 
   function takeOfClient(client: string, nowMs: number): number {

@@ -1,3 +1,4 @@
+import { noteBackgroundFailure } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { type Fault, failure, type Outcome } from '../errors/fault.ts'
@@ -145,7 +146,8 @@ export function createServiceGate(parts: ServiceGateParts): ServiceGate {
 async function askSafely<T>(ask: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
   try {
     return await ask()
-  } catch {
+  } catch (error) {
+    noteBackgroundFailure('lookup', error)
     return failure('internal', 'a look-up ended in an exception')
   }
 }

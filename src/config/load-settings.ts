@@ -24,10 +24,10 @@ export function loadSettings(
   environment: Readonly<Record<string, string | undefined>>,
   readText: ReadText,
 ): LoadedSettings {
-  const { values, problems, notices } = readEnvironment(environment, readText)
+  const { values, ...read } = readEnvironment(environment, readText)
   const { proxy, ...ofProxy } = readProxy(environment)
-  problems.push(...ofProxy.problems)
-  notices.push(...ofProxy.notices)
+  const problems = [...read.problems, ...ofProxy.problems]
+  const notices = [...read.notices, ...ofProxy.notices]
   const intune = intuneSettings(values, problems, notices)
   const serviceHost = listenHost(values, problems, notices)
   const serviceTls = serviceTlsSettings(values, problems)

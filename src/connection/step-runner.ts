@@ -1,3 +1,4 @@
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import { type Fault, failure } from '../errors/fault.ts'
@@ -77,7 +78,7 @@ export function createStepRunner(
       const late = { result: 'fail', fault: failure('upstream_timeout', message).fault } as const
       const cancel = clock.after(stepLimitMs, () => give(late))
       const defect = failure('internal', `the step "${title}" ended in an exception`).fault
-      finding.then(give, () => give({ result: 'fail', fault: defect }))
+      inBackground('doctor', async () => give(await finding.catch(() => ({ result: 'fail', fault: defect }))))
     })
   }
 

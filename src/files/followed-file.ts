@@ -1,5 +1,6 @@
 import { type BigIntStats, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
+import { repeatInBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 
 /** A file that is looked at while the service runs. */
@@ -14,9 +15,16 @@ export interface FollowedFile {
 
 /** Twice within a change: once to see it, once to see that nobody writes any more. */
 const pollMs = 500
+/**
+ * Whoever writes without end does not keep what is written from being looked at: after eight seconds a text counts that
+ * nobody wrote while it was read, and soon after any.
+ */
+const maxRestlessLooks = 16
+const lastRestlessLook = 18
 
 /**
- * Calls `onChange` within two seconds of a change of the file. Returns what stops it.
+ * Calls `onChange` within two seconds of a change of the file; within ten where it is touched or written again and again.
+ * What has been passed on is not passed on a second time in a row. Returns what stops it.
  *
  * Polls instead of fs.watch: that misses the symlink swap by which Kubernetes updates a mounted file, and network
  * file systems. The file is read off the request path and a slow disk only delays the next look.
@@ -26,33 +34,47 @@ export function followFile({ file, state, clock, onChange }: FollowedFile): () =
   let settled = state
   /** The state that was seen at the last look; a change counts when it is seen twice. */
   let seen = state
+  /** What was read at the last look at a file that is not quiet, and how many looks it has not been. */
+  let read: { readonly content: Buffer | undefined } | undefined
+  let restlessLooks = 0
+  /** What was passed on last. */
+  let passedOn: { readonly content: Buffer | undefined } | undefined
   let closed = false
-  let cancel = () => {}
 
   async function look(): Promise<void> {
     const now = await stateOf(file)
     const quiet = now === seen
     seen = now
-    // An editor that is still writing must not get half of its text taken for all of it.
-    if (!quiet || now === settled) return
+    if (now === settled) {
+      restlessLooks = 0
+      read = undefined
+      return
+    }
     const content = await readFile(file).catch(() => undefined)
-    if (closed || (await stateOf(file)) !== now) return
-    settled = now
-    if (!closed) onChange(content)
-  }
-
-  function next(): void {
     if (closed) return
-    cancel = clock.after(pollMs, () => {
-      void look().then(next)
-    })
+    // An editor that is still writing must not get half of its text taken for all of it.
+    const isSame = read !== undefined && isEqual(read.content, content)
+    const isSettled = quiet || isSame || restlessLooks >= maxRestlessLooks
+    const isWhole = isSettled && (await stateOf(file)) === now
+    read = { content }
+    restlessLooks += 1
+    if (closed || (!isWhole && restlessLooks <= lastRestlessLook)) return
+    settled = now
+    restlessLooks = 0
+    if (passedOn && isEqual(passedOn.content, content)) return
+    passedOn = { content }
+    onChange(content)
   }
 
-  next()
+  const stop = repeatInBackground('followed_file', clock, pollMs, look)
   return () => {
     closed = true
-    cancel()
+    stop()
   }
+}
+
+function isEqual(one: Buffer | undefined, other: Buffer | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : one.equals(other)
 }
 
 /** Changes whenever the file does: also where a symlink is swapped for one to another file of the same size. */

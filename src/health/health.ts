@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
+import type { Fault, Hop } from '../errors/fault.ts'
+import { StandingFaults } from './standing-faults.ts'
 
 /** What one check says. Only `failing` makes the service not ready; `degraded` is for somebody to mend. */
 export interface Condition {
@@ -9,6 +11,8 @@ export interface Condition {
   /** One sentence, without a secret. */
   readonly what?: string
   readonly remedy?: string
+  /** What docs/error-codes.md has it under. */
+  readonly code?: FaultCode
 }
 
 /** One check as an operator reads it; `since` is ISO 8601. */
@@ -50,10 +54,17 @@ export interface HealthSources {
     | {
         readonly mode: 'opening' | 'read_write' | 'read_only' | 'memory_only'
         readonly writeLagMs: number
+        /** Why the file cannot be written or looked at now. */
+        readonly problem?: string
+        readonly isRewriting: boolean
       }
     | undefined
   /** What is known to be wrong with the clock of this machine. */
   readonly clockProblem: () => string | undefined
+  /** Undefined: TRACE_STORE is off. */
+  readonly traces: () => { readonly problem?: string } | undefined
+  /** Undefined: DECISION_LOG_FILE is not set. */
+  readonly decisionLog: () => { readonly failing: boolean; readonly problem?: string } | undefined
   readonly clientsProblem: () => string | undefined
   readonly policyProblem: () => string | undefined
   readonly isOverloaded: () => boolean
@@ -65,12 +76,14 @@ export interface HealthSources {
 export interface Health {
   report(): HealthReport
   /** How the last exchange of each kind with Microsoft ended. */
-  noteExchange(operation: string, result: string): void
+  noteExchange(operation: Hop, result: string): void
+  /** What a look-up, a start or a refresh failed with, also where no exchange did. */
+  noteFault(fault: Fault): void
+  /** Intune can be asked: there is a token that it takes, and an address. */
+  noteReady(): void
   noteTls(
     reload: { readonly notAfterMs: number } | { readonly notAfterMs?: undefined; readonly fault: KnownFault },
   ): void
-  /** The error code of the file system, or undefined as soon as lines are written again. */
-  noteDecisionLog(failedWith: string | undefined): void
 }
 
 /** What each service of Microsoft is called, and what it means that it cannot be asked. */
@@ -104,7 +117,7 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
   let tokenResult = 'ok'
   let tlsNotAfterMs = sources.tlsNotAfterMs
   let tlsFault: KnownFault | undefined
-  let logFailure: string | undefined
+  const standing = new StandingFaults()
 
   const checks: Readonly<Record<string, (nowMs: number) => Condition>> = {
     shutdown: () =>
@@ -133,49 +146,66 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
       const says = `This machine says that it is ${new Date(nowMs).toISOString()}.`
       return degraded(`${problem} ${says}`, faultCatalogue.entra_clock_skew.remedy)
     },
-    token: () =>
-      tokenResult === 'ok'
-        ? ok
-        : degraded(
-            `The last request for a token ended with ${tokenResult}; one that is valid stays in use.`,
-            doctor,
-          ),
+    token() {
+      const fault = standing.find(['role', 'token'])
+      if (fault) return ofFault(fault)
+      if (tokenResult === 'ok') return ok
+      const what = `The last request for a token ended with ${tokenResult}; one that is valid stays in use.`
+      return degraded(what, doctor)
+    },
     upstream() {
+      const fault = standing.find(['query', 'discovery', 'bulk', 'details'])
       const breakers = sources.breakers()
       const names = Object.keys(services) as (keyof typeof services)[]
       const open = names.filter((name) => breakers[name].state !== 'closed')
-      if (open.length === 0) return ok
+      if (open.length === 0) return fault ? ofFault(fault) : ok
       const sentences = open.map((name) => {
         const { called, without } = services[name]
         const why =
           breakers[name].cause === 'retry_after' ? 'asked for a pause' : 'failed several times in a row'
         return `${called} is not asked, because it ${why}; ${without}.`
       })
-      const since = open.flatMap((name) => breakers[name].openSinceMs ?? [])
+      const sinceMs = open.reduce(
+        (first, name) => Math.min(first, breakers[name].openSinceMs ?? first),
+        Infinity,
+      )
+      const { what, ...known } = fault ? ofFault(fault) : degraded('', doctor)
       return {
-        ...degraded(sentences.join(' '), doctor),
-        ...(since.length > 0 && { sinceMs: Math.min(...since) }),
+        ...known,
+        what: [...(what ? [what] : []), ...sentences].join(' '),
+        ...(sinceMs < Infinity && { sinceMs }),
       }
     },
     state() {
       const state = sources.state()
       if (state === undefined) return { status: 'ok', what: 'STATE_DIR is not set.' }
-      const { mode, writeLagMs } = state
+      const { mode, writeLagMs, problem, isRewriting } = state
       const remedy = 'Look for state_file in the log; see to space and permissions of STATE_DIR.'
       if (mode === 'opening') return degraded('The state file is being opened.', remedy)
-      if (mode !== 'read_write') return degraded(`The state file is ${mode}: a restart forgets.`, remedy)
-      if (writeLagMs <= longLagMs) return ok
-      return degraded(`Changes wait ${Math.round(writeLagMs / 1000)} s for the disk.`, remedy)
+      const why = problem === undefined ? '' : ` (${problem})`
+      if (mode !== 'read_write')
+        return degraded(`The state file is ${mode}${why}: a restart forgets.`, remedy)
+      if (problem !== undefined) return degraded(`The state file cannot be written or seen${why}.`, remedy)
+      if (isRewriting) return degraded('The state file was replaced and is being written again.', remedy)
+      if (writeLagMs > longLagMs)
+        return degraded(`Changes wait ${Math.round(writeLagMs / 1000)} s for the disk.`, remedy)
+      const stories = sources.traces()?.problem
+      if (stories === undefined) return ok
+      return degraded(
+        `The file of decisions cannot be written or seen (${stories}).`,
+        'Look for trace_file in the log; see to space and permissions of STATE_DIR.',
+      )
     },
     clients: () => ofFile(sources.clientsProblem(), 'CLIENTS_FILE'),
     policy: () => ofFile(sources.policyProblem(), 'POLICY_FILE'),
-    decisionLog: () =>
-      logFailure === undefined
-        ? ok
-        : degraded(
-            `DECISION_LOG_FILE cannot be written (${logFailure}); lines wait in memory, up to 64 MiB.`,
-            'See to space and permissions of the file and its directory.',
-          ),
+    decisionLog() {
+      const { failing = false, problem } = sources.decisionLog() ?? {}
+      if (!failing && problem === undefined) return ok
+      const what = failing
+        ? `DECISION_LOG_FILE cannot be written (${problem}); lines wait in memory, up to 64 MiB.`
+        : `DECISION_LOG_FILE ${problem}: nobody would notice if it were deleted.`
+      return degraded(what, 'See to space and permissions of the file and its directory.')
+    },
     tls(nowMs) {
       if (tlsNotAfterMs === undefined) return { status: 'ok', what: 'The service speaks HTTP.' }
       return tlsFault ? ofFault(tlsFault) : ofExpiry(tlsNotAfterMs, nowMs, 'service_tls_unusable')
@@ -211,7 +241,10 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
     },
     noteExchange(operation, result) {
       if (operation === 'token') tokenResult = result
+      if (result === 'ok') standing.noteExchange(operation)
     },
+    noteFault: (fault) => standing.noteFault(fault),
+    noteReady: () => standing.noteReady(),
     noteTls(reload) {
       if (reload.notAfterMs === undefined) {
         tlsFault = reload.fault
@@ -219,9 +252,6 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
       }
       tlsFault = undefined
       tlsNotAfterMs = reload.notAfterMs
-    },
-    noteDecisionLog(failedWith) {
-      logFailure = failedWith
     },
   }
 }
@@ -231,7 +261,7 @@ function degraded(what: string, remedy: string): Condition {
 }
 
 function ofFault({ code, message }: KnownFault): Condition {
-  return degraded(message, faultCatalogue[code].remedy)
+  return { ...degraded(`${message} (${code})`, faultCatalogue[code].remedy), code }
 }
 
 function ofFile(problem: string | undefined, variable: string): Condition {

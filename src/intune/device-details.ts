@@ -1,3 +1,4 @@
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import { CircuitBreaker } from '../compliance/circuit-breaker.ts'
 import type { DeviceDetails, Observation, Through } from '../compliance/compliance-record.ts'
@@ -147,7 +148,8 @@ function within(
 ): Promise<Outcome<GraphAnswer> | undefined> {
   return new Promise((resolve) => {
     const cancel = clock.after(limitMs, () => resolve(undefined))
-    void question.then((answer) => {
+    inBackground('graph_details', async () => {
+      const answer = await question
       cancel()
       resolve(answer)
     })

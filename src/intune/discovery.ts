@@ -1,3 +1,4 @@
+import { inBackground } from '../background.ts'
 import type { BreakerStatus } from '../compliance/circuit-breaker.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import { RefreshedValue } from './refreshed-value.ts'
@@ -85,7 +86,10 @@ export function createServiceDirectory(
         if (latest === undefined || clock.monotonicMs() - latest.atMs >= REDISCOVERY_INTERVAL_MS) {
           latest = { atMs: clock.monotonicMs(), outcome: list.renew() }
           const { outcome } = latest
-          void outcome.then((ended) => ended.ok || options.onBackgroundFailure(ended.fault))
+          inBackground('discovery', async () => {
+            const ended = await outcome
+            if (!ended.ok) options.onBackgroundFailure(ended.fault)
+          })
         }
         const outcome = await latest.outcome
         const endpoint = known(service)

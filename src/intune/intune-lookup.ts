@@ -107,6 +107,7 @@ export function createIntuneLookup(
   }
 
   function logFault(message: string, fault: Fault): void {
+    options.onFault?.(fault)
     const { code, hop, host, status, requestId, retryAfterMs, message: detail } = fault
     const { remedy } = faultCatalogue[code]
     options.logger.warn({ code, hop, host, status, requestId, retryAfterMs, detail, remedy }, message)
@@ -122,7 +123,10 @@ export function createIntuneLookup(
     async warmUp() {
       const listed = await directory.services()
       const ready = listed.ok ? await intuneTokens.get() : listed
-      if (ready.ok) return success(undefined)
+      if (ready.ok) {
+        options.onReady?.()
+        return success(undefined)
+      }
       logFault('intune warm-up failed', ready.fault)
       return ready
     },
@@ -135,7 +139,11 @@ export function createIntuneLookup(
     async canFetchNoncompliantList() {
       if (api === 'nac') return false
       const endpoint = await retrieval.endpoint()
-      return endpoint.ok && (await intuneTokens.get()).ok
+      const ready = endpoint.ok ? await intuneTokens.get() : endpoint
+      // Asked every minute, so that what is in the way is known before a device asks, and that it has gone.
+      if (ready.ok) options.onReady?.()
+      else options.onFault?.(ready.fault)
+      return ready.ok
     },
     tokenExpiries: () => ({
       intune: intuneTokens.expiresAtMs(),

@@ -28,14 +28,18 @@ export interface HttpRequest {
   readonly body?: string
   readonly timeoutMs: number
   readonly maxBytes: number
+  /** A body that may be long is handed over as it came: joining and decoding it would hold everybody up. */
+  readonly inPieces?: boolean
 }
 
 /** A reply with any status but 3xx, read whole. Header names are lower case, repeated ones joined by a comma. */
 export interface HttpReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** Decoded as UTF-8. */
+  /** Decoded as UTF-8; of a reply in pieces the beginning alone, which is enough for an error. */
   readonly body: string
+  /** All bytes of the body as they came, where they were asked for in pieces. */
+  readonly pieces?: readonly Uint8Array[]
   /** Media type in lower case without parameters, or an empty text. */
   readonly contentType: string
 }
@@ -89,7 +93,7 @@ function exchangeOnce(
   { url, exchange }: { readonly url: URL; readonly exchange: Exchange },
 ): Promise<Outcome<HttpReply>> {
   return new Promise((resolve) => {
-    const reader = new ReplyReader(exchange, request.maxBytes, (outcome) => {
+    const reader = new ReplyReader(exchange, request, (outcome) => {
       cancelLimit()
       resolve(outcome)
     })

@@ -1,3 +1,4 @@
+import { inBackground, noteBackgroundFailure } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { BreakerStatus } from '../compliance/circuit-breaker.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
@@ -91,16 +92,18 @@ export class RefreshedValue<T> {
     if (this.#underWay !== undefined) return
     if (this.#coolDown !== undefined && nowMs < this.#coolDown.untilMs) return
     outsideTrace(() => {
-      void this.renew().then((outcome) => {
+      inBackground('refresh', async () => {
+        const outcome = await this.renew()
         if (!outcome.ok) this.#options.onBackgroundFailure(outcome.fault)
       })
     })
   }
 
   async #fetchOnce(): Promise<Outcome<T>> {
-    const outcome = await this.#options
-      .fetch()
-      .catch(() => failure('internal', 'a fetch ended in an exception'))
+    const outcome = await this.#options.fetch().catch((error: unknown) => {
+      noteBackgroundFailure('refresh', error)
+      return failure('internal', 'a fetch ended in an exception')
+    })
     this.#underWay = undefined
     if (outcome.ok) {
       this.#lease = outcome.value

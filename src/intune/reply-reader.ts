@@ -2,7 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import { describeNetworkError, type Exchange } from './network-fault.ts'
-import type { HttpReply } from './outbound.ts'
+import type { HttpReply, HttpRequest } from './outbound.ts'
+
+/** Of a reply in pieces: the longest error that is worth reading. */
+const beginningBytes = 64 * 1024
+/** At their usual size more than the longest body has. */
+const mostChunks = 1024
 
 /**
  * Reads one reply as undici's dispatcher hands it over, and tells how the exchange ended: once, and for good. Undici's
@@ -11,17 +16,25 @@ import type { HttpReply } from './outbound.ts'
 export class ReplyReader implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
   readonly #maxBytes: number
+  readonly #inPieces: boolean
   readonly #onEnd: (outcome: Outcome<HttpReply>) => void
   #controller: Dispatcher.DispatchController | undefined
   #hasEnded = false
   #status = 0
   #headers: HttpReply['headers'] = {}
-  readonly #chunks: Buffer[] = []
+  #chunks: Buffer[] = []
+  /** Chunks that came before them: of the smallest ones a long body would be millions. */
+  readonly #joined: Buffer[] = []
   #size = 0
 
-  constructor(exchange: Exchange, maxBytes: number, onEnd: (outcome: Outcome<HttpReply>) => void) {
+  constructor(
+    exchange: Exchange,
+    { maxBytes, inPieces = false }: Pick<HttpRequest, 'maxBytes' | 'inPieces'>,
+    onEnd: (outcome: Outcome<HttpReply>) => void,
+  ) {
     this.#exchange = exchange
     this.#maxBytes = maxBytes
+    this.#inPieces = inPieces
     this.#onEnd = onEnd
   }
 
@@ -58,14 +71,18 @@ export class ReplyReader implements Dispatcher.DispatchHandler {
     this.#size += chunk.length
     if (this.#size > this.#maxBytes) this.#refuseSize()
     else this.#chunks.push(chunk)
+    if (this.#chunks.length < mostChunks) return
+    this.#joined.push(Buffer.concat(this.#chunks))
+    this.#chunks = []
   }
 
   onResponseEnd(): void {
     const headers = this.#headers
     const contentType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-    const [first] = this.#chunks
-    const bytes = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks)
-    this.#end(success({ status: this.#status, headers, body: bytes.toString('utf8'), contentType }))
+    const pieces = [...this.#joined, ...this.#chunks]
+    const bytes = beginningOf(pieces, this.#inPieces ? beginningBytes : this.#size)
+    const reply = { status: this.#status, headers, body: bytes.toString('utf8'), contentType }
+    this.#end(success(this.#inPieces ? { ...reply, pieces } : reply))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -97,6 +114,19 @@ export class ReplyReader implements Dispatcher.DispatchHandler {
     this.#hasEnded = true
     this.#onEnd(outcome)
   }
+}
+
+function beginningOf(pieces: readonly Buffer[], maxBytes: number): Buffer {
+  const [first] = pieces
+  if (first !== undefined && first.length >= maxBytes) return first.subarray(0, maxBytes)
+  const taken: Buffer[] = []
+  let bytes = 0
+  for (const piece of pieces) {
+    if (bytes >= maxBytes) break
+    taken.push(piece)
+    bytes += piece.length
+  }
+  return Buffer.concat(taken, Math.min(bytes, maxBytes))
 }
 
 /** Maps like undici's own time limits. */

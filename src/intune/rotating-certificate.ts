@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault, Outcome } from '../errors/fault.ts'
 import {
@@ -9,8 +10,8 @@ import {
   loadClientCertificate,
 } from './client-certificate.ts'
 
-/** Twice within 30 s even where one look comes at the wrong moment. */
-const POLL_INTERVAL_MS = 10_000
+/** Twice within 10 s: one look may come while the files are being replaced. */
+const POLL_INTERVAL_MS = 4000
 /** Entra ID takes about a minute to know a certificate that was just uploaded. */
 const TRIAL_INTERVAL_MS = 60_000
 
@@ -56,12 +57,13 @@ export class RotatingCertificate {
   #trialFault: Fault | undefined
   /** The state of the files that has been dealt with. */
   #seen: string
-  /** A state that could not be loaded, once: the other file of the pair may still be on its way. */
-  #suspect: string | undefined
+  /** Whether the last look found a pair that cannot be used: the other file of it may still be on its way. */
+  #isSuspect = false
   /** On the monotonic clock. */
   #nextTrialAtMs = Number.NEGATIVE_INFINITY
   #trialUnderWay = false
   #cancelPoll = () => {}
+  #isClosed = false
 
   constructor(options: RotatingCertificateOptions) {
     this.#options = options
@@ -71,13 +73,18 @@ export class RotatingCertificate {
 
   /** Begins to look at the files; until `close`. */
   watch(): void {
+    if (this.#isClosed) return
     this.#cancelPoll = this.#options.clock.after(POLL_INTERVAL_MS, () => {
-      this.poll()
-      this.watch()
+      inBackground(
+        'client_certificate',
+        () => this.poll(),
+        () => this.watch(),
+      )
     })
   }
 
   close(): void {
+    this.#isClosed = true
     this.#cancelPoll()
   }
 
@@ -99,8 +106,9 @@ export class RotatingCertificate {
   poll(): void {
     const found = this.#fingerprint()
     if (found !== this.#seen) this.#reload(found)
-    if (this.#pending && this.#options.clock.monotonicMs() >= this.#nextTrialAtMs)
-      void this.#tryPending(this.#pending)
+    const pending = this.#pending
+    if (pending && this.#options.clock.monotonicMs() >= this.#nextTrialAtMs)
+      inBackground('client_certificate', () => this.#tryPending(pending))
   }
 
   #reload(found: string): void {
@@ -108,17 +116,19 @@ export class RotatingCertificate {
     // Replaced while being read: the two may be of different pairs. The next look will see the end of it.
     if (this.#fingerprint() !== found) return
     if (!loaded.ok) {
-      if (this.#suspect !== found) {
-        this.#suspect = found
+      // Whether they have been touched since says nothing: who touches them again and again must not keep it unsaid.
+      if (!this.#isSuspect) {
+        this.#isSuspect = true
         return
       }
       this.#seen = found
+      const isKnown = this.#filesFault?.message === loaded.fault.message
       this.#filesFault = loaded.fault
-      this.#options.onEvent({ kind: 'files_refused', fault: loaded.fault })
+      if (!isKnown) this.#options.onEvent({ kind: 'files_refused', fault: loaded.fault })
       return
     }
     this.#seen = found
-    this.#suspect = undefined
+    this.#isSuspect = false
     this.#filesFault = undefined
     this.#trialFault = undefined
     this.#pending = undefined
@@ -135,8 +145,9 @@ export class RotatingCertificate {
     if (this.#trialUnderWay) return
     this.#trialUnderWay = true
     this.#nextTrialAtMs = this.#options.clock.monotonicMs() + TRIAL_INTERVAL_MS
-    const outcome = await this.#options.tryOut(certificate)
-    this.#trialUnderWay = false
+    const outcome = await this.#options.tryOut(certificate).finally(() => {
+      this.#trialUnderWay = false
+    })
     // The files may have been replaced again in the meantime.
     if (this.#pending !== certificate) return
     if (outcome.ok) return this.#use(certificate)

@@ -32,6 +32,10 @@ export interface UpstreamOptions {
   readonly onDrift?: (drift: Drift) => void
   /** Called when details could not be had from Graph; the answer of Intune stood without them. */
   readonly onDetailsFailure?: (fault: Fault) => void
+  /** Called for every failure of a look-up, a refresh, the start or the list, whoever sees it. */
+  readonly onFault?: (fault: Fault) => void
+  /** Called when the token for Intune and its address are known to be there. */
+  readonly onReady?: () => void
   /** Told about failures behind the scenes that no caller sees. */
   readonly onBackgroundFailure: (message: string, fault: Fault) => void
 }

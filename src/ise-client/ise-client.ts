@@ -122,7 +122,7 @@ export function createIseClient(options: IseClientOptions): IseClient {
       for (let page = 0; page < maxPages; page += 1) {
         const reply = await query('compliance', 'false', { paging, more: `&deviceidentifier=${by}` })
         if (!reply.ok) return reply
-        devices.push(...reply.value.devices)
+        for (const device of reply.value.devices) devices.push(device)
         if (reply.value.next === '0') return success(devices)
         paging = encodeURIComponent(reply.value.next)
       }

@@ -34,7 +34,10 @@ export function createDeparture(clock: Clock): Departure {
   let stopping = false
   let leaving = false
 
-  const wait = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
+  const wait = (ms: number) =>
+    new Promise<void>((resolve) => {
+      clock.after(ms, resolve)
+    })
 
   /** Node closes what is idle; what is left after the limit is cut off, and not waited for: a handshake may be half done. */
   async function closeWithin(server: FastifyInstance, limitMs: number): Promise<number> {

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { identifyFile, identifyFileLater, isSameFile } from '../files/file-identity.ts'
 
 /** Who holds a lock, for the message to whoever does not get it. */
 export interface LockHolder {
@@ -13,7 +14,12 @@ export interface LockHolder {
 
 /** A lock that is held, or why it is not. `unusable`: the file system gives no lock, so nothing is known. */
 export type FileLock =
-  | { readonly state: 'held'; release(options?: { readonly remove: boolean }): void }
+  | {
+      readonly state: 'held'
+      /** Whether the path leads to the locked file still; true where nobody can say. Never rejects. */
+      isAt(path: string): Promise<boolean>
+      release(options?: { readonly remove: boolean }): void
+    }
   | { readonly state: 'taken'; readonly holder: LockHolder | undefined }
   | { readonly state: 'unusable' }
 
@@ -53,8 +59,10 @@ export function takeFileLock(file: string, holder: LockHolder): FileLock {
 
 function held(file: string, database: DatabaseSync): FileLock {
   let released = false
+  const identity = identifyFile(file)
   return {
     state: 'held',
+    isAt: async (path) => isSameFile(identity, await identifyFileLater(path)),
     release({ remove } = { remove: false }) {
       if (released) return
       released = true

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type LockHolder, takeFileLock } from './file-lock.ts'
+import { makeDirectory } from '../files/make-directory.ts'
+import { type FileLock, type LockHolder, takeFileLock } from './file-lock.ts'
 
 /** The services that use one STATE_DIR, as one of them sees it. */
 export interface Instances {
   /** Those that were running when this one joined. */
   readonly others: readonly LockHolder[]
+  /** Joins again where the directory was deleted or replaced, or can be written only now. True where that was so. */
+  check(): Promise<boolean>
   leave(): void
 }
 
@@ -19,26 +22,51 @@ const nameForm = /^[0-9a-f-]{36}$/
  * directory cannot be written there is nothing to join.
  */
 export function joinStateDirectory(directory: string, self: LockHolder): Instances {
+  const joined = tryToJoin(directory, self)
+  let own = joined.own
+
+  return {
+    others: joined.others,
+    async check() {
+      if (own && (await own.lock.isAt(own.file))) return false
+      const again = tryToJoin(directory, self).own
+      if (again === undefined) return false
+      own?.lock.release()
+      own = again
+      return true
+    },
+    leave() {
+      if (own === undefined) return
+      try {
+        rmSync(own.file, { force: true })
+      } catch {
+        // It is not locked any more, so whoever comes next removes it.
+      }
+      own.lock.release()
+    },
+  }
+}
+
+interface Joined {
+  readonly others: readonly LockHolder[]
+  readonly own?: { readonly file: string; readonly lock: Extract<FileLock, { state: 'held' }> }
+}
+
+function tryToJoin(directory: string, self: LockHolder): Joined {
   const place = join(directory, folder)
   try {
-    mkdirSync(place, { recursive: true, mode: 0o700 })
+    makeDirectory(place)
     const others = readdirSync(place).flatMap((name) =>
       nameForm.test(name) ? findRunning(join(place, name), self) : [],
     )
-    const name = randomUUID()
+    const file = join(place, randomUUID())
     // Under its own name only once it is locked, or somebody who comes at this moment takes it for one left behind.
-    const lock = takeFileLock(join(place, `${name}.new`), self)
-    if (lock.state !== 'held') return { others, leave() {} }
-    renameSync(join(place, `${name}.new`), join(place, name))
-    return {
-      others,
-      leave() {
-        rmSync(join(place, name), { force: true })
-        lock.release()
-      },
-    }
+    const lock = takeFileLock(`${file}.new`, self)
+    if (lock.state !== 'held') return { others }
+    renameSync(`${file}.new`, file)
+    return { others, own: { file, lock } }
   } catch {
-    return { others: [], leave() {} }
+    return { others: [] }
   }
 }
 

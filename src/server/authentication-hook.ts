@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
+import { inBackground } from '../background.ts'
 import type { FrontendName } from '../decision/decide.ts'
 import { type Fault, failure, type Outcome } from '../errors/fault.ts'
 import { isAskedLocally } from './asked-locally.ts'
@@ -58,7 +59,13 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
     const outcome = authenticate(headers.authorization, request.ip, frontend, peerCertificateOf(socket))
     // Credentials that were proven before are answered without a turn of the event loop.
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
-    outcome.then((settled) => settle(settled, request, reply, done), done)
+    inBackground('authentication', async () => {
+      try {
+        settle(await outcome, request, reply, done)
+      } catch (error) {
+        done(error as Error)
+      }
+    })
   }
 }
 

@@ -96,7 +96,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     if (held < maxHeld) {
       held += 1
       const leftMs = arrivedMs + slowAnswerMs - clock.monotonicMs()
-      if (leftMs > 0) await new Promise<void>((resolve) => void clock.after(leftMs, resolve))
+      if (leftMs > 0) await new Promise<void>((resolve) => clock.after(leftMs, resolve))
       held -= 1
     }
     const message = 'Too many wrong credentials came from this address.'

@@ -8,6 +8,8 @@ export interface Check {
   readonly since?: string
   readonly what?: string
   readonly remedy?: string
+  /** Of docs/error-codes.md. */
+  readonly code?: string
 }
 
 /** Whether decisions can be made now, and the checks that it rests on. */

@@ -32,9 +32,13 @@ export function createKnownCredentials(clock: Clock): KnownCredentials {
     digest: (header) =>
       hash('sha256', secretKey + (typeof header === 'string' ? header : textOf(header)), 'base64'),
     provenFor: (key) => proven.get(key),
-    prove: (key, digest) => void proven.set(key, digest),
+    prove(key, digest) {
+      proven.set(key, digest)
+    },
     isWrong: (digest) => clock.monotonicMs() < (wrong.get(digest) ?? 0),
-    noteWrong: (digest) => void wrong.set(digest, clock.monotonicMs() + wrongForMs),
+    noteWrong(digest) {
+      wrong.set(digest, clock.monotonicMs() + wrongForMs)
+    },
     keepOnly(isKey) {
       for (const key of [...proven.keys()]) if (!isKey(key)) proven.delete(key)
       wrong.clear()

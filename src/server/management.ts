@@ -5,6 +5,7 @@ import type {
   HookHandlerDoneFunction,
   onRequestHookHandler,
 } from 'fastify'
+import { inBackground } from '../background.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { failure, type Outcome } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
@@ -145,7 +146,13 @@ function createOperatorHook({
     }
     const outcome = authenticate(headers.authorization, request.ip, 'management', peerCertificateOf(socket))
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
-    outcome.then((settled) => settle(settled, request, reply, done), done)
+    inBackground('authentication', async () => {
+      try {
+        settle(await outcome, request, reply, done)
+      } catch (error) {
+        done(error as Error)
+      }
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { repeatInBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import type { Holds } from '../pem/pem-blocks.ts'
@@ -39,8 +40,8 @@ interface TlsContents {
   readonly clientCa: Holds<Uint8Array> | undefined
 }
 
-/** Well below the 30 seconds that are promised. Reading beats watching: a Kubernetes secret changes by a symlink. */
-const pollIntervalMs = 10_000
+/** Half of the ten seconds that are promised. Reading beats watching: a Kubernetes secret changes by a symlink. */
+const pollIntervalMs = 5000
 
 /** Reads the files of SERVICE_TLS_* once, at the start. Fault: `service_tls_unusable`, naming the variable. */
 export function loadTls(files: TlsFiles): Outcome<TlsMaterial> {
@@ -53,7 +54,7 @@ export function loadTls(files: TlsFiles): Outcome<TlsMaterial> {
 }
 
 /**
- * Looks at the files every ten seconds and gives a new pair to the server; connections that are open stay on the old
+ * Looks at the files every five seconds and gives a new pair to the server; connections that are open stay on the old
  * one. A pair that cannot be used is refused once, and the old one stays. Returns what stops it.
  */
 export function watchTls(parts: {
@@ -67,7 +68,6 @@ export function watchTls(parts: {
   const { files, clock, setSecureContext, onReload } = parts
   let stopped = false
   let seen = parts.loaded.digest
-  let cancel = () => {}
 
   async function look(): Promise<void> {
     const contents = await readContents(files)
@@ -80,18 +80,10 @@ export function watchTls(parts: {
     onReload({ reloaded: true, notAfterMs: material.value.notAfterMs })
   }
 
-  function next(): void {
-    cancel = clock.after(pollIntervalMs, () => {
-      void look().then(() => {
-        if (!stopped) next()
-      })
-    })
-  }
-
-  next()
+  const stop = repeatInBackground('service_tls', clock, pollIntervalMs, look)
   return () => {
     stopped = true
-    cancel()
+    stop()
   }
 }
 

@@ -1,8 +1,9 @@
+import { inBackground } from '../background.ts'
 import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
-import type { ListedDevice, NoncompliantList } from '../compliance/noncompliant-list.ts'
 import type { NoncompliantListStore } from '../compliance/noncompliant-poller.ts'
 import type { RememberedRecords } from '../compliance/remembered-records.ts'
 import { type StateNotice, type StateStatus, StateStore } from './state-store.ts'
+import { StoredList } from './stored-list.ts'
 
 /** What is known about devices, on disk. Changes are noted as they happen; `attach` says what they are changes of. */
 export interface ComplianceState {
@@ -35,7 +36,6 @@ export interface ComplianceStateParts {
 }
 
 const claimName = 'noncompliant-list-query'
-const listName = 'noncompliant-list'
 
 /** Opens the state file of a tenant, `compliance-<tenant>.sqlite` in STATE_DIR. Returns at once, and never fails. */
 export function openComplianceState({
@@ -46,8 +46,6 @@ export function openComplianceState({
   onNotice,
 }: ComplianceStateParts): ComplianceState {
   let records: RememberedRecords | undefined
-  /** When the list that was last saved or loaded here was given out, as the file has it. */
-  let knownListMs: number | undefined
   const store = new StateStore({
     directory,
     name: `compliance-${tenant.replaceAll(/[^A-Za-z0-9.-]/g, '_')}`,
@@ -56,52 +54,42 @@ export function openComplianceState({
     read: (key) => records?.forFile(key),
     restore: (key, value) => records?.restore(key, value),
     visitKeys: async (visit) => records?.walk(visit),
+    rewriteDocuments,
     onNotice,
   })
+  const lists = new StoredList(store, witness)
+  let claimedAtMs: number | undefined
+
+  /** Another file than before must not let Intune be asked twice in four hours, nor forget the list. */
+  async function rewriteDocuments(): Promise<void> {
+    const { current } = lists
+    const askedAtMs = claimedAtMs ?? current?.listedAtMs
+    if (askedAtMs !== undefined) await store.putDocument(claimName, '', askedAtMs, { unlessLater: true })
+    await lists.saveAgain()
+  }
+
   return {
     listStore: {
-      claimQuery: (nowMs, intervalMs) => store.claim(claimName, nowMs - witness.aheadMs(), intervalMs),
-      saveList(list) {
-        knownListMs = Math.round(list.listedAtMs - witness.aheadMs())
-        return store.putDocument(listName, JSON.stringify({ ...list, listedAtMs: knownListMs }), knownListMs)
+      async claimQuery(nowMs, intervalMs) {
+        const askedAtMs = nowMs - witness.aheadMs()
+        const isOurs = await store.claim(claimName, askedAtMs, intervalMs)
+        if (isOurs) claimedAtMs = askedAtMs
+        return isOurs
       },
-      async loadList() {
-        const list = parseList(await store.getDocument(listName, knownListMs))
-        if (list) knownListMs = list.listedAtMs
-        return list
-      },
+      saveList: (list) => lists.save(list),
+      loadList: () => lists.load(),
     },
     noteChange: (key) => store.noteChange(key),
     noteClear: () => store.noteClear(),
     recall: (key) => store.recall(key),
-    noteAll: () => void store.noteAll(),
+    noteAll: () => inBackground('state_file', () => store.noteAll()),
     attach(attached) {
       records = attached
     },
     load: () => store.load(),
-    prune: (beforeMs) => void store.prune(beforeMs),
+    prune: (beforeMs) => inBackground('state_file', () => store.prune(beforeMs)),
     status: () => store.status,
     flush: () => store.flush(),
     close: () => store.close(),
   }
-}
-
-/** Written by saveList into a file that is this service's own; a text that is damaged all the same is no list. */
-function parseList(text: string | undefined): NoncompliantList | undefined {
-  try {
-    const list = JSON.parse(text ?? 'null') as NoncompliantList | null
-    if (typeof list?.listedAtMs !== 'number' || !Array.isArray(list.devices)) return undefined
-    return list.devices.every(isListedDevice) ? list : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isListedDevice(value: Partial<ListedDevice> | null): boolean {
-  if (value === null || !Array.isArray(value.macs) || !value.macs.every(isText)) return false
-  return value.deviceId === undefined ? value.macs.length > 0 : isText(value.deviceId)
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string'
 }

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
+import { makeDirectory } from '../files/make-directory.ts'
 import { StateFileError } from './state-file.ts'
 
 /** How a file of ours is told from any other database, and what is in it. */
@@ -26,7 +27,7 @@ export function openOwnedDatabase(
   form: DatabaseForm,
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): DatabaseSync {
-  if (!readOnly) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  if (!readOnly) makeDirectory(dirname(file))
   const database = new DatabaseSync(readOnly ? unchangingFile(file) : file, {
     readOnly,
     timeout: busyTimeoutMs,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type DatabaseForm, inTransaction, openOwnedDatabase } from './owned-database.ts'
+import type { OpenedDatabase } from './serve-database.ts'
 import { describeStateError } from './state-file.ts'
 
 /** One record as it is stored; the value is opaque here. */
@@ -100,10 +101,22 @@ export class StateDatabase {
     })
   }
 
-  putDocument(name: string, value: string, writtenAtMs: number): void {
+  /** Writes the document; `unlessLater` leaves alone one that was written at that time or later. */
+  putDocument(name: string, value: string, writtenAtMs: number, { unlessLater = false } = {}): void {
     this.#database
-      .prepare('INSERT OR REPLACE INTO documents (name, value, written_at) VALUES (?, ?, ?)')
-      .run(name, value, writtenAtMs)
+      .prepare(
+        `INSERT INTO documents (name, value, written_at) VALUES (:name, :value, :writtenAtMs)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value, written_at = excluded.written_at
+         WHERE NOT :unlessLater OR excluded.written_at > written_at`,
+      )
+      .run({ name, value, writtenAtMs, unlessLater: unlessLater ? 1 : 0 })
+  }
+
+  /** Removes the documents whose names begin with `prefix`, but not those that begin with `but`. */
+  forgetDocuments(prefix: string, but: string): void {
+    this.#database
+      .prepare('DELETE FROM documents WHERE substr(name, 1, ?) = ? AND substr(name, 1, ?) <> ?')
+      .run(prefix.length, prefix, but.length, but)
   }
 
   /** The document, unless it is the one that was written at `knownMs`: the last one written counts, not the latest. */
@@ -154,7 +167,7 @@ const openAttempts = 100
 const openPauseMs = 50
 
 /** Opens the file; where it can only be read, for reading. Never throws; may block for five seconds. */
-export function openStateDatabase(file: string, attempt = 1): OpenedState {
+export function openStateDatabase(file: string, attempt = 1): OpenedDatabase<StateDatabase> {
   try {
     return { database: new StateDatabase(file), writable: true }
   } catch (error) {

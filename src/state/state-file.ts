@@ -4,7 +4,7 @@ import { renameSync } from 'node:fs'
  * Why a state file cannot be used. corrupt: not readable as a database, or damaged. foreign: a database of another
  * program. newer: written by a later version of this service. read_only: it can be read but not written.
  * unusable: the directory or the file cannot be opened at all. full: the disk has no room. busy: another process does
- * not let go of it. failed: anything else.
+ * not let go of it. replaced: it was deleted, moved or replaced while it was open. failed: anything else.
  */
 export type StateFileProblem =
   | 'corrupt'
@@ -14,6 +14,7 @@ export type StateFileProblem =
   | 'unusable'
   | 'full'
   | 'busy'
+  | 'replaced'
   | 'failed'
 
 /** Thrown inside this folder only; the store turns it into a status. */

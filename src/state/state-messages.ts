@@ -11,18 +11,29 @@ export type StateRequest =
   | { readonly ask: 'clear' }
   | { readonly ask: 'prune'; readonly beforeMs: number }
   | { readonly ask: 'claim'; readonly name: string; readonly nowMs: number; readonly intervalMs: number }
-  | { readonly ask: 'put'; readonly name: string; readonly value: string; readonly writtenAtMs: number }
+  | {
+      readonly ask: 'put'
+      readonly name: string
+      readonly value: string
+      readonly writtenAtMs: number
+      readonly unlessLater?: boolean
+    }
   | { readonly ask: 'get'; readonly name: string; readonly knownMs: number | undefined }
-  | { readonly ask: 'close' }
+  | { readonly ask: 'forget'; readonly prefix: string; readonly but: string }
+
+/**
+ * What every such thread is asked besides. check: whether the path still leads to the file that is open; where it does
+ * not, or can be used only now, the thread says `opened` before it answers. Failed: it cannot be known.
+ */
+export type CommonRequest = { readonly ask: 'check' } | { readonly ask: 'close' }
 
 /** What an answer carries; rows are keys and values by turns, which is cheaper to pass than objects. */
 export type StateValue = string | boolean | readonly string[]
 
 /** A request with the number that its answer carries. */
 export type Numbered<Request> = Request & { readonly id: number }
-export type NumberedRequest = Numbered<StateRequest>
 
-/** What the thread says. `opened` comes first, and again when a damaged file was replaced while in use. */
+/** What the thread says. `opened` comes first, and again whenever another file is in use from now on. */
 export type StateMessage =
   | {
       readonly say: 'opened'

@@ -1,5 +1,7 @@
 import { join } from 'node:path'
+import { inBackground, repeatInBackground } from '../background.ts'
 import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
+import { PendingChanges } from './pending-changes.ts'
 import type { StateChange } from './state-database.ts'
 import type { StateFileProblem } from './state-file.ts'
 import type { StateMessage } from './state-messages.ts'
@@ -11,8 +13,18 @@ export interface StateNotice {
   readonly file: string
   /** Where a file that could not be used is now. */
   readonly movedTo?: string
-  /** memory_only: nothing survives a restart. new_file: it was replaced. read_only: it is read and not written. */
-  readonly consequence: 'memory_only' | 'new_file' | 'read_only' | 'not_written_for_now'
+  /**
+   * memory_only: nothing survives a restart. new_file: it was moved aside and a new one made. read_only: it is read and not
+   * written. written_again: it was gone or could not be used, and gets everything that is in memory now.
+   * not_looked_at: it is written, and nobody can say whether it still has its name.
+   */
+  readonly consequence:
+    | 'memory_only'
+    | 'new_file'
+    | 'read_only'
+    | 'not_written_for_now'
+    | 'written_again'
+    | 'not_looked_at'
 }
 
 export interface StateStoreParts {
@@ -27,10 +39,12 @@ export interface StateStoreParts {
   /** Takes in one stored record. */
   readonly restore: (key: string, value: string) => void
   /**
-   * Visits every key in memory, in slices, and waits for what a visit returns: asked for when a damaged file was
-   * replaced.
+   * Visits every key in memory, in slices, and waits for what a visit returns: asked for when there is another file than
+   * before.
    */
   readonly visitKeys: (visit: (key: string) => void | Promise<void>) => Promise<void>
+  /** Writes the documents again that belong into another file than before. */
+  readonly rewriteDocuments?: () => Promise<void>
   readonly onNotice: (notice: StateNotice) => void
 }
 
@@ -44,13 +58,23 @@ export interface StateStatus {
   readonly writtenRecords: number
   readonly failedWrites: number
   readonly isLoaded: boolean
+  /** What keeps the file from being written or looked at now. */
+  readonly problem?: StateFileProblem
+  /** Everything that is in memory is being written into another file than before. */
+  readonly isRewriting: boolean
+  /** How often the file was found gone, replaced or damaged while it was in use, or usable only later. */
+  readonly reopened: number
 }
 
 const flushIntervalMs = 1000
+/** A file that was deleted is made again within this and the time that it takes to write. */
+export const fileCheckIntervalMs = 2000
 /** One message of this size costs the main thread about 2 ms. */
 const changesPerWrite = 2000
 /** Where everything has to be written again, it is noted a part at a time: a million keys would stay in memory till then. */
 const notedAtOnce = 20_000
+/** Of records that were removed while there is no file; more than an operator removes one by one. */
+const maxRemovals = 100_000
 /** A thread that hangs on its disk does not hold up a shutdown for longer. */
 const closeLimitMs = 3000
 
@@ -62,9 +86,7 @@ export class StateStore {
   readonly #parts: StateStoreParts
   readonly #file: string
   readonly #thread: StateThread
-  /** Changed keys and since when (monotonic), oldest first. */
-  readonly #dirty = new Map<string, number>()
-  #writing = new Map<string, number>()
+  readonly #pending = new PendingChanges()
   /** All records were forgotten, and those in the file have to go. */
   #mustClear = false
   /** From then on nothing is read from the file any more that was there before. */
@@ -75,7 +97,15 @@ export class StateStore {
   #isClosed = false
   #written = 0
   #failed = 0
+  /** Why the last write failed, why the file cannot be looked at, why there is none. */
   #lastProblem: StateFileProblem | undefined
+  #checkProblem: StateFileProblem | undefined
+  #openProblem: StateFileProblem | undefined
+  #hasBeenRead = false
+  #rewriting = 0
+  #reopened = 0
+  #isThreadLost = false
+  #stopChecking = () => {}
   #cancelFlush = () => {}
   #flushUnderWay: Promise<void> | undefined
 
@@ -89,6 +119,9 @@ export class StateStore {
       onLost: () => this.#takeLoss(),
     })
     this.#scheduleFlush()
+    this.#stopChecking = repeatInBackground('file_watch', parts.clock, fileCheckIntervalMs, () =>
+      this.check(),
+    )
   }
 
   /**
@@ -97,13 +130,26 @@ export class StateStore {
    */
   async load(): Promise<void> {
     await this.#opened.promise
-    while (await this.#loadSome());
+    await this.#loadAll()
     this.#isLoaded = true
   }
 
   /** Removes what was observed before this from the file, whoever wrote it. */
   async prune(beforeMs: number): Promise<void> {
     if (this.#mode === 'read_write') await this.#thread.ask({ ask: 'prune', beforeMs })
+  }
+
+  /**
+   * Looks whether the path still leads to the file that is open. One that is gone is made again and gets everything that is
+   * in memory; one that could not be used is tried again. Never rejects.
+   */
+  async check(): Promise<void> {
+    // A thread that is still at it says so when it is done.
+    if (this.#isThreadLost || this.#mode === 'opening') return
+    const answer = await this.#thread.ask({ ask: 'check' })
+    const problem = answer.ok ? undefined : answer.problem
+    if (problem !== undefined && this.#checkProblem === undefined) this.#notice(problem, 'not_looked_at')
+    this.#checkProblem = problem
   }
 
   /** Fetches one record while the others are still being read; nothing to wait for after that. */
@@ -117,25 +163,26 @@ export class StateStore {
 
   /** Says that the record of this key was set or removed. */
   noteChange(key: string): void {
-    if (this.#mode === 'memory_only' || this.#mode === 'read_only') return
-    if (!this.#dirty.has(key)) this.#dirty.set(key, this.#parts.clock.monotonicMs())
+    if (this.#isThreadLost || this.#pending.has(key)) return
+    if (!this.#isWritable && !this.#isRemovalToRemember(key)) return
+    this.#pending.note(key, this.#parts.clock.monotonicMs())
   }
 
   /** Says that every record has to be written again. */
   noteAll(): Promise<void> {
     return this.#parts.visitKeys((key) => {
       this.noteChange(key)
-      return this.#dirty.size > 0 && this.#dirty.size % notedAtOnce === 0 ? this.flush() : undefined
+      const { waiting } = this.#pending
+      return waiting > 0 && waiting % notedAtOnce === 0 ? this.flush() : undefined
     })
   }
 
   /** Says that all records were removed at once. Those of other processes in the file go as well. */
   noteClear(): void {
     this.#isForgotten = true
-    if (this.#mode === 'memory_only' || this.#mode === 'read_only') return
-    this.#dirty.clear()
+    this.#pending.clear()
     this.#mustClear = true
-    void this.flush()
+    inBackground('state_file', () => this.flush())
   }
 
   /** True for exactly one caller in `intervalMs` over all processes on this file; false where nothing can be stored. */
@@ -146,8 +193,19 @@ export class StateStore {
     return answer.ok && answer.value === true
   }
 
-  async putDocument(name: string, value: string, writtenAtMs: number): Promise<void> {
-    await this.#thread.ask({ ask: 'put', name, value, writtenAtMs })
+  /** False where it was not written. `unlessLater` leaves alone one that was written at that time or later. */
+  async putDocument(
+    name: string,
+    value: string,
+    writtenAtMs: number,
+    { unlessLater = false } = {},
+  ): Promise<boolean> {
+    return (await this.#thread.ask({ ask: 'put', name, value, writtenAtMs, unlessLater })).ok
+  }
+
+  /** Removes the documents whose names begin with `prefix`, but not those that begin with `but`. */
+  async forgetDocuments(prefix: string, but: string): Promise<void> {
+    await this.#thread.ask({ ask: 'forget', prefix, but })
   }
 
   /** The document, unless it is the one that was written at `knownMs`. */
@@ -158,15 +216,19 @@ export class StateStore {
   }
 
   get status(): StateStatus {
-    const oldestMs = this.#writing.values().next().value ?? this.#dirty.values().next().value
+    const { oldestMs, size } = this.#pending
+    const problem = this.#openProblem ?? this.#lastProblem ?? this.#checkProblem
     return {
       file: this.#file,
       mode: this.#mode,
-      pendingChanges: this.#dirty.size + this.#writing.size,
+      pendingChanges: size,
       writeLagMs: oldestMs === undefined ? 0 : this.#parts.clock.monotonicMs() - oldestMs,
       writtenRecords: this.#written,
       failedWrites: this.#failed,
       isLoaded: this.#isLoaded,
+      ...(problem !== undefined && { problem }),
+      isRewriting: this.#rewriting > 0,
+      reopened: this.#reopened,
     }
   }
 
@@ -181,20 +243,25 @@ export class StateStore {
   /** Writes what has changed and closes the file, within three seconds. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#stopChecking()
     this.#cancelFlush()
     const closing = this.flush().then(() => this.#thread.ask({ ask: 'close' }))
     await new Promise<void>((resolve) => {
       const cancel = this.#parts.clock.after(closeLimitMs, resolve)
-      void closing.then(() => {
-        cancel()
-        resolve()
-      })
+      inBackground(
+        'state_file',
+        () => closing,
+        () => {
+          cancel()
+          resolve()
+        },
+      )
     })
     await this.#thread.terminate()
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#mode === 'read_write' && (this.#mustClear || this.#dirty.size > 0)) {
+    while (this.#mode === 'read_write' && (this.#mustClear || this.#pending.waiting > 0)) {
       if (!(await (this.#mustClear ? this.#clearFile() : this.#writeSome()))) return
     }
   }
@@ -206,27 +273,18 @@ export class StateStore {
   }
 
   async #writeSome(): Promise<boolean> {
-    const changes: StateChange[] = []
-    for (const [key, sinceMs] of this.#dirty) {
-      this.#dirty.delete(key)
-      this.#writing.set(key, sinceMs)
+    const changes = this.#pending.take(changesPerWrite).map((key): StateChange => {
       const current = this.#parts.read(key)
-      changes.push(current === undefined ? { key } : { key, ...current })
-      if (changes.length === changesPerWrite) break
-    }
+      return current === undefined ? { key } : { key, ...current }
+    })
     // The file is dated by a clock that servers do not contradict.
     const nowMs = this.#parts.clock.nowMs() - (this.#parts.witness ?? noWitness).aheadMs()
     const answer = await this.#thread.ask({ ask: 'write', changes, nowMs })
-    const written = this.#writing
-    this.#writing = new Map()
-    if (answer.ok) {
-      this.#written += changes.length
-      this.#lastProblem = undefined
-      return true
-    }
-    // Back into the line, unless they have changed again.
-    for (const [key, sinceMs] of written) if (!this.#dirty.has(key)) this.#dirty.set(key, sinceMs)
-    return this.#noteFailure(answer.problem)
+    this.#pending.settle(answer.ok)
+    if (!answer.ok) return this.#noteFailure(answer.problem)
+    this.#written += changes.length
+    this.#lastProblem = undefined
+    return true
   }
 
   /** Told once per kind of trouble, not once a second. */
@@ -241,15 +299,53 @@ export class StateStore {
   #scheduleFlush(): void {
     if (this.#isClosed) return
     this.#cancelFlush = this.#parts.clock.after(flushIntervalMs, () => {
-      void this.flush().then(() => this.#scheduleFlush())
+      inBackground(
+        'state_file',
+        () => this.flush(),
+        () => this.#scheduleFlush(),
+      )
     })
   }
 
+  get #isWritable(): boolean {
+    return this.#mode === 'read_write' || this.#mode === 'opening'
+  }
+
+  /** What was removed while there is no file must not come back with the file. */
+  #isRemovalToRemember(key: string): boolean {
+    return this.#pending.waiting < maxRemovals && this.#parts.read(key) === undefined
+  }
+
   #takeOpened({ mode, problem, movedTo, replaced }: Extract<StateMessage, { say: 'opened' }>): void {
+    const before = this.#openProblem
     this.#mode = mode
-    if (problem !== undefined) this.#notice(problem, mode === 'read_write' ? 'new_file' : mode, movedTo)
-    if (replaced) void this.noteAll()
+    this.#openProblem = mode === 'read_write' ? undefined : (problem ?? 'failed')
+    if (mode !== 'read_write') this.#notice(problem ?? 'failed', mode)
+    else if (movedTo !== undefined) this.#notice(problem ?? 'failed', 'new_file', movedTo)
+    else if (replaced) this.#notice(problem ?? before ?? 'failed', 'written_again')
+    if (replaced) {
+      this.#reopened += 1
+      if (mode === 'read_write') inBackground('state_file', () => this.#rewrite())
+    }
     this.#opened.resolve()
+  }
+
+  /** Brings everything that is known into another file than before, and what that one knows into the memory. */
+  async #rewrite(): Promise<void> {
+    this.#rewriting += 1
+    try {
+      await this.noteAll()
+      await this.#parts.rewriteDocuments?.()
+      // A directory that is mounted late has what was known before; one that was replaced has nothing that is not known.
+      if (!this.#hasBeenRead) await this.#loadAll()
+      await this.flush()
+    } finally {
+      this.#rewriting -= 1
+    }
+  }
+
+  async #loadAll(): Promise<void> {
+    while (await this.#loadSome());
   }
 
   /** False when there is no more to be had. */
@@ -258,16 +354,21 @@ export class StateStore {
     const answer = await this.#thread.ask({ ask: 'rows' })
     if (this.#isForgotten || !answer.ok || !Array.isArray(answer.value)) return false
     const rows: readonly string[] = answer.value
+    this.#hasBeenRead = true
     for (let index = 0; index + 1 < rows.length; index += 2) {
-      this.#parts.restore(rows[index] ?? '', rows[index + 1] ?? '')
+      const [key = '', value = ''] = [rows[index], rows[index + 1]]
+      // What was removed meanwhile is not in memory any more, and must not come back.
+      if (!this.#pending.has(key)) this.#parts.restore(key, value)
     }
     return rows.length > 0
   }
 
   #takeLoss(): void {
     if (this.#isClosed) return
+    this.#isThreadLost = true
     this.#mode = 'memory_only'
-    this.#dirty.clear()
+    this.#openProblem = 'failed'
+    this.#pending.clear()
     this.#notice('failed', 'memory_only')
     this.#opened.resolve()
   }

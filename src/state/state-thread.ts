@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { StateFileProblem } from './state-file.ts'
-import type { Numbered, StateMessage, StateRequest, StateValue } from './state-messages.ts'
+import type { CommonRequest, Numbered, StateMessage, StateRequest, StateValue } from './state-messages.ts'
 
 /** What the thread answers to one request. */
 export type StateAnswer =
@@ -19,7 +19,7 @@ export interface StateThreadParts {
 /** The other end of a thread that has a file. */
 export interface StateThread<Request = StateRequest> {
   /** Never rejects; `failed` where the thread is gone. */
-  ask(request: Request): Promise<StateAnswer>
+  ask(request: Request | CommonRequest): Promise<StateAnswer>
   /** Ends the thread at once, whatever it is doing. */
   terminate(): Promise<void>
 }
@@ -76,7 +76,7 @@ export function startStateThread<Request = StateRequest>({
       const id = lastId
       return new Promise((resolve) => {
         waiting.set(id, resolve)
-        worker.postMessage({ ...request, id } satisfies Numbered<Request>)
+        worker.postMessage({ ...request, id } satisfies Numbered<Request | CommonRequest>)
       })
     },
     async terminate() {

@@ -67,10 +67,12 @@ export class TraceDatabase {
     const found =
       devices === undefined
         ? ''
-        : `AND number IN (SELECT number FROM devices WHERE device IN (${devices.map(() => '?').join()}))`
+        : 'AND number IN (SELECT number FROM devices WHERE device IN (SELECT value FROM json_each(:devices)))'
     const rows = this.#database
-      .prepare(`SELECT text FROM traces WHERE decided_at >= ? ${found} ORDER BY number DESC LIMIT ?`)
-      .all(sinceMs, ...(devices ?? []), limit)
+      .prepare(
+        `SELECT text FROM traces WHERE decided_at >= :sinceMs ${found} ORDER BY number DESC LIMIT :limit`,
+      )
+      .all({ sinceMs, limit, ...(devices && { devices: JSON.stringify(devices) }) })
     return rows.map(({ text }) => String(text))
   }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
+import { inBackground, repeatInBackground } from '../background.ts'
 import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
-import type { StateNotice } from './state-store.ts'
+import type { StateFileProblem } from './state-file.ts'
+import { fileCheckIntervalMs, type StateNotice } from './state-store.ts'
 import { startStateThread } from './state-thread.ts'
 import type { StoredTrace } from './trace-database.ts'
 import type { TraceRequest } from './trace-messages.ts'
@@ -18,6 +20,8 @@ export interface TraceFileParts {
   /** Puts the times right by which the file is searched. Absent: nothing is removed for its age. */
   readonly witness?: ClockWitness
   readonly onNotice: (notice: StateNotice) => void
+  /** There is another file than before: whatever is still known belongs into it. */
+  readonly onReplaced?: () => void
 }
 
 /** The stories of decisions on disk, written and read by a thread of its own. Nothing rejects. */
@@ -28,8 +32,12 @@ export interface TraceFile {
   find(decisionId: string): Promise<string | undefined>
   /** The texts about any of the devices, newest first; of all decisions where no device is given. */
   latest(devices: readonly string[] | undefined, limit: number): Promise<readonly string[]>
-  /** memory_only: nothing can be written, for good. */
+  /** memory_only: nothing can be written now. */
   mode(): 'opening' | 'read_write' | 'memory_only'
+  /** What keeps the file from being written or looked at; undefined where nothing does. */
+  problem(): StateFileProblem | undefined
+  /** Looks whether the path still leads to the file that is open; a file that cannot be used is tried again. */
+  check(): Promise<void>
   /** Closes the file, within three seconds. */
   close(): Promise<void>
 }
@@ -41,31 +49,47 @@ const closeLimitMs = 3000
 
 /** Opens `traces-<tenant>.sqlite` in STATE_DIR. Returns at once, and never fails. */
 export function openTraceFile(parts: TraceFileParts): TraceFile {
-  const { directory, tenant, clock, maxTraces, maxAgeMs, witness = noWitness, onNotice } = parts
+  const { directory, tenant, clock, maxTraces, maxAgeMs, witness = noWitness, onNotice, onReplaced } = parts
   const file = join(directory, `traces-${tenant.replaceAll(/[^A-Za-z0-9.-]/g, '_')}.sqlite`)
   let mode: ReturnType<TraceFile['mode']> = 'opening'
   let isClosed = false
-  let isFailing = false
+  let openProblem: StateFileProblem | undefined
+  let writeProblem: StateFileProblem | undefined
+  let checkProblem: StateFileProblem | undefined
   let sincePrune = 0
   let cancelPrune = () => {}
   const thread = startStateThread<TraceRequest>({
     file,
     worker: 'trace-worker',
     onOpened(opened) {
+      const before = openProblem
+      const { problem = before ?? 'failed', movedTo } = opened
       mode = opened.mode === 'read_write' ? 'read_write' : 'memory_only'
-      const { problem, movedTo } = opened
-      if (problem === undefined) return
-      const consequence = mode === 'read_write' ? 'new_file' : mode
-      onNotice({ problem, file, consequence, ...(movedTo !== undefined && { movedTo }) })
+      openProblem = mode === 'read_write' ? undefined : problem
+      if (mode === 'memory_only') onNotice({ problem, file, consequence: mode })
+      else if (movedTo !== undefined) onNotice({ problem, file, movedTo, consequence: 'new_file' })
+      else if (opened.replaced) onNotice({ problem, file, consequence: 'written_again' })
+      if (opened.replaced && mode === 'read_write') onReplaced?.()
     },
     onLost() {
       if (isClosed) return
       mode = 'memory_only'
+      openProblem = 'failed'
       onNotice({ problem: 'failed', file, consequence: 'memory_only' })
     },
   })
   const oldestMs = () => clock.nowMs() - witness.aheadMs() - maxAgeMs
+  const stopChecking = repeatInBackground('file_watch', clock, fileCheckIntervalMs, check)
   prune()
+
+  async function check(): Promise<void> {
+    if (mode === 'opening') return
+    const answer = await thread.ask({ ask: 'check' })
+    const problem = answer.ok || openProblem !== undefined ? undefined : answer.problem
+    if (problem !== undefined && checkProblem === undefined)
+      onNotice({ problem, file, consequence: 'not_looked_at' })
+    checkProblem = problem
+  }
 
   function prune(): void {
     sincePrune = 0
@@ -74,11 +98,13 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
     cancelPrune = clock.after(pruneIntervalMs, prune)
     // Everything looks old to a clock that is far ahead.
     const beforeMs = witness.isConfirmed() ? oldestMs() : 0
-    void thread.ask({ ask: 'prune', beforeMs, maxTraces })
+    inBackground('trace_file', () => thread.ask({ ask: 'prune', beforeMs, maxTraces }))
   }
 
   return {
     mode: () => mode,
+    problem: () => openProblem ?? writeProblem ?? checkProblem,
+    check,
     async append(traces) {
       const aheadMs = witness.aheadMs()
       const dated =
@@ -87,9 +113,9 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
           : traces.map((trace) => ({ ...trace, decidedAtMs: trace.decidedAtMs - aheadMs }))
       const answer = await thread.ask({ ask: 'append', traces: dated })
       // Once per trouble, not once a second.
-      if (!answer.ok && !isFailing && mode === 'read_write')
+      if (!answer.ok && writeProblem === undefined && mode === 'read_write')
         onNotice({ problem: answer.problem, file, consequence: 'not_written_for_now' })
-      isFailing = !answer.ok
+      writeProblem = answer.ok ? undefined : answer.problem
       sincePrune += traces.length
       if (sincePrune >= tracesPerPrune) prune()
       return answer.ok
@@ -104,13 +130,18 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
     },
     async close() {
       isClosed = true
+      stopChecking()
       cancelPrune()
       await new Promise<void>((resolve) => {
         const cancel = clock.after(closeLimitMs, resolve)
-        void thread.ask({ ask: 'close' }).then(() => {
-          cancel()
-          resolve()
-        })
+        inBackground(
+          'trace_file',
+          () => thread.ask({ ask: 'close' }),
+          () => {
+            cancel()
+            resolve()
+          },
+        )
       })
       await thread.terminate()
     },

@@ -11,4 +11,3 @@ export type TraceRequest =
       readonly limit: number
     }
   | { readonly ask: 'prune'; readonly beforeMs: number; readonly maxTraces: number }
-  | { readonly ask: 'close' }

@@ -4,9 +4,7 @@ import type { DecisionRecord } from '../decision/decision-service.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import type { DecisionLogFile, DecisionLogFileStatus } from './decision-log-file.ts'
 import { type ChainHead, LineSealer } from './log-chain.ts'
-
-/** Version of the line's schema (docs/decision-log.md). Keys may be added to it; another meaning is another version. */
-export const decisionLogVersion = 1
+import { decisionLogVersion, type LogLine, presentLogLine } from './log-line.ts'
 
 /**
  * What the log works with. `out` takes the bytes of one line with its line end, good for the length of the call; absent
@@ -105,21 +103,10 @@ export class DecisionLog {
     await this.#file?.close()
   }
 
-  #append(event: string, fields: object, msg: string): void {
+  #append(event: LogLine['event'], fields: object, msg: string): void {
     this.#seq += 1
     this.#put(
-      JSON.stringify({
-        level: 'info',
-        time: this.#now(),
-        service: 'intune-nac',
-        component: 'decision',
-        event,
-        v: decisionLogVersion,
-        segment: this.#segment,
-        seq: this.#seq,
-        ...fields,
-        msg,
-      }),
+      presentLogLine({ time: this.#now(), event, segment: this.#segment, seq: this.#seq, fields, msg }),
     )
   }
 

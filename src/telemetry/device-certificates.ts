@@ -32,6 +32,9 @@ export class SoonestExpiry {
   soonest(monotonicMs: number): number | undefined {
     const oldest = Math.floor(monotonicMs / hourMs) - hoursKept
     const recent = this.#hours.filter((slot) => slot !== undefined && slot.hour > oldest)
-    return recent.length === 0 ? undefined : Math.min(...recent.map(({ expiresAtMs }) => expiresAtMs))
+    return recent.reduce<number | undefined>(
+      (soonest, { expiresAtMs }) => Math.min(soonest ?? expiresAtMs, expiresAtMs),
+      undefined,
+    )
   }
 }

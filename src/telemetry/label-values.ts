@@ -1,3 +1,4 @@
+import type { BackgroundTask } from '../background.ts'
 import type { CacheVerdict } from '../compliance/compliance-cache.ts'
 import type { MdmService, UpstreamService } from '../compliance/compliance-record.ts'
 import type { FrontendName } from '../decision/decide.ts'
@@ -5,6 +6,7 @@ import type { DecisionOutcome, DecisionReason, FactSource } from '../decision/de
 import type { ContextConditionName } from '../decision/request-context.ts'
 import type { CertificateAttribute } from '../identity/certificate-names.ts'
 import type { MetricName } from './metric-definitions.ts'
+import type { WatchedFileName } from './metrics.ts'
 
 /** Every member of a union, checked: leaving one out does not compile. */
 function all<T extends string>(members: Readonly<Record<T, true>>): readonly T[] {
@@ -82,6 +84,33 @@ const labelValues: Readonly<Record<string, readonly string[] | typeof oneValue>>
   resource: ['intune', 'graph'],
   remaining: ['expired', 'under_14_days', 'under_30_days', 'longer'],
   file: ['clients', 'policy', 'service_tls', 'client_certificate'],
+  task: all<BackgroundTask>({
+    authentication: true,
+    client_certificate: true,
+    decision_log: true,
+    discovery: true,
+    doctor: true,
+    file_watch: true,
+    followed_file: true,
+    forget_old_records: true,
+    graph_details: true,
+    lab: true,
+    lookup: true,
+    mass_flip_guard: true,
+    noncompliant_list: true,
+    refresh: true,
+    service_tls: true,
+    state_file: true,
+    trace_file: true,
+    unknown: true,
+    warm_up: true,
+  }),
+  'nac_files_replaced_total.file': all<WatchedFileName>({
+    state: true,
+    traces: true,
+    decision_log: true,
+    lock: true,
+  }),
   version: oneValue,
   node: oneValue,
 }

@@ -85,6 +85,18 @@ export function parseSealedLine(bytes: Buffer): SealedLine | undefined {
   }
 }
 
+/**
+ * The line that a file follows which was begun because the one before was deleted, moved or replaced; undefined where the
+ * line is another one. Nothing proves it but the line behind it.
+ */
+export function parseLinkLine(bytes: Buffer): (ChainHead & { readonly event: string }) | undefined {
+  const object = parseObject(bytes)
+  if (object?.component !== 'decision' || object.event !== 'log_continued' || 'chain' in object)
+    return undefined
+  const link = parseLink(object.previous)
+  return link && { segment: link.segment, seq: link.seq, chain: link.chain, event: 'log_continued' }
+}
+
 /** The object that a line holds, or undefined. */
 export function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {

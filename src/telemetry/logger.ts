@@ -46,7 +46,9 @@ export function lineOutput(logger: Logger): ((line: Buffer) => void) | undefined
   if (!isStream(stream)) return undefined
   return stream instanceof BatchedOutput
     ? (line) => stream.write(line)
-    : (line) => void stream.write(line.toString())
+    : (line) => {
+        stream.write(line.toString())
+      }
 }
 
 function isStream(value: unknown): value is DestinationStream {

@@ -252,6 +252,16 @@ const defined = {
     help: 'Replies of Microsoft whose Date header is more than 60 s away from the clock of this machine.',
     labels: [],
   },
+  nac_background_failures_total: {
+    type: 'counter',
+    help: 'Exceptions in work that goes on behind answers, by the part of the service (unknown: a promise that was rejected and that nobody looked at): each is a defect, and what goes in rounds goes on.',
+    labels: ['task'],
+  },
+  nac_files_replaced_total: {
+    type: 'counter',
+    help: 'How often a file was found deleted, moved or replaced while it was in use, or could be used only later, and was opened anew: state, traces, decision_log, lock.',
+    labels: ['file'],
+  },
   nac_ready: {
     type: 'gauge',
     help: '1 while /readyz answers 200.',

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { BackgroundTask } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { UpstreamService } from '../compliance/compliance-record.ts'
 import type { FrontendName } from '../decision/decide.ts'
@@ -71,6 +72,9 @@ export interface UpstreamFigures {
 /** The files that are followed while the service runs. */
 export type FollowedFileName = 'clients' | 'policy' | 'service_tls' | 'client_certificate'
 
+/** The files of the service itself that may be deleted or replaced underneath. */
+export type WatchedFileName = 'state' | 'traces' | 'decision_log' | 'lock'
+
 /** How an exchange with Microsoft ended, in a closed list. */
 export type UpstreamResult =
   | 'ok'
@@ -99,6 +103,9 @@ export interface Metrics {
   detailsFailed(): void
   /** A reply of Microsoft contradicts the clock of this machine. */
   clockContradicted(): void
+  backgroundFailed(task: BackgroundTask): void
+  /** A file was opened anew, because its path led elsewhere. */
+  fileReplaced(file: WatchedFileName): void
   /** The exposition format, and its media type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>
 }
@@ -129,7 +136,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       ...definition(name),
       collect() {
         this.reset()
-        for (const [labels, { count }] of counts) this.labels(...labels.split(' ')).inc(count)
+        for (const [labels, { count }] of counts) this.inc(labelled(name, labels.split(' ')), count)
       },
     })
     return (labels: string) => {
@@ -146,9 +153,9 @@ export function createMetrics(sources: MetricSources): Metrics {
   const counterFromZero = (name: MetricName) => {
     const metric = new Counter(definition(name))
     for (const labels of labelCombinations(name)) metric.inc(labels, 0)
-    return withCachedLabels(metric)
+    return withCachedLabels(name, metric)
   }
-  const histogram = (name: MetricName) => withCachedLabels(new Histogram(definition(name)))
+  const histogram = (name: MetricName) => withCachedLabels(name, new Histogram(definition(name)))
   const gauge = (name: MetricName, set: (gauge: Gauge) => void) => {
     new Gauge({
       ...definition(name),
@@ -198,6 +205,8 @@ export function createMetrics(sources: MetricSources): Metrics {
   const drifts = counterFromZero('nac_wire_drift_total')
   const detailsFailures = new Counter(definition('nac_graph_details_failures_total'))
   const contradictions = new Counter(definition('nac_clock_contradictions_total'))
+  const backgroundFailures = counterFromZero('nac_background_failures_total')
+  const filesReplaced = counterFromZero('nac_files_replaced_total')
   const responses = tallyFromZero('nac_responses_total')
   const certificatesSeen = counterFromZero('nac_device_certificates_seen_total')
   const soonestExpiry = new SoonestExpiry()
@@ -303,6 +312,8 @@ export function createMetrics(sources: MetricSources): Metrics {
     drift: ({ dialect, kind }) => drifts(dialect, kind).inc(),
     detailsFailed: () => detailsFailures.inc(),
     clockContradicted: () => contradictions.inc(),
+    fileReplaced: (file) => filesReplaced(file).inc(),
+    backgroundFailed: (task) => backgroundFailures(task).inc(),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }
 }
@@ -318,17 +329,27 @@ function labelCombinations(name: MetricName): readonly Readonly<Record<string, s
   return combinations
 }
 
+/** The labels of a metric with the values, given in the order of its definition. */
+function labelled(name: MetricName, values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    metricDefinitions[name].labels.map((label, index) => [label, values[index] ?? '']),
+  )
+}
+
 /**
  * Remembers the metric of each combination of labels, of which there are few: prom-client sorts and joins them every
  * time otherwise, which is most of the cost of counting.
  */
-function withCachedLabels<T>(metric: { labels(...values: string[]): T }): (...values: string[]) => T {
+function withCachedLabels<T>(
+  name: MetricName,
+  metric: { labels(labels: Record<string, string>): T },
+): (...values: string[]) => T {
   const known = new Map<string, T>()
   return (...values) => {
     const key = values.join(' ')
     const found = known.get(key)
     if (found !== undefined) return found
-    const made = metric.labels(...values)
+    const made = metric.labels(labelled(name, values))
     known.set(key, made)
     return made
   }

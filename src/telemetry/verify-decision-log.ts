@@ -3,6 +3,7 @@ import {
   type ChainHead,
   chainOf,
   chainStart,
+  parseLinkLine,
   parseObject,
   parseSealedLine,
   type SealedLine,
@@ -58,6 +59,8 @@ export async function verifyDecisionLog(
   const notes: string[] = []
   const found = readLines(files)
   let previous: Previous | undefined
+  /** What the first file says that it follows. */
+  let linked: Previous | undefined
   let unfinished: FoundLine | undefined
   let lines = 0
   let segments = 0
@@ -73,6 +76,14 @@ export async function verifyDecisionLog(
   for await (const at of found) {
     const { sealed } = at
     if (sealed === undefined) {
+      const link = parseLinkLine(at.bytes)
+      if (link && !unfinished) {
+        if (previous !== undefined && link.chain !== previous.chain)
+          return done(missingFile(at, link, previous))
+        if (previous === undefined && linked === undefined) notes.push(`${place(at)}: ${earlier(link)}`)
+        linked ??= link
+        continue
+      }
       if (isOfAnotherComponent(at.bytes)) continue
       if (unfinished) return done(finding('altered', unfinished, 'it is not a line that the service wrote'))
       unfinished = at
@@ -89,13 +100,14 @@ export async function verifyDecisionLog(
     if (sealed.event === 'log_started' && begun.has(sealed.segment))
       return done(finding('reordered', at, `segment ${sealed.segment} has begun before`))
     begun.add(sealed.segment)
-    if (previous === undefined && options.partial === true && !isOpening(sealed)) {
+    const before = previous ?? linked
+    if (before === undefined && options.partial === true && !isOpening(sealed)) {
       notes.push(`${place(at)}: the first line cannot be proven, because what was before it is not here`)
       segments += 1
     } else {
-      if (!continues(sealed, previous)) return done(await diagnose(at, previous, found))
+      if (!continues(sealed, before)) return done(await diagnose(at, before, found))
       if (sealed.event === 'log_started' || previous === undefined) segments += 1
-      const note = noteOnOpening(sealed, previous)
+      const note = noteOnOpening(sealed, before)
       if (note !== undefined) notes.push(`${place(at)}: ${note}`)
     }
     previous = sealed
@@ -147,7 +159,7 @@ function precedes(candidate: ChainHead, line: ChainHead): boolean {
 function noteOnOpening(line: SealedLine, previous: Previous | undefined): string | undefined {
   if (previous === undefined) {
     if (line.previous === undefined) return undefined
-    return `earlier lines, up to seq ${line.previous.seq} of segment ${line.previous.segment}, are not in these files`
+    return earlier(line.previous)
   }
   if (line.event !== 'log_started') return undefined
   if (line.previous !== undefined) {
@@ -158,6 +170,16 @@ function noteOnOpening(line: SealedLine, previous: Previous | undefined): string
   return previous.event === 'log_stopped'
     ? 'the segment is not linked to the one before: whole segments between them could be missing'
     : `the segment is not linked to the one before, which has no end: lines behind its seq ${previous.seq} could be missing`
+}
+
+function earlier({ seq, segment }: ChainHead): string {
+  return `earlier lines, up to seq ${seq} of segment ${segment}, are not in these files`
+}
+
+/** The files go on behind lines that are in none of them. */
+function missingFile(at: FoundLine, link: ChainHead, previous: Previous): LogFinding {
+  const text = `lines before it, up to seq ${link.seq} of segment ${link.segment}, are missing behind seq ${previous.seq}: the file that held them was deleted, moved or replaced while the service ran`
+  return finding('removed', at, text)
 }
 
 /** Says what happened to a line that does not continue the chain; reads on in the files for it. */

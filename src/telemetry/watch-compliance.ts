@@ -8,6 +8,7 @@ import type { Metrics } from './metrics.ts'
 
 /** What is counted here. */
 type Counted = Pick<Metrics, 'anomaly' | 'guardTripped' | 'listFailed'>
+type CountedFiles = Pick<Metrics, 'fileReplaced'>
 
 /** Logs and counts what happens between the memory and Intune. Errors are what an operator must act on. */
 export function watchCompliance(logger: Logger, metrics: Counted): ComplianceEvents {
@@ -48,12 +49,16 @@ const consequences: Readonly<Record<StateNotice['consequence'], string>> = {
   new_file: 'the state file could not be used; it was moved aside and a new one was begun',
   read_only: 'the state file can only be read: what is learnt from now on will not survive a restart',
   not_written_for_now: 'the state file does not take changes; they are kept in memory and tried again',
+  written_again: 'the state file can be used again and gets everything that is in memory',
+  not_looked_at: 'the state file cannot be looked at: nobody would notice if it were deleted',
 }
 
-/** Logs what is wrong with the state file and what that means. */
-export function watchState(logger: Logger): (notice: StateNotice) => void {
+/** Logs what is wrong with the state file and what that means; as a warning where it is over, which is counted. */
+export function watchState(logger: Logger, metrics: CountedFiles): (notice: StateNotice) => void {
   return ({ problem, file, movedTo, consequence }) => {
-    logger.error({ event: 'state_file', problem, file, movedTo }, consequences[consequence])
+    if (consequence === 'written_again') metrics.fileReplaced('state')
+    const level = consequence === 'written_again' ? 'warn' : 'error'
+    logger[level]({ event: 'state_file', problem, file, movedTo, consequence }, consequences[consequence])
   }
 }
 
@@ -62,12 +67,19 @@ const traceConsequences: Readonly<Record<StateNotice['consequence'], string>> = 
   new_file: 'the file of decisions could not be used; it was moved aside and a new one was begun',
   read_only: 'the file of decisions can only be read',
   not_written_for_now: 'the file of decisions does not take any; they wait in memory and are tried again',
+  written_again: 'the file of decisions can be used again and gets those that are in memory',
+  not_looked_at: 'the file of decisions cannot be looked at: nobody would notice if it were deleted',
 }
 
 /** The same for the file of how decisions came about. */
-export function watchTraces(logger: Logger): (notice: StateNotice) => void {
+export function watchTraces(logger: Logger, metrics: CountedFiles): (notice: StateNotice) => void {
   return ({ problem, file, movedTo, consequence }) => {
-    logger.error({ event: 'trace_file', problem, file, movedTo }, traceConsequences[consequence])
+    if (consequence === 'written_again') metrics.fileReplaced('traces')
+    const level = consequence === 'written_again' ? 'warn' : 'error'
+    logger[level](
+      { event: 'trace_file', problem, file, movedTo, consequence },
+      traceConsequences[consequence],
+    )
   }
 }
 

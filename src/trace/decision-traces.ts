@@ -4,6 +4,7 @@ import type { Policy } from '../decision/policy.ts'
 import type { IdentityAttributes } from '../identity/device-identity.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
+import { turnEvery } from '../turns/turn-every.ts'
 import type { DecisionTrace } from './decision-trace.ts'
 import { packDecision, unpackDecision } from './packed-decision.ts'
 import { asForClient, type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
@@ -25,6 +26,10 @@ export const traceAgeMs = 24 * 60 * 60 * 1000
 
 /** 20,000 decisions with an identifier or two take 17 to 22 MB. */
 const maxRingBytes = 24 * 1024 * 1024
+
+/** A millisecond or two: to offer, and to tell. */
+const offeredPerTurn = 500
+const toldPerTurn = 25
 
 /** As a person types it: whatever kind it can be read as. */
 const kinds = [
@@ -65,6 +70,25 @@ export class DecisionTraces {
     this.#store = store
   }
 
+  /** Hands the store everything that is remembered, in slices: its file is another one than before. */
+  async offerAll(): Promise<void> {
+    const store = this.#store
+    if (store === undefined) return
+    store.restart()
+    const next = turnEvery(offeredPerTurn)
+    const { next: end } = this.#ring
+    for (let number = this.#ring.first; number < end; number += 1) {
+      const turned = next()
+      if (turned) await turned
+      // What had to make room meanwhile is passed over.
+      const place = number % this.#maxDecisions
+      const policy = this.#policies[place]
+      const decidedAtMs = this.#decidedAtMs[place]
+      if (number < this.#ring.first || policy === undefined || decidedAtMs === undefined) continue
+      store.offer({ packed: this.#ring.read(number), policy, decidedAtMs })
+    }
+  }
+
   keep(record: DecisionRecord): void {
     const decidedAtMs = record.facts?.nowMs ?? this.#parts.clock.nowMs()
     const packed = packDecision(record)
@@ -98,7 +122,7 @@ export class DecisionTraces {
     if (wanted.size === 0) return undefined
     const values = [...wanted]
     const written = values.map((value) => Buffer.from(JSON.stringify(value)))
-    const inMemory = this.#present(
+    const inMemory = await this.#present(
       limit,
       ({ record }) => valuesOf(record).some((value) => wanted.has(value)),
       (has) => written.some(has),
@@ -108,11 +132,7 @@ export class DecisionTraces {
 
   /** The newest decisions, at most `limit`. */
   async latest(limit: number): Promise<readonly DecisionTrace[]> {
-    return this.#withStored(
-      this.#present(limit, () => true),
-      undefined,
-      limit,
-    )
+    return this.#withStored(await this.#present(limit, () => true), undefined, limit)
   }
 
   /** Other processes write into the same store, so that it can have newer ones than the memory. */
@@ -123,21 +143,26 @@ export class DecisionTraces {
   ): Promise<readonly DecisionTrace[]> {
     const stored = (await this.#store?.latest(devices, limit)) ?? []
     const known = new Set(inMemory.map(({ decisionId }) => decisionId))
-    const more = stored.filter(({ decisionId }) => !known.has(decisionId))
+    // A decision is in the file twice where the file was made again.
+    const more = stored.filter(({ decisionId }) => !known.has(decisionId) && known.add(decisionId))
     if (more.length === 0) return inMemory
     return [...inMemory, ...more]
-      .sort((one, other) => other.decidedAt.localeCompare(one.decidedAt))
+      .sort((one, other) => (one.decidedAt < other.decidedAt ? 1 : one.decidedAt > other.decidedAt ? -1 : 0))
       .slice(0, limit)
   }
 
-  #present(
+  /** In slices, or somebody who asks for a thousand would hold up those who wait at a door. */
+  async #present(
     limit: number,
     fits: (kept: KeptDecision) => boolean,
     mayFit?: (has: Has) => boolean,
-  ): DecisionTrace[] {
+  ): Promise<DecisionTrace[]> {
+    const next = turnEvery(toldPerTurn)
     const traces: DecisionTrace[] = []
     for (const kept of this.#newestFirst(mayFit)) {
       if (traces.length >= limit) break
+      const turned = next()
+      if (turned) await turned
       if (fits(kept)) traces.push(presentTrace(kept, this.#parts.mask, 'operator'))
     }
     return traces
@@ -155,7 +180,8 @@ export class DecisionTraces {
   *#newestFirst(mayFit: (has: Has) => boolean = () => true): Generator<KeptDecision, void, undefined> {
     const oldestMs = this.#parts.clock.monotonicMs() - (this.#parts.maxAgeMs ?? traceAgeMs)
     const { first, next } = this.#ring
-    for (let number = next - 1; number >= first; number -= 1) {
+    // Whoever reads in slices may find that the oldest have made room meanwhile.
+    for (let number = next - 1; number >= Math.max(first, this.#ring.first); number -= 1) {
       const place = number % this.#maxDecisions
       const policy = this.#policies[place]
       const decidedAtMs = this.#decidedAtMs[place] ?? 0

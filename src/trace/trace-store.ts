@@ -1,5 +1,7 @@
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
+import { turnEvery } from '../turns/turn-every.ts'
 import { DecisionTrace } from './decision-trace.ts'
 import { unpackDecision } from './packed-decision.ts'
 import { type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
@@ -17,6 +19,7 @@ export interface TraceTexts {
   find(decisionId: string): Promise<string | undefined>
   latest(devices: readonly string[] | undefined, limit: number): Promise<readonly string[]>
   mode(): 'opening' | 'read_write' | 'memory_only'
+  problem(): string | undefined
   close(): Promise<void>
 }
 
@@ -40,11 +43,15 @@ export interface TraceStoreStatus {
   readonly written: number
   /** Decisions of which no trace will be on disk: more came than are written. */
   readonly dropped: number
+  /** What keeps the file from being written now. */
+  readonly problem?: string
 }
 
 const firstTurnAfterMs = 200
 /** Telling 50 decisions takes about 2 ms of the thread that decides: the price of 1,000 traces a second is 4 % of it. */
 const tracesPerTurn = 50
+/** Reading them back is twice as quick. */
+const parsedPerTurn = 50
 const pauseMs = 50
 const retryAfterMs = 1000
 /** A shutdown does not wait longer for the disk. */
@@ -84,6 +91,11 @@ export class TraceStore {
     if (!this.#isScheduled) this.#schedule(firstTurnAfterMs)
   }
 
+  /** Another file than before: what waits is offered again with all that is remembered. */
+  restart(): void {
+    this.#waiting = this.#waiting.slice(0, this.#taken)
+  }
+
   async find(decisionId: string): Promise<DecisionTrace | undefined> {
     const text = await this.#parts.texts.find(decisionId)
     return text === undefined ? undefined : parseTrace(text)
@@ -93,12 +105,28 @@ export class TraceStore {
   async latest(devices: readonly string[] | undefined, limit: number): Promise<readonly DecisionTrace[]> {
     const shown = devices?.map(this.#parts.mask).filter((device) => device !== '')
     const texts = await this.#parts.texts.latest(shown, limit)
-    return texts.map(parseTrace).filter((trace) => trace !== undefined)
+    const next = turnEvery(parsedPerTurn)
+    const traces: DecisionTrace[] = []
+    for (const text of texts) {
+      const trace = parseTrace(text)
+      if (trace !== undefined) traces.push(trace)
+      const turned = next()
+      if (turned) await turned
+    }
+    return traces
   }
 
   status(): TraceStoreStatus {
     const waiting = this.#waiting.length - this.#taken
-    return { mode: this.#parts.texts.mode(), waiting, written: this.#written, dropped: this.#dropped }
+    const { texts } = this.#parts
+    const problem = texts.problem()
+    return {
+      mode: texts.mode(),
+      waiting,
+      written: this.#written,
+      dropped: this.#dropped,
+      ...(problem !== undefined && { problem }),
+    }
   }
 
   /** Writes what waits, as far as the disk takes it in three seconds. */
@@ -127,10 +155,17 @@ export class TraceStore {
     this.#cancel = this.#parts.clock.after(afterMs, () => {
       const turn = this.#writeSome()
       this.#turn = turn
-      void turn.then((isWritten) => {
-        this.#isScheduled = false
-        if (this.#waiting.length > this.#taken) this.#schedule(isWritten ? pauseMs : retryAfterMs)
-      })
+      let isWritten = false
+      inBackground(
+        'trace_file',
+        async () => {
+          isWritten = await turn
+        },
+        () => {
+          this.#isScheduled = false
+          if (this.#waiting.length > this.#taken) this.#schedule(isWritten ? pauseMs : retryAfterMs)
+        },
+      )
     })
   }
 

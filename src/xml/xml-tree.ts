@@ -14,8 +14,11 @@ export interface XmlElement {
 /** How much of a hostile document is looked at before giving up. */
 export interface XmlLimits {
   readonly maxCharacters: number
+  /** Of those that are held at once: one that was taken away counts no more, nor does what is in it. */
   readonly maxElements: number
   readonly maxDepth: number
+  /** Of the text directly inside one element; without it `maxCharacters` is the limit. */
+  readonly maxTextCharacters?: number
 }
 
 interface GrowingElement extends XmlElement {
@@ -29,46 +32,94 @@ interface GrowingElement extends XmlElement {
  * dropped: DataContract serialisers change them freely.
  */
 export function parseXml(text: string, limits: XmlLimits): XmlElement | undefined {
-  if (text.length > limits.maxCharacters) return undefined
-  let root: GrowingElement | undefined
-  let elements = 0
-  const open: GrowingElement[] = []
-  const parser = new SaxesParser()
+  const tree = new XmlTree(limits)
+  tree.write(text)
+  return tree.end()
+}
 
-  parser.on('error', refuse)
-  parser.on('doctype', refuse)
-  parser.on('opentag', (tag) => {
-    elements += 1
-    if (elements > limits.maxElements || open.length >= limits.maxDepth) refuse()
-    const writtenName = tag.name.slice(tag.name.lastIndexOf(':') + 1)
-    const element: GrowingElement = {
-      name: writtenName.toLowerCase(),
-      writtenName,
-      text: '',
-      children: [],
-      ...(isNil(tag.attributes) && { isNil: true }),
-    }
-    const parent = open.at(-1)
-    if (parent) parent.children.push(element)
-    else root = element
-    open.push(element)
-  })
-  parser.on('closetag', () => {
-    open.pop()
-  })
-  parser.on('text', addText)
-  parser.on('cdata', addText)
+/**
+ * The same for a document that comes in pieces. Elements that stand at `taken`, a path of names from the root on, are
+ * handed to `take` as soon as they are complete, and not kept: a long list costs the memory of one row.
+ */
+export class XmlTree {
+  readonly #parser = new SaxesParser()
+  readonly #limits: XmlLimits
+  readonly #open: GrowingElement[] = []
+  #root: GrowingElement | undefined
+  #isRefused = false
+  #characters = 0
+  #elements = 0
 
-  try {
-    parser.write(text).close()
-    return root
-  } catch {
-    return undefined
+  constructor(
+    limits: XmlLimits,
+    taken: readonly string[] = [],
+    take: (element: XmlElement) => void = () => {},
+  ) {
+    this.#limits = limits
+    const open = this.#open
+    const depth = taken.length - 1
+    const isTaken = () => open.length === taken.length && taken.every((name, at) => open[at]?.name === name)
+    let elementsBefore = 0
+
+    this.#parser.on('error', refuse)
+    this.#parser.on('doctype', refuse)
+    this.#parser.on('opentag', (tag) => {
+      const writtenName = tag.name.slice(tag.name.lastIndexOf(':') + 1)
+      const element: GrowingElement = {
+        name: writtenName.toLowerCase(),
+        writtenName,
+        text: '',
+        children: [],
+        ...(isNil(tag.attributes) && { isNil: true }),
+      }
+      open.push(element)
+      if (isTaken()) elementsBefore = this.#elements
+      else if (open.length === 1) this.#root = element
+      else open.at(-2)?.children.push(element)
+      this.#elements += 1
+      if (this.#elements > limits.maxElements || open.length > limits.maxDepth) refuse()
+    })
+    this.#parser.on('closetag', () => {
+      const element = open.length === depth + 1 && isTaken() ? open.at(-1) : undefined
+      open.pop()
+      if (element === undefined) return
+      this.#elements = elementsBefore
+      // What only sets off the rows of a long list must not come to be a long text.
+      const parent = open.at(-1)
+      if (parent) parent.text = parent.text.trim()
+      take(element)
+    })
+    this.#parser.on('text', (text) => this.#addText(text))
+    this.#parser.on('cdata', (text) => this.#addText(text))
   }
 
-  function addText(characters: string) {
-    const element = open.at(-1)
-    if (element) element.text += characters
+  /** Takes the next piece; false as soon as the document is refused, and nothing more of it is looked at. */
+  write(text: string): boolean {
+    this.#characters += text.length
+    if (this.#characters > this.#limits.maxCharacters) this.#isRefused = true
+    return this.#attempt(() => this.#parser.write(text))
+  }
+
+  /** The root element after the last piece, or nothing where the document is refused. */
+  end(): XmlElement | undefined {
+    return this.#attempt(() => this.#parser.close()) ? this.#root : undefined
+  }
+
+  #attempt(step: () => void): boolean {
+    if (this.#isRefused) return false
+    try {
+      step()
+    } catch {
+      this.#isRefused = true
+    }
+    return !this.#isRefused
+  }
+
+  #addText(text: string): void {
+    const element = this.#open.at(-1)
+    if (element === undefined) return
+    element.text += text
+    if (element.text.length > (this.#limits.maxTextCharacters ?? this.#limits.maxCharacters)) refuse()
   }
 }
 

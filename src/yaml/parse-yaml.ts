@@ -107,7 +107,10 @@ function issueProblems(
 /** Of the variants that a value could have been, the one that it came closest to: that went deepest before it failed. */
 function closestVariant(issue: z.core.$ZodIssueInvalidUnion): readonly z.core.$ZodIssue[] {
   const depth = (issues: readonly z.core.$ZodIssue[]) =>
-    Math.max(0, ...issues.map(({ path, code }) => path.length + (code === 'unrecognized_keys' ? 1 : 0)))
+    issues.reduce(
+      (deepest, { path, code }) => Math.max(deepest, path.length + (code === 'unrecognized_keys' ? 1 : 0)),
+      0,
+    )
   return issue.errors.reduce((best, next) => (depth(next) > depth(best) ? next : best), issue.errors[0] ?? [])
 }
 

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { createHealth, type HealthSources } from '../../src/health/health.ts'
+import { faultCatalogue } from '../../src/errors/catalogue.ts'
+import { type Fault, failure } from '../../src/errors/fault.ts'
+import { createHealth, type Health, type HealthSources } from '../../src/health/health.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 
 const dayMs = 86_400_000
@@ -20,7 +22,9 @@ function healthOf(different: Partial<HealthSources> = {}, at = clock()) {
       isStopping: () => false,
       certificate: () => ({ inUse: { notBeforeMs: 0, notAfterMs: farMs } }),
       breakers: () => closed,
-      state: () => ({ mode: 'read_write', writeLagMs: 0 }),
+      state: () => ({ mode: 'read_write', writeLagMs: 0, isRewriting: false }),
+      traces: () => undefined,
+      decisionLog: () => ({ failing: false }),
       clockProblem: () => undefined,
       clientsProblem: () => undefined,
       policyProblem: () => undefined,
@@ -60,6 +64,8 @@ t.test('only a stop makes the service not ready', async (t) => {
 
 const nowMs = clock().nowMs()
 const fault = { code: 'certificate_key_mismatch', message: 'The key belongs to another.' } as const
+const stateOf = (different: object) =>
+  ({ mode: 'read_write', writeLagMs: 0, isRewriting: false, ...different }) as const
 const degradations: readonly [name: string, sources: Partial<HealthSources>, what: RegExp, since?: string][] =
   [
     [
@@ -109,9 +115,15 @@ const degradations: readonly [name: string, sources: Partial<HealthSources>, wha
       { clockProblem: () => 'It is 90 s ahead.' },
       /^It is 90 s ahead\. This machine says that it is 2026-11-23T08:00:00\.000Z\.$/,
     ],
-    ['state', { state: () => ({ mode: 'memory_only', writeLagMs: 0 }) }, /memory_only/],
-    ['state', { state: () => ({ mode: 'opening', writeLagMs: 0 }) }, /being opened/],
-    ['state', { state: () => ({ mode: 'read_write', writeLagMs: 31_000 }) }, /31 s/],
+    ['state', { state: () => stateOf({ mode: 'memory_only' }) }, /memory_only/],
+    ['state', { state: () => stateOf({ mode: 'memory_only', problem: 'unusable' }) }, /unusable.*forgets/],
+    ['state', { state: () => stateOf({ mode: 'opening' }) }, /being opened/],
+    ['state', { state: () => stateOf({ writeLagMs: 31_000 }) }, /31 s/],
+    ['state', { state: () => stateOf({ problem: 'full' }) }, /cannot be written or seen \(full\)/],
+    ['state', { state: () => stateOf({ isRewriting: true }) }, /written again/],
+    ['state', { traces: () => ({ problem: 'read_only' }) }, /file of decisions.*read_only/],
+    ['decisionLog', { decisionLog: () => ({ failing: true, problem: 'ENOSPC' }) }, /ENOSPC.*wait in memory/],
+    ['decisionLog', { decisionLog: () => ({ failing: false, problem: 'cannot be looked at' }) }, /nobody/],
     ['clients', { clientsProblem: () => 'clients.yaml:1:1: wrong' }, /clients.yaml:1:1/],
     ['policy', { policyProblem: () => 'policy.yaml:1:1: wrong' }, /policy.yaml:1:1/],
     ['tls', { tlsNotAfterMs: nowMs - dayMs }, /expired/, '2026-11-22T08:00:00.000Z'],
@@ -143,9 +155,10 @@ t.test('before the certificate becomes valid both it and the clock are in doubt'
 
 t.test('since when a check says what it says does not depend on a clock that is set', async (t) => {
   const time = clock()
-  const health = healthOf({}, time)
+  let log: ReturnType<HealthSources['decisionLog']>
+  const health = healthOf({ decisionLog: () => log }, time)
   await time.advance(60_000)
-  health.noteDecisionLog('ENOSPC')
+  log = { failing: true, problem: 'ENOSPC' }
   health.report()
   await time.advance(60_000)
   time.jump(-26 * 60 * 60_000)
@@ -159,22 +172,109 @@ t.test('what only an event tells is remembered until it is over, and since when'
   health.noteExchange('query', 'timeout')
   t.equal(health.report().checks.token?.status, 'ok', 'a query is no token')
   health.noteExchange('token', 'client_error')
-  health.noteDecisionLog('ENOSPC')
   health.noteTls({ fault })
   const first = health.report()
   t.ok(first.ready)
   const since = '2026-11-23T08:01:00.000Z'
   t.match(first.checks, {
     token: { status: 'degraded', since, what: /client_error/, remedy: /doctor/ },
-    decisionLog: { status: 'degraded', since, what: /ENOSPC/ },
     tls: { status: 'degraded', since, what: /another/ },
   })
   await time.advance(60_000)
   t.equal(health.report().checks.token?.since, since, 'since then and not since the last look')
   health.noteExchange('token', 'ok')
-  health.noteDecisionLog(undefined)
   health.noteTls({ notAfterMs: time.nowMs() + 100 * dayMs })
-  const { token, decisionLog, tls } = health.report().checks
-  for (const check of [token, decisionLog, tls])
-    t.same(check, { status: 'ok', since: '2026-11-23T08:02:00.000Z' })
+  const { token, tls } = health.report().checks
+  for (const check of [token, tls]) t.same(check, { status: 'ok', since: '2026-11-23T08:02:00.000Z' })
+})
+
+const forbidden = failure('intune_forbidden', 'i.example answered 403 to a device query', {
+  hop: 'query',
+}).fault
+const standing: readonly (readonly [check: string, fault: Fault, mended: (health: Health) => void])[] = [
+  ['upstream', forbidden, (health) => health.noteExchange('query', 'ok')],
+  [
+    'upstream',
+    failure('discovery_host_refused', 'discovery named evil.example', { hop: 'discovery' }).fault,
+    (health) => health.noteExchange('discovery', 'ok'),
+  ],
+  [
+    'upstream',
+    failure('tls_untrusted', 'the certificate of i.example is not trusted', { hop: 'query' }).fault,
+    (health) => health.noteExchange('query', 'ok'),
+  ],
+  [
+    'upstream',
+    failure('intune_forbidden', 'i.example answered 403', { hop: 'bulk' }).fault,
+    (health) => health.noteReady(),
+  ],
+  [
+    'upstream',
+    failure('details_forbidden', 'g.example answered 403', { hop: 'details' }).fault,
+    (health) => health.noteExchange('details', 'ok'),
+  ],
+  [
+    'token',
+    failure('token_role_missing', 'the token does not carry the role', { hop: 'token' }).fault,
+    (health) => health.noteReady(),
+  ],
+  [
+    'token',
+    failure('entra_certificate_expired', 'Entra ID says so', { hop: 'token' }).fault,
+    (health) => health.noteExchange('token', 'ok'),
+  ],
+  [
+    'token',
+    failure('certificate_expired', 'the certificate expired').fault,
+    (health) => health.noteExchange('token', 'ok'),
+  ],
+]
+
+t.test(
+  'a permission, a host or a certificate that stands in the way is said at once, and until it is over',
+  async (t) => {
+    for (const [check, fault, mended] of standing) {
+      const health = healthOf()
+      health.noteFault(fault)
+      const { ready, checks } = health.report()
+      t.ok(ready, 'what is known is answered')
+      t.match(
+        checks[check],
+        {
+          status: 'degraded',
+          code: fault.code,
+          what: fault.message,
+          remedy: faultCatalogue[fault.code].remedy,
+        },
+        fault.code,
+      )
+      t.equal(Object.values(checks).filter(({ status }) => status !== 'ok').length, 1)
+      health.noteFault(failure('upstream_timeout', 'late', { hop: fault.hop }).fault)
+      t.equal(health.report().checks[check]?.code, fault.code, 'a time-out says nothing else')
+      mended(health)
+      t.equal(health.report().checks[check]?.status, 'ok', 'and a good exchange ends it')
+    }
+  },
+)
+
+t.test('what concerns one device, or passes by itself, is no standing fault', async (t) => {
+  const health = healthOf()
+  for (const code of [
+    'intune_rejected',
+    'intune_reply_mismatch',
+    'upstream_timeout',
+    'intune_throttled',
+  ] as const) {
+    health.noteFault(failure(code, 'x', { hop: 'query' }).fault)
+  }
+  t.ok(Object.values(health.report().checks).every(({ status }) => status === 'ok'))
+})
+
+t.test('a token that lacks the role stays so however many of them are issued', async (t) => {
+  const health = healthOf()
+  health.noteFault(failure('token_role_missing', 'no role', { hop: 'token' }).fault)
+  health.noteExchange('token', 'ok')
+  t.match(health.report().checks.token, { status: 'degraded', code: 'token_role_missing' })
+  health.noteExchange('query', 'ok')
+  t.equal(health.report().checks.token?.status, 'ok')
 })

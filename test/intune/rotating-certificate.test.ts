@@ -1,4 +1,4 @@
-import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
@@ -100,12 +100,30 @@ t.test('files that are replaced by renaming or by a symbolic link are noticed to
 t.test('a pair that is half written is waited for, and not reported', async (t) => {
   const { clock, certificateFile, privateKeyFile, subject, kinds } = follow(t)
   writeFileSync(certificateFile, second.certificatePem)
-  await clock.advance(10_000)
+  await clock.advance(4000)
   t.same(kinds(), [], 'a certificate whose key is still on its way')
   writeFileSync(privateKeyFile, second.privateKeyPem)
   await clock.advance(10_000)
   t.equal(subject(), 'CN=second')
   t.same(kinds(), ['loaded', 'in_use'])
+})
+
+t.test('a bad pair that is touched again and again is reported within ten seconds, and once', async (t) => {
+  const { clock, certificateFile, privateKeyFile, subject, kinds } = follow(t)
+  const touch = async (seconds: number) => {
+    for (let step = 0; step < seconds * 5; step += 1) {
+      utimesSync(certificateFile, step, step)
+      await clock.advance(200)
+    }
+  }
+  writeFileSync(certificateFile, second.certificatePem)
+  await touch(10)
+  t.same(kinds(), ['files_refused'])
+  await touch(60)
+  t.same(kinds(), ['files_refused'], 'it is the same mistake')
+  writeFileSync(privateKeyFile, second.privateKeyPem)
+  await touch(10)
+  t.equal(subject(), 'CN=second', 'and a good pair is taken, however often it is touched')
 })
 
 t.test('a bad pair is refused and reported once, and the old one stays in use', async (t) => {

@@ -48,15 +48,21 @@ t.test('a held burst is an error that says what to do', async (t) => {
 
 t.test('what is wrong with the state file is an error that says what it means', async (t) => {
   const { logger, lines } = build()
-  const notice = watchState(logger)
+  const replaced: string[] = []
+  const notice = watchState(logger, { fileReplaced: (file) => replaced.push(file) })
   notice({ problem: 'corrupt', file: '/state/x', movedTo: '/state/x.set-aside', consequence: 'new_file' })
   notice({ problem: 'unusable', file: '/state/x', consequence: 'memory_only' })
   notice({ problem: 'read_only', file: '/state/x', consequence: 'read_only' })
   notice({ problem: 'full', file: '/state/x', consequence: 'not_written_for_now' })
+  notice({ problem: 'unusable', file: '/state/x', consequence: 'not_looked_at' })
+  notice({ problem: 'replaced', file: '/state/x', consequence: 'written_again' })
   t.match(lines, [
     { level: 50, event: 'state_file', problem: 'corrupt', movedTo: '/state/x.set-aside', msg: /moved aside/ },
     { msg: /will not survive a restart/ },
     { msg: /only be read/ },
     { msg: /tried again/ },
+    { level: 50, msg: /nobody would notice/ },
+    { level: 40, problem: 'replaced', consequence: 'written_again', msg: /gets everything/ },
   ])
+  t.same(replaced, ['state'], 'and counted where it is another file')
 })

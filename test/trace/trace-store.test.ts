@@ -54,6 +54,7 @@ function open(parts: { maxDecisions?: number; maxWaiting?: number } = {}) {
         .reverse()
         .slice(0, limit),
     mode: () => disk.mode,
+    problem: () => undefined,
     close: async () => {},
   }
   const mask = (device: string) => (device === '' ? '' : `masked ${device}`)

@@ -89,7 +89,7 @@ export function createPages(list: () => Promise<readonly NoncompliantDevice[]>, 
         end += 1
       }
       if (rows.length > 0 && rows.length + together.length > maxRows) return { rows, next: position }
-      rows.push(...together)
+      for (const row of together) rows.push(row)
       start = end
     }
     return { rows, next: 0 }

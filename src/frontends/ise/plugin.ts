@@ -185,7 +185,7 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     for (const found of await Promise.all(lookups)) {
       // Without one of them the list would say "unregistered" about a device nobody knows anything about.
       if (!found.ok) return sendLookupFault(reply, found.fault)
-      devices.push(...found.value)
+      for (const device of found.value) devices.push(device)
     }
     return sendXml(reply, presentDevices(version, devices))
   }

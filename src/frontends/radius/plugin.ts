@@ -40,7 +40,9 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     createAuthenticationHook({
       ...options,
       frontend: 'radius',
-      refuse: (reply, fault) => void send(reply, presentFault(fault)),
+      refuse: (reply, fault) => {
+        send(reply, presentFault(fault))
+      },
     }),
   )
   app.setNotFoundHandler((_request, reply) => {

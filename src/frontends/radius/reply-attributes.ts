@@ -47,7 +47,7 @@ export function writeProfile(profile: AttributeProfile, dialect: Dialect): Outco
     octets += values.reduce<number>((sum, value) => sum + octetsInReply(value), 0)
     const key = attributeKey('reply', attribute, dialect)
     const entry = merged.get(key) ?? { attribute, values: [] }
-    entry.values.push(...values)
+    for (const value of values) entry.values.push(value)
     merged.set(key, entry)
   }
   if (octets > maxProfileOctets) return unwritable(profile, 'the sum of all attributes')

@@ -26,7 +26,7 @@ export function readSsid(request: RadiusRequest, form: CalledStationForm): Conte
 function namedSsids(request: RadiusRequest): string[] {
   const named: string[] = []
   for (const name of ssidAttributes) {
-    if (request.has(name)) named.push(...boundedTexts(request, name))
+    if (request.has(name)) for (const text of boundedTexts(request, name)) named.push(text)
   }
   for (const name of pairAttributes) {
     for (const pair of request.get(name) ?? []) {
