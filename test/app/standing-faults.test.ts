@@ -15,8 +15,9 @@ interface ShownCheck {
 
 /** What /readyz of the management listener says of Microsoft. */
 async function checksOf({ app }: Service) {
-  const reply = await app?.management.inject({ path: '/readyz', remoteAddress: '127.0.0.1' })
-  const { checks } = reply?.json() as { checks: Record<'token' | 'upstream', ShownCheck> }
+  if (!app) throw new Error('the service was not built')
+  const reply = await app.management.inject({ path: '/readyz', remoteAddress: '127.0.0.1' })
+  const { checks } = reply.json() as { checks: Record<'token' | 'upstream', ShownCheck> }
   return checks
 }
 

@@ -79,8 +79,8 @@ async function withService(
   act: (app: Extract<ReturnType<typeof buildApp>, { ok: true }>['value']) => Promise<void>,
 ): Promise<void> {
   const logger = createLogger({ level: 'warn' }, { write: (line: string) => process.stdout.write(line) })
-  const built = loaded.ok && buildApp(loaded, logger)
-  if (!built || !built.ok) throw new Error('the service cannot be built')
+  const built = loaded.ok ? buildApp(loaded, logger) : undefined
+  if (!built?.ok) throw new Error('the service cannot be built')
   const app = built.value
   const startedMs = performance.now()
   const seen = watchEventLoop()

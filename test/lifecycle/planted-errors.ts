@@ -1,7 +1,7 @@
 /** Loaded into a service under test: fails the way a defect would, a promise that nobody looks at or an exception. */
 process.on('SIGWINCH', () => {
   setImmediate(() => {
-    Promise.reject(new Error('planted rejection'))
+    void Promise.reject(new Error('planted rejection'))
   })
 })
 process.on('SIGURG', () => {
