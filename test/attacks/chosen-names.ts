@@ -85,10 +85,21 @@ const trap = fc
   )
   .chain((parts) => ending.map((last) => `${parts.map((part) => part.join('')).join(', ')}${last}`))
 
+/** The plainest of them: what OpenSSL prints of two names, in one. */
+const twoInOne = fc
+  .tuple(
+    fc.constantFrom('x', 'y', 'https://portal.example/', 'bob@corp.example', ''),
+    fc.constantFrom(', URI:', ',URI:', '\\054 URI:', '\nURI:'),
+    fc.constantFrom(...deviceIdUris(alice.id)),
+    fc.constantFrom('', '', ', DNS:x', ', DNS:y', ', DNS:z\\', ', email:x', ', URI:z', '@corp.example'),
+  )
+  .map((parts) => parts.join(''))
+
 /** What a user may choose for a name that is a text. */
 export const chosenText = fc.oneof(
   { weight: 3, arbitrary: plain },
-  { weight: 6, arbitrary: trap },
+  { weight: 4, arbitrary: twoInOne },
+  { weight: 4, arbitrary: trap },
   { weight: 1, arbitrary: fc.string({ unit: 'binary-ascii', maxLength: 30 }) },
   { weight: 1, arbitrary: longText },
 )
@@ -104,6 +115,7 @@ const chosenUri = fc
   .filter((uri) => !/tag:microsoft/i.test(uri.slice(0, 20)))
 
 const chosenName: fc.Arbitrary<SanName> = fc.oneof(
+  fc.constantFrom<SanName>({ dns: 'x' }, { dns: 'y' }, { email: 'x' }, { upn: 'bob@corp.example' }),
   chosenText.map((dns) => ({ dns })),
   chosenText.map((email) => ({ email })),
   chosenText.map((upn) => ({ upn })),
