@@ -14,6 +14,8 @@ import { normaliseGuid } from './wire-values.ts'
 
 const QUERY_LIMIT_MS = 5000
 const MAX_REPLY_BYTES = 512 * 1024
+/** A page of Graph; a list that is longer is no answer to a question about one device. */
+const MAX_ROWS = 1000
 
 /** By what a managed device is looked for. */
 export interface GraphQuestion {
@@ -98,7 +100,7 @@ function addressOf(graphUrl: string, { by, value }: GraphQuestion): string {
   return `${base}?$filter=${filter}&${select}`
 }
 
-const List = z.object({ value: z.array(z.unknown()) })
+const List = z.object({ value: z.array(z.unknown()).max(MAX_ROWS) })
 
 function readDevices(
   body: string,

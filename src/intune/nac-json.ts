@@ -35,6 +35,10 @@ const FIELDS = [
 ] as const
 type Field = (typeof FIELDS)[number]
 
+/** One device in some fifteen fields is an answer; more than this is something else, and would take its time to read. */
+const MAX_DEVICES = 200
+const MAX_FIELDS = 500
+
 const spellings = new Map(FIELDS.map((field) => [field.toLowerCase(), field]))
 
 /** One device of a reply: every value that was sent for a field, whatever the case of its name. */
@@ -61,7 +65,8 @@ export function parseNacReply(
   note: NoteDrift = ignoreDrift,
 ): Outcome<ComplianceFacts> {
   const objects = findObjects(parseJson(body), note)
-  if (!objects) return malformed('Intune answered with something that is not a NAC device')
+  if (!objects || !isOfUsualSize(objects))
+    return malformed('Intune answered with something that is not a NAC device')
   const devices = objects.map((object) => readDevice(object, note))
   if (devices.length === 0) return success(NOT_ENROLLED)
 
@@ -108,6 +113,11 @@ function findObjects(reply: unknown, note: NoteDrift): readonly Record<string, u
   if (!Array.isArray(reply) || !reply.every(isObject)) return undefined
   note('shape', 'array')
   return reply
+}
+
+function isOfUsualSize(objects: readonly Record<string, unknown>[]): boolean {
+  if (objects.length > MAX_DEVICES) return false
+  return objects.every((object) => Object.keys(object).length <= MAX_FIELDS)
 }
 
 function readDevice(object: Record<string, unknown>, note: NoteDrift): Device {

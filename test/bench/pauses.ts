@@ -86,7 +86,8 @@ async function withService(
   const seen = watchEventLoop()
   await app.listen()
   while (app.compliance.currentList() === undefined) {
-    if (performance.now() - startedMs > 120_000) throw new Error('there is no list; 200,000 rows are too long')
+    if (performance.now() - startedMs > 120_000)
+      throw new Error('there is no list; 200,000 rows are too long')
     await sleep(20)
   }
   report(`${what} (${app.compliance.currentList()?.devices.length} devices)`, startedMs, seen())

@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { ListedDevice } from '../../src/compliance/noncompliant-list.ts'
+import { parseNacReply } from '../../src/intune/nac-json.ts'
 import { createNoncompliantListQuery } from '../../src/intune/noncompliant-list.ts'
 import { maxPageBytes, readNoncompliantPage } from '../../src/intune/noncompliant-page.ts'
+import { fetchServiceList } from '../../src/intune/service-list.ts'
 import { countTurns } from '../fakes/count-turns.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { oneToken, scriptedOutbound } from '../fuzz/scripted-wire.ts'
@@ -130,4 +132,33 @@ t.test('more devices than the memory holds are no list of this tenant', async (t
     fault: { code: 'intune_reply_malformed', message: /11 devices or more/ },
   })
   t.match(await asked(12), { ok: true })
+})
+
+t.test('a long list of services is read in slices', async (t) => {
+  const rows = Array.from({ length: 50_000 }, () => '{"providerName":"Other","uri":"https://x"}').join(',')
+  const reading = fetchServiceList(['ComplianceRetrievalService'], {
+    graphUrl: 'https://g.example',
+    allowedHosts: ['i.example'],
+    graphTokens: oneToken,
+    outbound: scriptedOutbound([{ body: `{"value":[${rows}]}` }]),
+    clock: new FakeClock(),
+  })
+  const turns = await countTurns(reading)
+  t.ok(turns >= 50, `${turns} turns`)
+  t.match(await reading, { ok: false, fault: { code: 'discovery_endpoint_missing' } })
+})
+
+t.test('a reply about one device that is a list of thousands is no answer', async (t) => {
+  const asked = { kind: 'mac', value: '005056A4895A' } as const
+  const reply = (count: number) =>
+    parseNacReply(`[${Array(count).fill('{"isManaged":true}').join(',')}]`, asked)
+  t.match(reply(200), { ok: true })
+  t.match(reply(201), { ok: false, fault: { code: 'intune_reply_malformed' } })
+  const wide = (count: number) =>
+    parseNacReply(
+      `{${Array.from({ length: count }, (_, index) => `"k${index}":1`).join(',')},"isManaged":true}`,
+      asked,
+    )
+  t.match(wide(499), { ok: true })
+  t.match(wide(500), { ok: false, fault: { code: 'intune_reply_malformed' } })
 })
