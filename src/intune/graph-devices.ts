@@ -15,6 +15,8 @@ import { normaliseGuid } from './wire-values.ts'
 
 const QUERY_LIMIT_MS = 5000
 const MAX_REPLY_BYTES = 512 * 1024
+/** A page of Graph; a list that is longer is no answer to a question about one device. */
+const MAX_ROWS = 1000
 
 /** By what a managed device is looked for. */
 export interface GraphQuestion {
@@ -107,7 +109,10 @@ function addressOf(graphUrl: string, { by, value }: GraphQuestion): string {
 }
 
 /** A page that is followed by another one may be empty and yet not all there is (Graph v1.0, "Paging"). */
-const List = z.object({ value: z.array(z.unknown()), '@odata.nextLink': z.null().optional() })
+const List = z.object({
+  value: z.array(z.unknown()).max(MAX_ROWS),
+  '@odata.nextLink': z.null().optional(),
+})
 
 /** Graph's own 404, and not one of somebody in between ("Microsoft Graph error responses and resource types"). */
 const GraphError = z.object({ error: z.object({ code: z.string() }) })

@@ -36,6 +36,10 @@ const FIELDS = [
 ] as const
 type Field = (typeof FIELDS)[number]
 
+/** One device in some fifteen fields is an answer; more than this is something else, and would take its time to read. */
+const MAX_DEVICES = 200
+const MAX_FIELDS = 500
+
 const spellings = new Map(FIELDS.map((field) => [field.toLowerCase(), field]))
 
 /** One device of a reply: every value that was sent for a field, whatever the case of its name. */
@@ -67,7 +71,8 @@ export function parseNacReply(
   const json = parseJson(body)
   if (json?.repeatsKey) return contradiction('Intune sent a NAC device that has one member twice')
   const objects = findObjects(json?.value, note)
-  if (!objects) return malformed('Intune answered with something that is not a NAC device')
+  if (!objects || !isOfUsualSize(objects))
+    return malformed('Intune answered with something that is not a NAC device')
   const devices = objects.map((object) => readDevice(object, note))
   if (devices.length === 0) return success(NOT_ENROLLED)
 
@@ -131,6 +136,11 @@ function findObjects(reply: unknown, note: NoteDrift): readonly Record<string, u
 
 function objectsOf(list: unknown): readonly Record<string, unknown>[] | undefined {
   return Array.isArray(list) && list.every(isObject) ? list : undefined
+}
+
+function isOfUsualSize(objects: readonly Record<string, unknown>[]): boolean {
+  if (objects.length > MAX_DEVICES) return false
+  return objects.every((object) => Object.keys(object).length <= MAX_FIELDS)
 }
 
 function readDevice(object: Record<string, unknown>, note: NoteDrift): Device {

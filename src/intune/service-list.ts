@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
+import { turnEvery } from '../turns/turn-every.ts'
 import { parseDiscoveredEndpoint } from './discovered-endpoint.ts'
 import { ignoreDrift, type NoteDrift } from './drift.ts'
 import type { TokenSource } from './entra-token.ts'
@@ -16,7 +17,9 @@ const INTUNE_APP_ID = '0000000a-0000-0000-c000-000000000000'
 
 const DISCOVERY_LIMIT_MS = 5000
 /** Some 220 rows, 70 KiB, in one page is what a tenant has. */
-const MAX_REPLY_BYTES = 2 * 1024 * 1024
+const MAX_REPLY_BYTES = 512 * 1024
+/** A millisecond to read, whatever is in them. */
+const ROWS_PER_TURN = 1000
 const MAX_PAGES = 5
 
 /**
@@ -66,7 +69,12 @@ export async function fetchServiceList(
     const reply = await fetchPage(url, options)
     if (!reply.ok) return reply
     const { value: rows, '@odata.nextLink': nextLink } = reply.value
-    for (const row of rows) collect(row, listed, options)
+    const next = turnEvery(ROWS_PER_TURN)
+    for (const row of rows) {
+      collect(row, listed, options)
+      const turned = next()
+      if (turned) await turned
+    }
     if (nextLink === undefined || wanted.every((name) => listed[name]?.ok))
       return choose(wanted, listed, host)
     // The token for Graph goes with the next request.

@@ -56,7 +56,8 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
     if (authenticate.servesMachineOnly && !isAskedLocally(headers, socket)) {
       return settle(notAskedLocally, request, reply, done)
     }
-    const outcome = authenticate(headers.authorization, request.ip, frontend, peerCertificateOf(socket))
+    const certificate = peerCertificateOf(socket)
+    const outcome = authenticate(headers.authorization, request.ip, frontend, certificate, socket)
     // Credentials that were proven before are answered without a turn of the event loop.
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
     inBackground('authentication', async () => {

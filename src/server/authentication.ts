@@ -27,6 +27,8 @@ export interface Authenticate {
     remoteAddress: string,
     door: Door,
     certificate?: PeerCertificate,
+    /** The same object for all requests of one connection. */
+    connection?: object,
   ): Outcome<AuthenticatedClient> | Promise<Outcome<AuthenticatedClient>>
   /** There is no clients file: whoever asks is believed for being on this machine, so whether it is has to be looked at. */
   readonly servesMachineOnly?: true
@@ -73,6 +75,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   const attempts = createFailedAttempts(clock)
   const prover = createProver({ verify, clock, attempts, indexNow: () => index })
   const proofs = new LRUCache<string, KnownClient>({ max: maxProofs })
+  const refusedConnections = new WeakSet<object>()
   const rateLimits = new Map<string, { readonly perSecond: number; readonly limit: RateLimit }>()
   let index: ClientIndex = indexClients(parts.clients, rateLimitOf)
   let hasOperators = parts.clients.clients.some(isOperator)
@@ -123,7 +126,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       : admitted
   }
 
-  const authenticate: Authenticate = (header, address, door, certificate) => {
+  const authenticate: Authenticate = (header, address, door, certificate, connection) => {
     // A connection may outlive the certificate that it was opened with, and so may a resumed session.
     if (certificate !== undefined && certificate.notAfterMs < clock.nowMs()) return expiredCertificate
     if (header === undefined) {
@@ -139,12 +142,16 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     const source = sourceOf(address, certificate)
     const arrivedMs = clock.monotonicMs()
     const settle = (found: Proof) => {
-      if (found === 'wrong' || found === 'not_checked') return refuse(found, source, arrivedMs)
+      if (found === 'wrong' || found === 'not_checked') {
+        if (connection !== undefined && found === 'wrong') refusedConnections.add(connection)
+        return refuse(found, source, arrivedMs)
+      }
       if ('ok' in found) return found
       proofs.set(proof, found)
       return admit(found, address, door, certificate)
     }
-    const found = prover.prove(credentials, source)
+    const wasRefused = connection !== undefined && refusedConnections.has(connection)
+    const found = prover.prove(credentials, source, wasRefused)
     return found instanceof Promise ? found.then(settle) : settle(found)
   }
 

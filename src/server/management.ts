@@ -144,7 +144,8 @@ function createOperatorHook({
     if (authenticate?.hasOperators() !== true) {
       return settle(isLocal ? noOperators : notLocal, request, reply, done)
     }
-    const outcome = authenticate(headers.authorization, request.ip, 'management', peerCertificateOf(socket))
+    const certificate = peerCertificateOf(socket)
+    const outcome = authenticate(headers.authorization, request.ip, 'management', certificate, socket)
     if (!(outcome instanceof Promise)) return settle(outcome, request, reply, done)
     inBackground('authentication', async () => {
       try {

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { failure } from '../errors/fault.ts'
 import type { Credentials } from './authorization-header.ts'
 import type { ClientIndex, KnownClient, Secret } from './client-index.ts'
-import { createCredentialChecks } from './credential-checks.ts'
+import { type CheckLane, createCredentialChecks } from './credential-checks.ts'
 import type { FailedAttempts } from './failed-attempts.ts'
 import { createKnownCredentials } from './known-credentials.ts'
 import type { SecretHash } from './secret-hash.ts'
@@ -14,8 +14,11 @@ export type Proof = KnownClient | 'wrong' | 'not_checked' | ReturnType<typeof fa
 export interface Prover {
   /** The digest of a header field, for a memory of one's own. */
   digest(header: string): string
-  /** At once for what was proven or found wrong before. Never rejects. Counts what is wrong against the source. */
-  prove(credentials: Credentials, source: string): Proof | Promise<Proof>
+  /**
+   * At once for what was proven or found wrong before. Never rejects. Counts what is wrong against the source.
+   * `wasRefused`: wrong ones came over the same connection; then they do not wait before those of a new one.
+   */
+  prove(credentials: Credentials, source: string, wasRefused: boolean): Proof | Promise<Proof>
   /** Forgets what was proven for clients or secrets that are gone. */
   indexChanged(): void
 }
@@ -60,10 +63,10 @@ export function createProver({ verify, clock, attempts, indexNow }: ProverParts)
     return undefined
   }
 
-  async function check(credentials: Credentials, digest: string, source: string): Promise<Proof> {
-    const user = credentials.scheme === 'bearer' ? 'bearer' : userLane(credentials.username)
+  async function check(credentials: Credentials, digest: string, lane: CheckLane): Promise<Proof> {
+    const { source } = lane
     try {
-      const outcome = await runCheck({ source, user }, async () => {
+      const outcome = await runCheck(lane, async () => {
         const index = indexNow()
         // The same credentials may have been proven in another lane meanwhile.
         const known = provenClient(credentials, digest)?.key ?? (await findCredential(credentials))
@@ -86,27 +89,33 @@ export function createProver({ verify, clock, attempts, indexNow }: ProverParts)
     }
   }
 
-  function userLane(username: string): string {
-    return indexNow().byUsername.has(username) ? `basic ${username}` : 'basic'
+  /** A lane for each user that there is, and one for all names that nobody has; and again for who was refused before. */
+  function laneOf(credentials: Credentials, source: string, wasRefused: boolean): CheckLane {
+    const { scheme } = credentials
+    const isKnown = scheme === 'basic' && indexNow().byUsername.has(credentials.username)
+    const user = isKnown ? `${scheme} ${credentials.username}` : scheme
+    return { source, user: wasRefused ? `again ${user}` : user }
   }
 
-  /** One check of the same credentials from the same source at a time, however many requests wait for it. */
-  function checkOnce(credentials: Credentials, digest: string, source: string): Promise<Proof> {
-    const name = `${source}\n${digest}`
+  /** One check of the same credentials in the same lane at a time, however many requests wait for it. */
+  function checkOnce(credentials: Credentials, digest: string, lane: CheckLane): Promise<Proof> {
+    const name = `${lane.source}\n${lane.user}\n${digest}`
     const running = underWay.get(name)
     if (running !== undefined) return running
-    const checking = check(credentials, digest, source).finally(() => underWay.delete(name))
+    const checking = check(credentials, digest, lane).finally(() => underWay.delete(name))
     underWay.set(name, checking)
     return checking
   }
 
   return {
     digest: (header) => memory.digest(header),
-    prove(credentials, source) {
+    prove(credentials, source, wasRefused) {
       const digest = memory.digest(credentials)
       const known = provenClient(credentials, digest)
       if (known !== undefined) return known
-      if (!memory.isWrong(digest)) return checkOnce(credentials, digest, source)
+      if (!memory.isWrong(digest)) {
+        return checkOnce(credentials, digest, laneOf(credentials, source, wasRefused))
+      }
       attempts.note(source)
       return 'wrong'
     },

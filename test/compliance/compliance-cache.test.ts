@@ -1,4 +1,5 @@
 import t from 'tap'
+import { type BackgroundFailure, onBackgroundFailure } from '../../src/background.ts'
 import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
 import { RememberedRecords } from '../../src/compliance/remembered-records.ts'
 import { FakeClock, settle } from '../fakes/fake-clock.ts'
@@ -31,6 +32,24 @@ t.test('a compliant answer is used for ten minutes without asking again', async 
     'the second is answered from memory',
   )
   t.equal(intune.asked.length, 1, 'one question went out')
+})
+
+t.test('a look-up that ends in an exception is told, and nobody waits for it for ever', async (t) => {
+  const clock = new FakeClock()
+  const failures: BackgroundFailure[] = []
+  t.teardown(onBackgroundFailure((failure) => failures.push(failure)))
+  let asked = 0
+  const lookup = async () => {
+    asked += 1
+    throw new RangeError('Maximum call stack size exceeded')
+  }
+  const cache = new ComplianceCache({ lookup, freshness, clock, maxDevices: 100 })
+  const ask = () => cache.ask(deviceId(), { refresh: false, waitMs: 1000 })
+  t.match(await ask(), { known: false, fault: { code: 'internal' } })
+  t.match(failures, [{ task: 'lookup', error: { message: /call stack/ } }])
+  await clock.advance(2 * second)
+  t.match(await ask(), { known: false, fault: { code: 'internal' } })
+  t.equal(asked, 2, 'the device is asked about again')
 })
 
 t.test('a compliant answer that is overdue is given at once and renewed behind', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { type BackgroundFailure, onBackgroundFailure } from '../../src/background.ts'
 import { type ComplianceEvents, createCompliance } from '../../src/compliance/compliance.ts'
 import type { ComplianceRecord, Observation, Through } from '../../src/compliance/compliance-record.ts'
 import type { ListedDevice, NoncompliantList } from '../../src/compliance/noncompliant-list.ts'
@@ -434,6 +435,25 @@ t.test('the list is asked for again after four hours, and not while Intune is aw
   polled.stop()
   await service.clock.advance(8 * hour)
   t.equal(polled.queries(), 2, 'a stopped poller is quiet')
+})
+
+t.test('a list that ends in an exception ends neither the service nor the asking', async (t) => {
+  const failures: BackgroundFailure[] = []
+  t.teardown(onBackgroundFailure((failure) => failures.push(failure)))
+  const service = build()
+  let list: NoncompliantList | undefined
+  const polled = poll(service, () => {
+    if (list === undefined) throw new RangeError('Maximum call stack size exceeded')
+    return list
+  })
+  await settled()
+  t.match(failures, [{ task: 'noncompliant_list', error: { message: /call stack/ } }])
+  list = listOf(1, service.clock.nowMs())
+  await service.clock.advance(4 * 60 * 60 * 1000 + 60_000)
+  await settled()
+  t.equal(polled.queries(), 2, 'asked again when it is time')
+  t.equal(service.compliance.currentList()?.devices.length, 1)
+  polled.stop()
 })
 
 t.test('a list that would turn 30 % at once is held until an operator accepts it', async (t) => {

@@ -122,6 +122,27 @@ t.test('what is right has its turn while somebody guesses the password of that v
   )
 })
 
+t.test(
+  'who comes over a connection of its own does not wait behind one that was refused before',
+  async (t) => {
+    const { authenticate, clock, guess } = build()
+    await guess(15)
+    const guessing = {}
+    const refused = authenticate(basic('nac', 'first'), '192.0.2.7', 'json', undefined, guessing)
+    await clock.advance(1000)
+    t.match(await refused, { ok: false })
+    for (let attempt = 0; attempt < 30; attempt += 1) {
+      void authenticate(basic('nac', `w${attempt}`), '192.0.2.7', 'json', undefined, guessing)
+    }
+    let answer: unknown
+    void Promise.resolve(authenticate(right, '192.0.2.7', 'json', undefined, {})).then((outcome) => {
+      answer = outcome
+    })
+    for (let step = 0; step < 4; step += 1) await clock.advance(100)
+    t.match(answer, { ok: true }, 'although it is the very user')
+  },
+)
+
 t.test('a slow address gets one check in 100 ms, for all of its users and however many ask', async (t) => {
   const { authenticate, clock, checked, guess } = build()
   await guess(12)

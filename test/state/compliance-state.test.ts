@@ -70,7 +70,8 @@ t.test('a damaged record is left out, the others are not', async (t) => {
     [{ macs: [], deviceId: 1 }],
   ]) {
     const damaged = new StateDatabase(join(directory, `compliance-${tenant}.sqlite`))
-    damaged.putDocument('noncompliant-list', JSON.stringify({ listedAtMs: 10, devices }), 10)
+    damaged.putDocument('noncompliant-list', JSON.stringify({ listedAtMs: 10, pieces: 1 }), 10)
+    damaged.putDocument('noncompliant-list/10/0', JSON.stringify(devices), 10)
     damaged.close()
     t.equal(await state.listStore.loadList(), undefined, JSON.stringify(devices))
   }

@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process'
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -9,6 +13,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { RememberedRecords } from '../../src/compliance/remembered-records.ts'
@@ -55,7 +60,7 @@ const mac = (index: number) => `mac/${index.toString(16).padStart(12, '0')}`
 
 /** Time for the thread that has the file, which the injected clock knows nothing about. */
 async function until(condition: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 1000 && !condition(); attempt += 1) {
+  for (let attempt = 0; attempt < 3000 && !condition(); attempt += 1) {
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }
@@ -256,3 +261,44 @@ t.test('two services on one directory both come back, and lose nothing', async (
   }
   t.same(keysIn(join(root, 'state', name)), [mac(0), mac(1), mac(10), mac(11)])
 })
+
+t.test(
+  'a directory whose permissions are lost is said, and written as long as the system lets it',
+  async (t) => {
+    const root = mkdtempSync(join(tmpdir(), 'intune-nac-state-'))
+    t.teardown(() => rmSync(root, { recursive: true, force: true }))
+    const directory = join(root, 'state')
+    mkdirSync(directory)
+    // Permissions do not bind root: there the store runs as somebody else.
+    const isRoot = process.getuid?.() === 0
+    for (const path of [root, directory]) if (isRoot) chownSync(path, 65534, 65534)
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'permission-child.ts'), directory], {
+      ...(isRoot && { uid: 65534, gid: 65534 }),
+      env: { PATH: process.env.PATH ?? '' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    t.teardown(() => child.kill('SIGKILL'))
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text))
+    const said = async (pattern: RegExp) => {
+      await until(() => pattern.test(output) || child.exitCode !== null)
+      return pattern.test(output)
+    }
+    if (!(await said(/ready/)) && /EACCES|ENOENT/.test(output)) {
+      t.comment('NOT RUN: this checkout lies where nobody but root can read, so nobody else can run it')
+      return
+    }
+    chmodSync(root, 0o000)
+    await new Promise((resolve) => setTimeout(resolve, 2 * fileCheckIntervalMs))
+    t.match(output, /"mode":"read_write","problem":"unusable"/, 'within seconds')
+    t.match(output, /"consequence":"not_looked_at"/)
+    output = ''
+    child.stdin.write('more\n')
+    t.ok(await said(/"problem":"unusable","pendingChanges":0/), 'the open file takes it all the same')
+    chmodSync(root, 0o755)
+    t.ok(await said(/"mode":"read_write","pendingChanges":0,"reopened":0/), 'and it is over when it is over')
+    child.stdin.write('end\n')
+    await until(() => child.exitCode !== null)
+    t.same(keysIn(join(directory, name)), ['one', 'two'])
+  },
+)
