@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { refreshIntervalMs } from '../../src/compliance/refresh-limit.ts'
 import { runToEnd } from '../e2e/run-process.ts'
+import { createShiftedClock } from '../fakes/shifted-clock.ts'
 import { type Difference, laptop, simulatedService } from './simulated-service.ts'
 
 t.setTimeout(60_000)
@@ -148,13 +150,14 @@ t.test('the forms of "not enrolled" that Intune has are answers', async (t) => {
 t.test(
   'what was known stands in for an unreadable reply, and not for one that contradicts itself',
   async (t) => {
-    const { ask, tenant, radius } = await serve(t)
+    const clock = createShiftedClock()
+    const { ask, tenant, radius } = await serve(t, { overrides: { clock } })
     t.match(await ask({ mac }), { decision: 'allow' })
     tenant.setFault({ hop: 'query', kind: 'body', body: '<html></html>' })
     t.match(await ask({ mac, refresh: 'true' }), { decision: 'allow', source: 'last_known', enrolled: true })
     tenant.clearFaults()
     tenant.setFault({ hop: 'query', kind: 'body', body: xml(yes + no) })
-    await new Promise((resolve) => setTimeout(resolve, 1100))
+    clock.pass(refreshIntervalMs)
     t.match(await ask({ mac, refresh: 'true' }), { decision: 'deny', enrolled: null, source: 'none' })
     t.match(await ask({ mac }), { decision: 'deny', enrolled: null }, 'nor for the next one')
     t.equal((await radius(mac)).statusCode, 503)

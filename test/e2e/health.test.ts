@@ -71,7 +71,10 @@ t.test('health finds the service by its settings, through TLS, and says in one l
   }
   const verbose = await health({}, '--verbose')
   t.equal(verbose.exitCode, 0, 'ready, though Intune is away')
-  t.match(verbose.output, /upstream +degraded +\d{4}-.*\n +Intune is not asked.*\n +Run intune-nac doctor/)
+  t.match(
+    verbose.output,
+    /upstream +degraded +\d{4}-.*\n +Intune \(Compliance Retrieval\) is not asked.*\n +Run intune-nac doctor/,
+  )
   t.match(verbose.output, /shutdown +ok/)
   t.same(await health(), { exitCode: 0, output: 'ready\n' }, 'which the short form does not tell')
 
