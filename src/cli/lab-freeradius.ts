@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inBackground } from '../background.ts'
 import type { CertificateAndKey } from '../certificates/certificate.ts'
+import { makeDirectory } from '../files/make-directory.ts'
 
 /** The site of deploy/, which the lab runs as it is but for addresses and the password. */
 const deployed = join(import.meta.dirname, '../../deploy/freeradius')
@@ -90,14 +91,14 @@ export async function startFreeradius(options: FreeradiusOptions): Promise<Freer
 function writeConfiguration(options: FreeradiusOptions, authPort: number, accountingPort: number): void {
   const { directory, eapServer } = options
   const path = (name: string) => join(directory, name)
-  for (const folder of ['certs', 'tlscache', 'run']) mkdirSync(path(folder), { recursive: true, mode: 0o700 })
+  for (const folder of ['certs', 'tlscache', 'run']) makeDirectory(path(folder))
   const copy = (file: string, to: string, edits: readonly (readonly [string, string])[] = []) => {
     let text = readFileSync(join(deployed, file), 'utf8')
     for (const [from, value] of edits) {
       if (!text.includes(from)) throw new Error(`deploy/freeradius/${file} does not have the line ${from}`)
       text = text.replaceAll(from, value)
     }
-    mkdirSync(join(path(to), '..'), { recursive: true })
+    makeDirectory(join(path(to), '..'), 0o777)
     writeFileSync(path(to), options.adapt?.(file, text) ?? text, { mode: 0o600 })
   }
   copy('mods-available/rest_nac', 'mods-enabled/rest_nac', [

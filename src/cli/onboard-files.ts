@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createSelfSignedCertificate } from '../certificates/certificate-authority.ts'
+import { makeDirectory } from '../files/make-directory.ts'
 import { UnusableFile } from './command.ts'
 
 /** A certificate on disk; the key file is only known when it was made here. */
@@ -32,7 +33,7 @@ export async function createCertificateFiles(options: {
     notAfter: new Date(Date.now() + options.days * DAY_MS),
   })
   try {
-    mkdirSync(directory, { recursive: true })
+    makeDirectory(directory, 0o777)
   } catch (error) {
     throw new UnusableFile(`--out: ${directory} cannot be made (${codeOf(error)})`)
   }

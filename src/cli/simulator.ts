@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve as resolvePath } from 'node:path'
 import closeWithGrace from 'close-with-grace'
+import { makeDirectory } from '../files/make-directory.ts'
 import { type ParsedScenario, parseScenario, startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { exitCodes, UnusableFile } from './command.ts'
@@ -47,7 +48,7 @@ export const simulator = defineCommand(form, async ({ values }, context) => {
   }
   const temporary = values.directory === undefined ? temporaryDirectory() : undefined
   const directory = temporary?.path ?? resolvePath(values.directory ?? '.')
-  mkdirSync(directory, { recursive: true })
+  makeDirectory(directory, 0o777)
   const running = await startSimulator({
     host: values.host,
     port: parsePort(values.port, '--port'),

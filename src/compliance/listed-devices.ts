@@ -18,10 +18,15 @@ interface GrowingDevice extends ListedDevice {
 export class ListedDevices {
   readonly devices: ListedDevice[] = []
   readonly #byId = Array.from({ length: parts }, () => new Map<string, GrowingDevice>())
+  readonly #maxDevices: number
+
+  constructor(maxDevices = maxListedDevices) {
+    this.#maxDevices = maxDevices
+  }
 
   /** True where nothing more is taken. */
   get isFull(): boolean {
-    return this.devices.length >= maxListedDevices
+    return this.devices.length >= this.#maxDevices
   }
 
   add({ deviceId, macs }: ListedDevice): void {

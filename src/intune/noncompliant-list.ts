@@ -37,17 +37,18 @@ interface PageReply {
  */
 export function createNoncompliantListQuery(
   options: QueryOptions,
+  maxDevices = maxListedDevices,
 ): (endpoint: string) => Promise<Outcome<NoncompliantList>> {
   return async (endpoint) => {
     const seenTokens = new Set<string>()
-    const listed = new ListedDevices()
+    const listed = new ListedDevices(maxDevices)
     let token = '0'
     for (let page = 1; page <= MAX_PAGES; page += 1) {
       const answer = await fetchPage(endpoint, token, options)
       if (!answer.ok) return answer
       const read = await readPage(answer.value, endpoint, listed)
       if (!read.ok) return read
-      if (listed.isFull) return malformed(`Intune sent a list of more than ${maxListedDevices} devices`)
+      if (listed.isFull) return malformed(`Intune sent a list of ${maxDevices} devices or more`)
       const { nextToken } = read.value
       if (nextToken === undefined) {
         return success({ listedAtMs: options.clock.nowMs(), devices: listed.devices })

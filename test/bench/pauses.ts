@@ -85,7 +85,10 @@ async function withService(
   const startedMs = performance.now()
   const seen = watchEventLoop()
   await app.listen()
-  while (app.compliance.currentList() === undefined) await sleep(20)
+  while (app.compliance.currentList() === undefined) {
+    if (performance.now() - startedMs > 120_000) throw new Error('there is no list; 200,000 rows are too long')
+    await sleep(20)
+  }
   report(`${what} (${app.compliance.currentList()?.devices.length} devices)`, startedMs, seen())
   await act(app)
   const closingMs = performance.now()
