@@ -57,14 +57,15 @@ export function openComplianceState({
     rewriteDocuments,
     onNotice,
   })
-  const lists = new StoredList(store, witness)
+  const lists = new StoredList({ store, clock, witness })
   let claimedAtMs: number | undefined
 
   /** Another file than before must not let Intune be asked twice in four hours, nor forget the list. */
   async function rewriteDocuments(): Promise<void> {
     const { current } = lists
     const askedAtMs = claimedAtMs ?? current?.listedAtMs
-    if (askedAtMs !== undefined) await store.putDocument(claimName, '', askedAtMs, { unlessLater: true })
+    const keepLater = { keepLaterUpToMs: Number.MAX_SAFE_INTEGER }
+    if (askedAtMs !== undefined) await store.putDocument(claimName, '', askedAtMs, keepLater)
     await lists.saveAgain()
   }
 

@@ -14,6 +14,11 @@ export interface StateRow {
 /** A record to store, or the key of one to remove. */
 export type StateChange = StateRow | { readonly key: string; readonly value?: undefined }
 
+/** Until when a document may be dated that is kept because it is later; absent: none is. */
+export interface KeepLater {
+  readonly keepLaterUpToMs?: number | undefined
+}
+
 const form: DatabaseForm = {
   /** `inac` */
   applicationId: 0x696e6163,
@@ -101,15 +106,23 @@ export class StateDatabase {
     })
   }
 
-  /** Writes the document; `unlessLater` leaves alone one that was written at that time or later. */
-  putDocument(name: string, value: string, writtenAtMs: number, { unlessLater = false } = {}): void {
+  /**
+   * Writes the document. One that was written later stays where that was at `keepLaterUpToMs` or before: what is dated
+   * after that was dated by a clock that was wrong.
+   */
+  putDocument(
+    name: string,
+    value: string,
+    writtenAtMs: number,
+    { keepLaterUpToMs = Number.MIN_SAFE_INTEGER }: KeepLater = {},
+  ): void {
     this.#database
       .prepare(
         `INSERT INTO documents (name, value, written_at) VALUES (:name, :value, :writtenAtMs)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value, written_at = excluded.written_at
-         WHERE NOT :unlessLater OR excluded.written_at > written_at`,
+         WHERE excluded.written_at >= written_at OR written_at > :keepLaterUpToMs`,
       )
-      .run({ name, value, writtenAtMs, unlessLater: unlessLater ? 1 : 0 })
+      .run({ name, value, writtenAtMs, keepLaterUpToMs })
   }
 
   /** Removes the documents whose names begin with `prefix`, but not those that begin with `but`. */

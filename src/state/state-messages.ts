@@ -1,4 +1,4 @@
-import type { StateChange } from './state-database.ts'
+import type { KeepLater, StateChange } from './state-database.ts'
 import type { StateFileProblem } from './state-file.ts'
 
 /** What the store asks of the thread that has the file. */
@@ -11,13 +11,12 @@ export type StateRequest =
   | { readonly ask: 'clear' }
   | { readonly ask: 'prune'; readonly beforeMs: number }
   | { readonly ask: 'claim'; readonly name: string; readonly nowMs: number; readonly intervalMs: number }
-  | {
+  | ({
       readonly ask: 'put'
       readonly name: string
       readonly value: string
       readonly writtenAtMs: number
-      readonly unlessLater?: boolean
-    }
+    } & KeepLater)
   | { readonly ask: 'get'; readonly name: string; readonly knownMs: number | undefined }
   | { readonly ask: 'forget'; readonly prefix: string; readonly but: string }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { inBackground, repeatInBackground } from '../background.ts'
 import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
 import { PendingChanges } from './pending-changes.ts'
-import type { StateChange } from './state-database.ts'
+import type { KeepLater, StateChange } from './state-database.ts'
 import type { StateFileProblem } from './state-file.ts'
 import type { StateMessage } from './state-messages.ts'
 import { type StateThread, startStateThread } from './state-thread.ts'
@@ -193,14 +193,14 @@ export class StateStore {
     return answer.ok && answer.value === true
   }
 
-  /** False where it was not written. `unlessLater` leaves alone one that was written at that time or later. */
+  /** False where it was not written. A later one stays where it is dated `keepLaterUpToMs` or before. */
   async putDocument(
     name: string,
     value: string,
     writtenAtMs: number,
-    { unlessLater = false } = {},
+    keepLater: KeepLater = {},
   ): Promise<boolean> {
-    return (await this.#thread.ask({ ask: 'put', name, value, writtenAtMs, unlessLater })).ok
+    return (await this.#thread.ask({ ask: 'put', name, value, writtenAtMs, ...keepLater })).ok
   }
 
   /** Removes the documents whose names begin with `prefix`, but not those that begin with `but`. */

@@ -1,4 +1,4 @@
-import type { ClockWitness } from '../clock.ts'
+import type { Clock, ClockWitness } from '../clock.ts'
 import type { ListedDevice, NoncompliantList } from '../compliance/noncompliant-list.ts'
 import type { StateStore } from './state-store.ts'
 
@@ -9,6 +9,14 @@ const devicesPerPiece = 2000
 const headName = 'noncompliant-list'
 const piecePrefix = `${headName}/`
 
+/** Where lists are kept, and by which clock they are dated. */
+export interface StoredListParts {
+  readonly store: Pick<StateStore, 'putDocument' | 'getDocument' | 'forgetDocuments'>
+  readonly clock: Pick<Clock, 'nowMs'>
+  /** The file is dated by a clock that servers do not contradict. */
+  readonly witness: ClockWitness
+}
+
 /** More than it takes to say so. */
 const longestHead = 200
 
@@ -18,16 +26,11 @@ const longestHead = 200
  * another process is just writing is not there yet.
  */
 export class StoredList {
-  readonly #store: Pick<StateStore, 'putDocument' | 'getDocument' | 'forgetDocuments'>
-  readonly #witness: ClockWitness
+  readonly #parts: StoredListParts
   #current: NoncompliantList | undefined
 
-  constructor(
-    store: Pick<StateStore, 'putDocument' | 'getDocument' | 'forgetDocuments'>,
-    witness: ClockWitness,
-  ) {
-    this.#store = store
-    this.#witness = witness
+  constructor(parts: StoredListParts) {
+    this.#parts = parts
   }
 
   /** The list that was saved or loaded last, dated as in the file. */
@@ -35,40 +38,43 @@ export class StoredList {
     return this.#current
   }
 
-  /** Saves a list that was just given out. It counts whatever the date of the one before: that may be from a wrong clock. */
+  /** Saves the list, unless there is a later one: of another process, and not from the future. */
   save({ listedAtMs, devices }: NoncompliantList): Promise<void> {
-    return this.#write({ listedAtMs: Math.round(listedAtMs - this.#witness.aheadMs()), devices })
+    return this.#write({ listedAtMs: Math.round(listedAtMs - this.#parts.witness.aheadMs()), devices })
   }
 
-  /** Saves the list again where another file than before has none that is later. */
+  /** The same with what is known, for another file than before. */
   async saveAgain(): Promise<void> {
-    if (this.#current !== undefined) await this.#write(this.#current, { unlessLater: true })
+    if (this.#current !== undefined) await this.#write(this.#current)
   }
 
-  async #write(list: NoncompliantList, { unlessLater = false } = {}): Promise<void> {
+  async #write(list: NoncompliantList): Promise<void> {
     this.#current = list
+    const { clock, witness } = this.#parts
     const { listedAtMs, devices } = list
     let pieces = 0
     for (let from = 0; from < devices.length; from += devicesPerPiece) {
       const text = JSON.stringify(devices.slice(from, from + devicesPerPiece))
-      if (!(await this.#store.putDocument(pieceName(listedAtMs, pieces), text, listedAtMs))) return
+      if (!(await this.#parts.store.putDocument(pieceName(listedAtMs, pieces), text, listedAtMs))) return
       pieces += 1
     }
+    const keepLater = { keepLaterUpToMs: clock.nowMs() - witness.aheadMs() }
     const head = JSON.stringify({ listedAtMs, pieces } satisfies Head)
-    if (!(await this.#store.putDocument(headName, head, listedAtMs, { unlessLater }))) return
+    if (!(await this.#parts.store.putDocument(headName, head, listedAtMs, keepLater))) return
     // Another process may have written a later one meanwhile.
-    const kept = parseHead(await this.#store.getDocument(headName))
-    if (kept !== undefined) await this.#store.forgetDocuments(piecePrefix, pieceName(kept.listedAtMs, ''))
+    const kept = parseHead(await this.#parts.store.getDocument(headName))
+    if (kept !== undefined)
+      await this.#parts.store.forgetDocuments(piecePrefix, pieceName(kept.listedAtMs, ''))
   }
 
   /** The saved list if it is another than the one that was last saved or loaded, and whole. */
   async load(): Promise<NoncompliantList | undefined> {
-    const head = parseHead(await this.#store.getDocument(headName, this.#current?.listedAtMs))
+    const head = parseHead(await this.#parts.store.getDocument(headName, this.#current?.listedAtMs))
     if (head === undefined) return undefined
     const devices: ListedDevice[] = []
     for (let number = 0; number < head.pieces; number += 1) {
       const name = pieceName(head.listedAtMs, number)
-      const piece = parsePiece(await this.#store.getDocument(name))
+      const piece = parsePiece(await this.#parts.store.getDocument(name))
       if (piece === undefined) return undefined
       for (const device of piece) devices.push(device)
     }
