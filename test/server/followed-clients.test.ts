@@ -117,5 +117,7 @@ t.test('a file that is wrong at the start is a fault', async (t) => {
   const directory = t.testdir({ 'clients.yaml': 'clients: 1' })
   const parts = { clock: new FakeClock(), onChange: () => {} }
   t.match(openClients(join(directory, 'clients.yaml'), parts), { fault: { code: 'configuration_invalid' } })
-  t.match(openClients(join(directory, 'none.yaml'), parts), { fault: { message: /cannot be read/ } })
+  t.match(openClients(join(directory, 'none.yaml'), parts), {
+    fault: { message: /none\.yaml, which does not exist/ },
+  })
 })

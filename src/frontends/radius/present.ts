@@ -87,9 +87,8 @@ export function presentFault(fault: Fault): RadiusAnswer {
 
 function radiusStatusOf(httpStatus: number): number {
   if (httpStatus >= 500 || httpStatus === 429) return 503
-  if (httpStatus === 401 || httpStatus === 403) return 403
-  // 404 and 410 are "notfound" to the module, which lets the next one decide.
-  return [404, 405, 410, 421].includes(httpStatus) ? 400 : httpStatus
+  if (httpStatus === 401 || httpStatus === 403 || httpStatus === 421) return 403
+  return httpStatus === 404 || httpStatus === 405 || httpStatus === 410 ? 400 : httpStatus
 }
 
 function profileOf({ profile }: Decision, dialect: Dialect): Outcome<ReplyAttributes> {
