@@ -109,7 +109,7 @@ t.test('a policy file that is wrong is exit code 78 for every command that reads
   }
   t.match(await runToEnd(['config', '--policy', `${policyFile}.missing`]), {
     exitCode: 78,
-    output: /cannot be read/,
+    output: /which does not exist/,
   })
 })
 
