@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { ListenerSettings, Settings } from '../config/settings.ts'
 import { readCertificates } from '../pem/read-certificates.ts'
 import { describeFileFault } from '../text/decode.ts'
-import { printable, printableValues } from '../text/printable.ts'
+import { printable } from '../text/printable.ts'
 import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
@@ -64,7 +64,7 @@ export const health = defineCommand(form, async ({ values }, context) => {
   } else target = { url: parseUrl(values.url) }
   try {
     const { status, text } = await fetchReadiness(target)
-    const { status: said, checks } = printableValues(Answer.parse(JSON.parse(text)))
+    const { status: said, checks } = Answer.parse(JSON.parse(text))
     const failing = Object.entries(checks).filter(([, check]) => check.status === 'failing')
     if (values.verbose) context.out(listChecks(checks))
     if (status === 200 && said === 'ready') {
@@ -149,7 +149,8 @@ function listChecks(checks: Readonly<Record<string, ShownCheck>>): string {
   return Object.entries(checks)
     .map(([name, { status, since, what, remedy }]) => {
       const first = `${name.padEnd(width)}  ${status.padEnd(8)}  ${since ?? ''}`.trimEnd()
-      const more = [what, remedy].filter((text) => text !== undefined)
+      // A file may have several mistakes, one on each line.
+      const more = [what, remedy].flatMap((text) => text?.split('\n') ?? [])
       return [first, ...more.map((text) => `${' '.repeat(width + 2)}${text}`)].join('\n')
     })
     .join('\n')

@@ -41,7 +41,7 @@ export interface ServerTimeParts {
   readonly clock: Clock
   /** Told when the clock turns out to be wrong, and when it is right again. */
   readonly onChange?: (isWrong: boolean, aheadMs: number) => void
-  /** Told of every reply that contradicts the clock. */
+  /** Told of every reply, and of every certificate, that contradicts the clock. */
   readonly onContradiction?: () => void
 }
 
@@ -75,6 +75,7 @@ export class ServerTime implements ClockWitness {
   /** The certificate of a server is not valid at the time that this machine believes it is. */
   noteDateFault(message: string): void {
     this.#dateFault = message
+    this.#parts.onContradiction?.()
   }
 
   /** How far the clock of this machine is ahead, however little; undefined where nobody has told the time yet. */

@@ -249,7 +249,7 @@ const defined = {
   },
   nac_clock_contradictions_total: {
     type: 'counter',
-    help: 'Replies of Microsoft whose Date header is more than 60 s away from the clock of this machine.',
+    help: 'Replies of Microsoft whose Date header is more than 60 s away from the clock of this machine, and connections whose certificate is not valid by it.',
     labels: [],
   },
   nac_background_failures_total: {
