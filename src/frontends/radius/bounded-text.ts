@@ -1,21 +1,30 @@
 import type { RadiusRequest, RequestAttributeName } from './request-attributes.ts'
 
+/** The length of a RADIUS attribute (RFC 2865 section 5): whatever is longer was put together elsewhere. */
+const maxLength = 253
+
 /**
- * The values of an attribute as they are compared and shown: no RADIUS attribute is longer than 253 octets, and nothing
- * that is compared with a rule has control characters. What is blank then is left out.
+ * The values of an attribute as they are compared and shown, to the letter but for what cannot be shown: a rule that lets
+ * in must not take `Guest` and a NUL for `Guest`. What is blank is left out.
  */
 export function boundedTexts(request: RadiusRequest, name: RequestAttributeName): readonly string[] {
   const values = request.get(name)
-  return values === undefined ? none : values.map(bounded).filter((text) => text !== '')
+  return values === undefined ? none : values.map(bounded).filter(isSomething)
 }
 
 const none: readonly string[] = []
 
-/** One such text; empty where it is blank. */
+/** False for a text in which there is nothing to read. */
+export function isSomething(text: string): boolean {
+  return /[^\s\uFFFD]/u.test(text)
+}
+
+/**
+ * One such text. Control characters, and what comes behind the length of an attribute, become U+FFFD, which is equal to
+ * nothing for certain and may be anything to a rule that refuses.
+ */
 export function bounded(text: string): string {
-  if (text.length <= 253 && /^[\x21-\x7e]+$/.test(text)) return text
-  return text
-    .slice(0, 253)
-    .replace(/\p{Cc}/gu, ' ')
-    .trim()
+  if (text.length <= maxLength && /^[\x21-\x7e]+$/.test(text)) return text
+  const shown = text.length > maxLength ? `${text.slice(0, maxLength)}\uFFFD` : text
+  return shown.replace(/\p{Cc}/gu, '\uFFFD')
 }

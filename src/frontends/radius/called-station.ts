@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { UnclearText } from '../../decision/request-context.ts'
+import { isSomething } from './bounded-text.ts'
 
 /**
  * What a site has its NAS write into Called-Station-Id: `ssid` the SSID alone, `name-ssid` a name without colons, a colon,
@@ -29,14 +30,14 @@ export function readCalledStation(value: string, form: CalledStationForm): Uncle
   if (isIP(value) !== 0) return undefined
   const parts = value.split(':')
   if (form === 'name-ssid') {
-    const ssid = parts.slice(1).join(':').trim()
-    return ssid === '' ? undefined : certain(ssid)
+    const ssid = parts.slice(1).join(':')
+    return isSomething(ssid) ? certain(ssid) : undefined
   }
   // What stands behind any other separator may be the SSID as well, and so may the whole.
   const ends = [value, ...endsOf(value)]
-  const second = parts.length === 2 ? (parts[1]?.trim() ?? '') : ''
+  const second = parts.length === 2 ? (parts[1] ?? '') : ''
   // The name of an access point, then the SSID.
-  if (second !== '' && !startsWithMac.test(second)) {
+  if (isSomething(second) && !startsWithMac.test(second)) {
     return { text: second, alternatives: ends.filter((end) => end !== second), isOpen: false }
   }
   const between = parts.length > maxParts ? [] : rangesOf(parts)
@@ -50,8 +51,8 @@ function certain(text: string): UnclearText {
 function readBehindMac(value: string, rest: string): UnclearText | undefined {
   if (rest === '') return undefined
   if (!isSeparator.test(rest)) return { alternatives: [rest, value], isOpen: true }
-  const ssid = rest.slice(1).trim()
-  if (ssid === '') return undefined
+  const ssid = rest.slice(1)
+  if (!isSomething(ssid)) return undefined
   // RFC 3580: all of it is the SSID. Cisco can put a profile or a tag behind it, after another colon.
   const parts = ssid.split(':')
   const shorter =

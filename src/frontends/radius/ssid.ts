@@ -1,7 +1,7 @@
 import type { ContextText, UnclearText } from '../../decision/request-context.ts'
 import { textsOf, unreadable } from '../../decision/request-context.ts'
 import { likeness } from '../../decision/text-pattern.ts'
-import { bounded, boundedTexts } from './bounded-text.ts'
+import { bounded, boundedTexts, isSomething } from './bounded-text.ts'
 import { type CalledStationForm, readCalledStation } from './called-station.ts'
 import { type RadiusRequest, ssidAttributes, wirelessAttributes } from './request-attributes.ts'
 
@@ -100,8 +100,7 @@ const pairAttributes = ['Cisco-AVPair', 'Colubris-AVPair', 'H3C-Av-Pair', 'Extre
 function ssidOfPair(pair: string): string | undefined {
   if (!/ssid/i.test(pair)) return undefined
   const [, value] = /^(?:[^=*]*[^a-z=*])?e?ssid(?:[^a-z=*]?name)?\s*[=*](.*)$/is.exec(bounded(pair)) ?? []
-  const ssid = value?.trim()
-  return ssid === '' ? undefined : ssid
+  return value !== undefined && isSomething(value) ? value : undefined
 }
 
 // NAS-Port-Type of RFC 2865 section 5.41 and the IANA registry, by name and by number.

@@ -42,7 +42,7 @@ t.test('the SSID is read wherever vendors put it', async (t) => {
     [{ 'Called-Station-Id': `${mac}-Vault` }, 'Vault'],
     [{ 'Called-Station-Id': `${mac};Vault` }, 'Vault'],
     [{ 'Called-Station-Id': `${mac} Vault` }, 'Vault'],
-    [{ 'Called-Station-Id': `${mac}: Vault` }, 'Vault'],
+    [{ 'Called-Station-Id': `${mac}: Vault` }, ' Vault'],
     [{ 'Called-Station-Id': `${mac}:AB` }, 'AB'],
     [{ 'Called-Station-Id': [mac, `${mac}:Vault`] }, 'Vault'],
     [{ 'Called-Station-SSID': 'Vault' }, 'Vault'],
@@ -61,7 +61,7 @@ t.test('the SSID is read wherever vendors put it', async (t) => {
     [{ 'Cisco-AVPair': ['service-type=Call Check', 'method=mab', 'cisco-wlan-ssid=Vault'] }, 'Vault'],
     [{ 'Cisco-AVPair': 'ssid=Vault' }, 'Vault'],
     [{ 'Cisco-AVPair': 'SSID*Vault' }, 'Vault'],
-    [{ 'Cisco-AVPair': 'wlan-ssid = Vault' }, 'Vault'],
+    [{ 'Cisco-AVPair': 'wlan-ssid = Vault' }, ' Vault'],
     [{ 'Cisco-AVPair': 'ssid=a=b' }, 'a=b'],
     [{ 'Colubris-AVPair': 'ssid=Vault' }, 'Vault'],
     [{ 'H3C-Av-Pair': 'ssid=Vault' }, 'Vault'],
@@ -219,7 +219,7 @@ t.test('the NAS is read in every form, and says so where it cannot be', async (t
     [{ 'NAS-IPv6-Address': 'fe80::1%eth0' }, unreadable],
     [{ 'NAS-IP-Address': '010.0.0.1' }, unreadable],
     [{}, unreadable],
-    [{ 'NAS-IP-Address': '10.0.0.1', 'NAS-Identifier': '  ap-7\r\n' }, '10.0.0.1', 'ap-7'],
+    [{ 'NAS-IP-Address': '10.0.0.1', 'NAS-Identifier': '  ap-7\r\n' }, '10.0.0.1', '  ap-7\uFFFD\uFFFD'],
     [
       { 'NAS-IP-Address': '10.0.0.1', 'NAS-Identifier': ['ap-7', 'ap-8'] },
       '10.0.0.1',
@@ -232,8 +232,8 @@ t.test('the NAS is read in every form, and says so where it cannot be', async (t
 })
 
 t.test('texts are bounded and have no control characters', async (t) => {
-  t.equal(ssidOf({ 'Called-Station-Id': `${mac}:${'x'.repeat(4096)}` }), 'x'.repeat(235))
-  t.equal(ssidOf({ 'Called-Station-SSID': 'a\u0000\u0000' }), 'a')
+  t.equal(ssidOf({ 'Called-Station-Id': `${mac}:${'x'.repeat(4096)}` }), `${'x'.repeat(235)}\uFFFD`)
+  t.equal(ssidOf({ 'Called-Station-SSID': 'a\u0000\u0000' }), 'a\uFFFD\uFFFD')
 })
 
 /** SSIDs of up to 32 octets (IEEE 802.11) that are no address and do not begin with one. */
@@ -289,3 +289,21 @@ t.test('a rule that lets an SSID in applies to no other one', async (t) => {
   )
   t.pass('4,000 requests')
 })
+
+t.test(
+  'a text that only looks like the one of a rule lets nobody in, and refuses all the same',
+  async (t) => {
+    const isGuest = compileTextPatterns(['Guest'])
+    const odd = ['\0Guest\x01', ' Guest', 'Guest ', 'Guest\n', '\u00a0Guest', '\ufeffGuest', 'Guest\u2028']
+    for (const text of [...odd, '\u0085Guest', 'Gu\0est']) {
+      for (const attributes of [
+        { 'Called-Station-Id': `${mac}:${text}` },
+        { 'Ruckus-SSID': text },
+        { 'Cisco-AVPair': `cisco-wlan-ssid=${text}` },
+      ]) {
+        t.equal(isGuest(ssidOf(attributes)), 'unclear', JSON.stringify(attributes).slice(0, 80))
+      }
+    }
+    t.equal(isGuest(ssidOf({ 'Ruckus-SSID': 'Guest' })), true)
+  },
+)
