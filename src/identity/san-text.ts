@@ -35,6 +35,8 @@ const opensslBoundary =
 
 /** The buffer of FreeRADIUS for the text (3.2, src/main/tls.c). */
 const bufferOctets = 1023
+/** FreeRADIUS cuts first and reads escapes then: what arrives as one octet may have been `\\061` in the certificate. */
+const longestEscape = 4
 
 /**
  * Reads the SAN as OpenSSL prints it, `DNS:a, URI:b`, from the left and as far as it can be read in one way. A device id
@@ -43,8 +45,8 @@ const bufferOctets = 1023
  * makes a difference. Behind a name of any other kind nothing counts, since it may go on.
  */
 export function readOpensslSan(text: string, separate: SeparateNames): SanReading {
-  const isCut = Buffer.byteLength(text) >= bufferOctets
   const split = text.split(opensslBoundary)
+  const isCut = mayBeCut(text, split)
   const names = isCut ? split.slice(0, -1) : split
   const isSeparate = !isCut && hasNames(names, separate) ? isSeparateName : () => false
   const { ids, rest } = readFromTheLeft(names, (name) => fixedName.test(name) || isSeparate(name))
@@ -86,6 +88,16 @@ function readFromTheLeft(names: readonly string[], isWhole: (name: string) => bo
     index += 1
   }
   return { ids: [...ids], rest: names.slice(index) }
+}
+
+/**
+ * Whether the text may have been longer. Everything that somebody may have chosen counts as escaped, since nothing tells
+ * an octet from an escape that was read: a name that hides behind the cut is one that nobody compares.
+ */
+function mayBeCut(text: string, names: readonly string[]): boolean {
+  const chosen = names.filter((name) => !fixedName.test(name)).map((name) => Buffer.byteLength(name))
+  const escapedOctets = chosen.reduce((sum, length) => sum + length * (longestEscape - 1), 0)
+  return Buffer.byteLength(text) + escapedOctets >= bufferOctets
 }
 
 const separateLabels = ['DNS:', 'email:', 'othername: UPN::'] as const

@@ -100,15 +100,34 @@ t.test('a text of OpenSSL has labels, and ", " alone separates its names', async
 })
 
 t.test('a text that FreeRADIUS cut has no last name', async (t) => {
-  const room = 1023 - 'DNS:, '.length - intune.length
-  const name = 'x'.repeat(room)
-  const separate = { dnsNames: [name] }
-  const whole = `DNS:${name.slice(1)}, ${intune}`
-  t.strictSame(readOpensslSan(whole, { dnsNames: [name.slice(1)] }).ids, [bob], '1022 octets are whole')
-  const cut = `DNS:${name}, ${intune}`
-  t.strictSame(readOpensslSan(cut, separate), { ids: [], doubtfulIds: [], isUnreadable: true })
+  const cut = `DNS:${'x'.repeat(1023 - 'DNS:, '.length - intune.length)}, ${intune}`
+  t.strictSame(readOpensslSan(cut, { dnsNames: [cut.slice(4, -2 - intune.length)] }), {
+    ids: [],
+    doubtfulIds: [],
+    isUnreadable: true,
+  })
   const before = `${intune}, DNS:${'x'.repeat(2000)}`.slice(0, 1023)
   t.strictSame(readOpensslSan(before, {}), { ids: [bob], doubtfulIds: [], isUnreadable: false })
+})
+
+t.test('a text that may have been cut before its escapes were read vouches for nothing', async (t) => {
+  // FreeRADIUS cuts at 1,023 octets, and reads `\061` as 1 then: what arrives is shorter. The second name, which would
+  // show that the first one is not `ab`, is behind the cut.
+  const hidden = `DNS:ab, ${intune}, URI:${'1'.repeat(1020)}`.slice(0, 1020)
+  t.strictSame(readOpensslSan(hidden, { dnsNames: ['ab'] }).ids, [])
+  // The end of the URI is behind the cut.
+  const octets = 1023 - 'DNS:, '.length - intune.length
+  for (const escapes of [1, 50, Math.floor(octets / 4)]) {
+    const name = 'x'.repeat(octets - 3 * escapes)
+    t.strictSame(
+      readOpensslSan(`DNS:${name}, ${intune}`, { dnsNames: [name] }),
+      { ids: [], doubtfulIds: [], isUnreadable: true },
+      `${escapes} escapes`,
+    )
+  }
+  // As long as no number of escapes makes it long enough, the text is whole.
+  const name = 'x'.repeat(190)
+  t.strictSame(readOpensslSan(`DNS:${name}, ${intune}`, { dnsNames: [name] }).ids, [bob])
 })
 
 t.test('two device ids in one SAN are both reported, marked or bare', async (t) => {

@@ -301,7 +301,11 @@ t.test(
         { 'Ruckus-SSID': text },
         { 'Cisco-AVPair': `cisco-wlan-ssid=${text}` },
       ]) {
-        t.equal(isGuest(ssidOf(attributes)), 'unclear', JSON.stringify(attributes).slice(0, 80))
+        t.equal(
+          isGuest(ssidOf(attributes)),
+          'unclear',
+          JSON.stringify(attributes).replace(/[^\x20-\x7e]/g, '?'),
+        )
       }
     }
     t.equal(isGuest(ssidOf({ 'Ruckus-SSID': 'Guest' })), true)
