@@ -5,39 +5,16 @@ import { TLSSocket } from 'node:tls'
 import { isLoopbackAddress } from '../networks/networks.ts'
 
 /**
- * Header fields that a reverse proxy, a load balancer or a gateway adds (RFC 7239; RFC 9110 section 7.6.3; the others are
- * what nginx, HAProxy, Envoy, Traefik, Cloudflare and Azure write): whoever asked, it was not this machine.
+ * Header fields that a reverse proxy, a load balancer, a gateway or a CDN adds (RFC 7239; RFC 9110 section 7.6.3; RFC 8586; the
+ * others are what nginx, HAProxy, Envoy, Traefik, Cloudflare, Fastly, Fly, WebLogic, Azure and Amazon write): whoever
+ * asked, it was not this machine.
  */
-const writtenByProxies = [
-  'forwarded',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-forwarded-port',
-  'x-forwarded-server',
-  'x-forwarded-by',
-  'x-forwarded',
-  'x-original-forwarded-for',
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'x-remote-ip',
-  'x-remote-addr',
-  'x-originating-ip',
-  'x-proxyuser-ip',
-  'x-envoy-external-address',
-  'x-azure-clientip',
-  'x-arr-clientip',
-  'cf-connecting-ip',
-  'true-client-ip',
-  'fastly-client-ip',
-  'forwarded-for',
-] as const
+const writtenByProxies =
+  /^(?:forwarded(?:-for)?|via|cdn-loop|x-(?:forwarded|original|real|client|cluster|remote|originating|proxyuser|envoy|azure|arr|amzn|host|scheme)(?:-.*)?|(?:(?:wl-)?proxy-)?client-ip|(?:true|fastly|fly|cf)-.*)$/
 
-/** True where a header says that somebody passed the request on. */
+/** True where a header says that the request was passed on. */
 export function isForwarded(headers: IncomingHttpHeaders): boolean {
-  return writtenByProxies.some((name) => headers[name] !== undefined)
+  return Object.keys(headers).some((name) => writtenByProxies.test(name))
 }
 
 /** The name or address that a Host header asks for, in the one spelling of the URL parser; undefined where it is none. */

@@ -178,6 +178,28 @@ t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout
     )
   })
 
+  await t.test('escapes that FreeRADIUS reads after its cut hide nothing behind it', async (t) => {
+    const escapes = (count: number) => '\\061'.repeat(count)
+    const trap = `, URI:${aliceUri}, URI:${escapes(270)}\\`
+    const rows: Record<string, SanName[]> = {
+      'a DNS name': [{ dns: `x${trap}` }, { dns: 'x' }],
+      'one escape': [{ dns: `ab, URI:${aliceUri}, URI:\\061${'1'.repeat(1100)}\\` }, { dns: 'ab' }],
+      'an e-mail address': [{ email: `x${trap}` }, { email: 'x' }],
+    }
+    for (const length of [1, 2, 3, 4]) {
+      const name = 'x'.repeat(length)
+      rows[`a UPN, ${length}`] = [{ upn: `${name}${trap}` }, { upn: name }]
+      // The end of the URI is behind the cut.
+      const room = 1023 - `DNS:, URI:${aliceUri}`.length - length
+      const padding = escapes(Math.floor(room / 4)) + '1'.repeat((room % 4) + length)
+      rows[`a longer URI, ${length}`] = [{ dns: padding }, { uri: `${aliceUri}.bob.example` }]
+    }
+    for (const [what, san] of Object.entries(rows)) {
+      t.equal(await connect({ subject: bobsPhone, san }), '30', what)
+      t.match(lastDecision(stage), { matchedBy: 'mac' }, what)
+    }
+  })
+
   await t.test('a common name is an id only as a whole', async (t) => {
     const rows: Record<string, ChosenNames['subject']> = {
       'in another one': [commonName(`Bobs phone/CN=${alice.id}`)],

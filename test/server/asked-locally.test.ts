@@ -150,6 +150,15 @@ const proxied = {
   'CF-Connecting-IP': '127.0.0.1',
   'True-Client-IP': '127.0.0.1',
   'X-Envoy-External-Address': '127.0.0.1',
+  'X-Forwarded-User': 'a',
+  'X-Forwarded-Prefix': '/',
+  'X-Original-Host': 'localhost',
+  'Client-IP': '127.0.0.1',
+  'WL-Proxy-Client-IP': '127.0.0.1',
+  'Fly-Client-IP': '127.0.0.1',
+  'CF-Connecting-IPv6': '::1',
+  'CDN-Loop': 'cdn',
+  'X-Amzn-Trace-Id': 'Root=1',
 }
 
 t.test('a request that a proxy on this machine passed on is one from elsewhere', async (t) => {
