@@ -72,7 +72,9 @@ export const health = defineCommand(form, async ({ values }, context) => {
       return exitCodes.fine
     }
     context.err(
-      `not ready: ${failing.map(([name, { what }]) => (what ? `${name}: ${what}` : name)).join('; ')}`,
+      printable(
+        `not ready: ${failing.map(([name, { what }]) => (what ? `${name}: ${what}` : name)).join('; ')}`,
+      ),
     )
   } catch (error) {
     context.err(`no answer from ${target.url.origin}: ${printable(reasonOf(error))}`)
@@ -145,13 +147,14 @@ async function readCertificateFile(file: string): Promise<string> {
 }
 
 function listChecks(checks: Readonly<Record<string, ShownCheck>>): string {
-  const width = widest(Object.keys(checks))
-  return Object.entries(checks)
-    .map(([name, { status, since, what, remedy }]) => {
-      const first = `${name.padEnd(width)}  ${status.padEnd(8)}  ${since ?? ''}`.trimEnd()
+  const names = Object.keys(checks).map(printable)
+  const width = widest(names)
+  return Object.values(checks)
+    .map(({ status, since = '', what, remedy }, index) => {
+      const first = `${(names[index] ?? '').padEnd(width)}  ${printable(status).padEnd(8)}  ${printable(since)}`
       // A file may have several mistakes, one on each line.
-      const more = [what, remedy].flatMap((text) => text?.split('\n') ?? [])
-      return [first, ...more.map((text) => `${' '.repeat(width + 2)}${text}`)].join('\n')
+      const more = [what, remedy].flatMap((text) => text?.split('\n').map(printable) ?? [])
+      return [first.trimEnd(), ...more.map((text) => `${' '.repeat(width + 2)}${text}`)].join('\n')
     })
     .join('\n')
 }

@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
@@ -28,6 +28,7 @@ export function openOwnedDatabase(
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): DatabaseSync {
   if (!readOnly) makeDirectory(dirname(file))
+  refuseSpecialFiles(file)
   const database = new DatabaseSync(readOnly ? unchangingFile(file) : file, {
     readOnly,
     timeout: busyTimeoutMs,
@@ -43,6 +44,14 @@ export function openOwnedDatabase(
   } catch (error) {
     database.close()
     throw error
+  }
+}
+
+/** Opening a FIFO waits for its other end, for ever, and a device is no place for facts. */
+function refuseSpecialFiles(file: string): void {
+  for (const path of [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]) {
+    const status = statSync(path, { throwIfNoEntry: false })
+    if (status !== undefined && !status.isFile()) throw new StateFileError('unusable')
   }
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -300,5 +300,26 @@ t.test(
     child.stdin.write('end\n')
     await until(() => child.exitCode !== null)
     t.same(keysIn(join(directory, name)), ['one', 'two'])
+  },
+)
+
+t.test(
+  'a FIFO in place of the file is waited for by nobody, and the file is made again when it is gone',
+  async (t) => {
+    const directory = join(t.testdir({}), 'state')
+    const opened = open(t, directory)
+    await opened.state.load()
+    remember(opened, mac(1))
+    await opened.state.flush()
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(directory, name + suffix), { force: true })
+    execFileSync('mkfifo', [join(directory, name)])
+    await look(opened)
+    await until(() => opened.state.status().mode !== 'read_write')
+    t.match(opened.state.status(), { mode: 'memory_only', problem: 'unusable' })
+    unlinkSync(join(directory, name))
+    await untilReopened(opened)
+    t.match(opened.state.status(), { mode: 'read_write' })
+    await opened.state.close()
+    t.same(keysIn(join(directory, name)), [mac(1)])
   },
 )
