@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { vlanOf } from '../../src/cli/lab-peers.ts'
 import type { LabStage } from '../../src/cli/lab-stage.ts'
-import { ids, lab, macs, peersMissing } from '../radius-lab/lab.ts'
+import { ids, macs, peersMissing } from '../radius-lab/lab.ts'
 import { netscapeComment } from './freeradius-model.ts'
 import {
   type ChosenNames,
@@ -10,6 +10,7 @@ import {
   organization,
   type SanName,
 } from './lenient-authority.ts'
+import { type Adapt, patientLab } from './patient-lab.ts'
 
 const alice = { id: ids.compliant, mac: macs.compliant }
 const bob = { id: ids.noncompliant, mac: macs.noncompliant }
@@ -21,8 +22,8 @@ const sidUri = 'tag:microsoft.com,2022-09-14:sid:S-1-5-21-1004336348-1177238915-
 const bobsPhone = [commonName('Bobs phone')]
 
 /** The whole way with an authority that lets users choose names: Alice's device in VLAN 10, Bob's in 20, others in 30. */
-async function campus(t: Test) {
-  const stage = await lab(t)
+async function campus(t: Test, adapt?: Adapt) {
+  const stage = await patientLab(t, adapt)
   for (const [state, { id, mac }] of [
     ['compliant', alice],
     ['noncompliant', bob],
@@ -242,3 +243,26 @@ t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout
     },
   )
 })
+
+t.test(
+  'the URIs that FreeRADIUS 3.2.7 lists are handed over from the other lists of a resumed session',
+  { skip: peersMissing, timeout: 60_000 },
+  async (t) => {
+    for (const list of ['session-state', 'reply']) {
+      // 3.2.1 has no such list of its own: the site puts there what the newer one would.
+      const resumed = ['tag:microsoft.com,2022-09-14:sid:S-1-5-21-1', aliceUri]
+        .map((uri) => `\t\t\t&${list}:TLS-Client-Cert-Subject-Alt-Name-Uri += "${uri}"\n`)
+        .join('')
+      const { connect } = await campus(t, (file, text) =>
+        file === 'sites-available/nac'
+          ? text.replace('\t\t\tnac_eap\n', `\t\t\tupdate {\n${resumed}\t\t\t}\n\t\t\tnac_eap\n`)
+          : text,
+      )
+      t.equal(
+        await connect({ subject: bobsPhone, san: [{ uri: bobUri }] }),
+        '10',
+        `${list}: only those count`,
+      )
+    }
+  },
+)

@@ -3,8 +3,9 @@ import { request } from 'node:https'
 import t, { type Test } from 'tap'
 import { playRadclient, vlanOf } from '../../src/cli/lab-peers.ts'
 import type { LabStage } from '../../src/cli/lab-stage.ts'
-import { enrol, lab, macs, peersMissing } from '../radius-lab/lab.ts'
+import { enrol, macs, peersMissing } from '../radius-lab/lab.ts'
 import { bare, dashed, forms, logins, type Packet, password } from './mac-requests.ts'
+import { patientLab } from './patient-lab.ts'
 
 /** VLAN of an accept, or what it was instead. */
 async function send(stage: LabStage, packet: Packet): Promise<string> {
@@ -46,32 +47,25 @@ const framedUser = (
 ).replace('10.20.0.7', '127.0.0.2')
 const otherNas = 'client other {\n\tipaddr = 127.0.0.2\n\tsecret = "lab-secret"\n}\n'
 
-function campus(t: Test, withoutCallCheck: 'yes' | 'no') {
+async function campus(t: Test, withoutCallCheck: 'yes' | 'no') {
   const setting = 'nac_mab_without_call_check = "no"'
-  return lab(t, {
-    freeradius: {
-      adapt: (file, text) => {
-        if (withoutCallCheck === 'no') return text
-        if (file === 'sites-available/nac')
-          return text.replace('nac_detect_mab', `${framedUser}nac_detect_mab`) + otherNas
-        if (file !== 'policy.d/nac') return text
-        if (!text.includes(setting)) throw new Error(`policy.d/nac does not have the line ${setting}`)
-        return text.replace(setting, setting.replace('no', 'yes'))
-      },
-    },
-  }).then((stage) => {
-    enrol(stage)
-    stage.simulator.tenant.putDevice({
-      deviceId: 'c0000000-0000-4000-8000-0000000000ab',
-      macs: [dashed.replaceAll('-', '')],
-      complianceState: 'compliant',
-    })
-    return stage
+  const stage = await patientLab(t, (file, text) => {
+    if (withoutCallCheck === 'no') return text
+    if (file === 'sites-available/nac') {
+      return text.replace('nac_detect_mab', `${framedUser}nac_detect_mab`) + otherNas
+    }
+    if (file !== 'policy.d/nac') return text
+    if (!text.includes(setting)) throw new Error(`policy.d/nac does not have the line ${setting}`)
+    return text.replace(setting, setting.replace('no', 'yes'))
   })
+  enrol(stage)
+  stage.simulator.tenant.putDevice({
+    deviceId: 'c0000000-0000-4000-8000-0000000000ab',
+    macs: [dashed.replaceAll('-', '')],
+    complianceState: 'compliant',
+  })
+  return stage
 }
-
-// Real programs on a machine that may be busy.
-t.setTimeout(120_000)
 
 t.test(
   'a log-in is not MAC authentication, and Call-Check is',

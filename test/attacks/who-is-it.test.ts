@@ -1,98 +1,11 @@
-import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
-import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
-import type { ComplianceLookup } from '../../src/compliance/compliance-record.ts'
-import { createDecide } from '../../src/decision/decision-service.ts'
-import { success } from '../../src/errors/fault.ts'
-import { frontends } from '../../src/frontends/frontends.ts'
-import { defaultPolicy } from '../../src/policy/default-policy.ts'
-import { createAuthenticator } from '../../src/server/authentication.ts'
-import { createServer } from '../../src/server/server.ts'
-import { FakeClock } from '../fakes/fake-clock.ts'
-import { keptLogger } from '../fakes/kept-output.ts'
+import t from 'tap'
+import { aliceService, holds } from './alice-service.ts'
 import { alice, bob, chosenNames, chosenText, deviceIdUris, intuneNames, sidUri } from './chosen-names.ts'
 import { type Attributes, certificateAttributes, rlmRestBody } from './freeradius-model.ts'
 import type { ChosenNames, SanName } from './lenient-authority.ts'
 
 t.setTimeout(0)
-const numRuns = Number(process.env.FUZZ_RUNS ?? 500)
-const seeds =
-  process.env.FUZZ_SEED === undefined ? [20_261_123, randomInt(2 ** 31)] : [Number(process.env.FUZZ_SEED)]
-
-/** The service with a memory: Alice's device is compliant by its id and by its MAC, and nobody else is. */
-function service(t: Test) {
-  const lookup: ComplianceLookup = async ({ kind, value }) => {
-    const isAlice = (kind === 'deviceId' && value === alice.id) || (kind === 'mac' && value === alice.mac)
-    const isBob = kind === 'deviceId' && value === bob.id
-    return success({
-      record: {
-        enrolled: isAlice || isBob,
-        complianceState: isAlice ? 'compliant' : isBob ? 'noncompliant' : 'unknown',
-        observedAtMs: clock.nowMs(),
-        ...(isAlice && { deviceId: alice.id, macs: [alice.mac] }),
-        ...(isBob && { deviceId: bob.id, macs: [bob.mac] }),
-      },
-      trace: { api: 'compliance-retrieval', status: 200, requestId: 'r-1', durationMs: 1 },
-    })
-  }
-  const clock = new FakeClock()
-  const dayMs = 86_400_000
-  const freshness = {
-    compliantFreshMs: dayMs,
-    noncompliantFreshMs: dayMs,
-    refreshAheadMs: 0,
-    outageHoldMs: dayMs,
-  }
-  const decided: { matchedBy: string; deviceId: string | undefined }[] = []
-  const decide = createDecide({
-    cache: new ComplianceCache({ lookup, clock, freshness }),
-    policy: defaultPolicy,
-    clock,
-    deadlineMs: 1000,
-    portalUrl: 'https://portal.example',
-    retryAfterMs: 1000,
-    record: ({ decision }) => {
-      decided.push({ matchedBy: decision.matchedBy, deviceId: decision.deviceId })
-    },
-  })
-  const app = createServer({
-    logger: keptLogger(),
-    decide,
-    authenticate: createAuthenticator({ clients: undefined }),
-    frontends,
-    readiness: () => ({ ready: true, checks: {} }),
-  })
-  t.teardown(() => app.close())
-  return async (url: string, payload: string | object) => {
-    decided.length = 0
-    const reply = await app.inject({
-      method: 'POST',
-      url,
-      payload,
-      headers: { 'content-type': 'application/json' },
-    })
-    return {
-      /** What the answer was made of is Alice's: `deviceId` or `mac` says by which identifier. */
-      fromAlice: decided.find(({ deviceId }) => deviceId === alice.id)?.matchedBy,
-      admits: reply.statusCode === 200 && reply.json().decision === 'allow',
-      accepts: reply.body.includes('"control:Auth-Type":{"op":":=","do_xlat":false,"value":["Accept"]}'),
-      status: reply.statusCode,
-    }
-  }
-}
-
-/** Runs a property with each seed, and demands that it was run. */
-async function holds<T>(t: Test, property: fc.IAsyncProperty<T>) {
-  for (const seed of seeds) {
-    const details = await fc.check(property, { numRuns, seed })
-    if (details.failed) {
-      const again = `FUZZ_SEED=${seed} FUZZ_RUNS=${numRuns} node test/attacks/who-is-it.test.ts`
-      t.fail(`again with: ${again}\n${(await fc.asyncDefaultReportMessage(details)) ?? ''}`)
-    }
-    t.equal(details.numRuns, numRuns, `${details.numRuns} cases with the seed ${seed}`)
-  }
-}
 
 /** The names that FreeRADIUS sees: up to a NUL, with its escapes read. */
 function asSeen(uri: string): string | undefined {
@@ -137,7 +50,7 @@ const withoutAbsent = (attributes: Readonly<Record<string, readonly string[] | u
   Object.fromEntries(Object.entries(attributes).flatMap(([name, value]) => (value ? [[name, value]] : [])))
 
 t.test('in EAP nobody is Alice but by her id as a whole name, or by her MAC', async (t) => {
-  const ask = service(t)
+  const ask = aliceService(t)
   let byMac = 0
   const request = fc.record({
     names: chosenNames,
@@ -173,7 +86,7 @@ t.test('in EAP nobody is Alice but by her id as a whole name, or by her MAC', as
 })
 
 t.test('in MAB nobody is Alice but by her MAC, whatever else is in the request', async (t) => {
-  const ask = service(t)
+  const ask = aliceService(t)
   let asAlice = 0
   const request = fc.record({
     from: spelledMac,
@@ -204,7 +117,7 @@ t.test('in MAB nobody is Alice but by her MAC, whatever else is in the request',
 })
 
 t.test('a log-in is nobody: no user name, password or challenge is ever an answer', async (t) => {
-  const ask = service(t)
+  const ask = aliceService(t)
   const request = fc.record({
     from: maybe(spelledMac),
     user: typed,
@@ -273,7 +186,7 @@ const startsAsAlice = new RegExp(
 )
 
 t.test('through the JSON front end a name that only holds her id is not Alice', async (t) => {
-  const ask = service(t)
+  const ask = aliceService(t)
   let unreadable = 0
   const request = fc.record({ names: chosenNames, join: joined, address: maybe(spelledMac) })
   await holds(
@@ -300,7 +213,7 @@ t.test('through the JSON front end a name that only holds her id is not Alice', 
 })
 
 t.test("Alice's own laptop is known by its certificate, in every order of the names", async (t) => {
-  const ask = service(t)
+  const ask = aliceService(t)
   const request = fc.record({ names: intuneNames, listsUris: fc.boolean() })
   await holds(
     t,
