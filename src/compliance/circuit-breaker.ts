@@ -41,14 +41,16 @@ const devicesToOpen = 5
 const maxFailures = 1000
 const firstProbeAfterMs = 1000
 const longestProbeIntervalMs = 30_000
+/** For so long after a probe is due only devices that have not failed are let through. */
+const precedenceMs = 500
 /** Only ever later: a probe before the token's own cool-down (30 s) is over would find out nothing. */
 const jitterShare = 0.1
 
 /**
  * The circuit breaker of one service. Failures of five different devices in a row open it, or one request to everybody to
  * stay away; then single probes, after 1 s, 2 s, ... at most 33 s (never before such a pause is over); the first answer
- * closes it. The devices of the last four probes stand back for one interval, so that fewer than five devices with a
- * trouble of their own cannot keep it open by being the probe every time.
+ * closes it. Devices that have failed stand back for half a second, those of the last four probes for one interval, so
+ * that devices with a trouble of their own cannot keep it open by being the probe every time.
  * Own code because the well-kept packages (opossum, cockatiel) read the system's time, count calls and not devices, and
  * wrap exceptions, where here failures are values and two hours pass in a test within milliseconds.
  */
@@ -109,8 +111,14 @@ export class CircuitBreaker {
     if (this.#state !== 'open') return false
     const nowMs = this.#parts.clock.monotonicMs()
     if (nowMs < this.#probeAtMs) return false
-    const standsBack = device !== undefined && this.#lastProbes.includes(device)
-    return !standsBack || nowMs >= this.#probeAtMs + this.#intervalMs
+    return nowMs >= this.#probeAtMs + this.#standsBackMs(device)
+  }
+
+  /** A device that has failed lets others be the probe first: whether the service is back is what a sound one finds out. */
+  #standsBackMs(device: string | undefined): number {
+    if (device === undefined) return 0
+    if (this.#lastProbes.includes(device)) return this.#intervalMs
+    return this.#failures.has(device) ? precedenceMs : 0
   }
 
   #permit(device: string, isProbe: boolean): BreakerPermit {
