@@ -10,7 +10,7 @@ import {
   organization,
   type SanName,
 } from './lenient-authority.ts'
-import { type Adapt, patientLab } from './patient-lab.ts'
+import { type Adapt, patientLab, untilAnswered } from './patient-lab.ts'
 
 const alice = { id: ids.compliant, mac: macs.compliant }
 const bob = { id: ids.noncompliant, mac: macs.noncompliant }
@@ -35,10 +35,11 @@ async function campus(t: Test, adapt?: Adapt) {
     })
   }
   const issue = createLenientAuthority(stage.deviceAuthority)
-  const connect = async (names: ChosenNames, mac: string = strangerMac, again = 0) => {
-    const reply = await stage.eapTls({ certificate: issue(names), mac, again })
-    return reply.code === 'accept' ? vlanOf(reply) : reply.code
-  }
+  const connect = (names: ChosenNames, mac: string = strangerMac, again = 0) =>
+    untilAnswered(async () => {
+      const reply = await stage.eapTls({ certificate: issue(names), mac, again })
+      return reply.code === 'accept' ? (vlanOf(reply) ?? 'no VLAN') : reply.code
+    })
   return { stage, connect }
 }
 
@@ -57,151 +58,171 @@ function orders<T>(things: readonly T[]): T[][] {
 }
 
 // Real programs on a machine that may be busy.
-t.setTimeout(120_000)
+t.setTimeout(0)
 
-t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout: 90_000 }, async (t) => {
+t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout: 0 }, async (t) => {
   const { stage, connect } = await campus(t)
 
-  await t.test('the certificate of Intune has rank 1 in every order of its names', async (t) => {
-    const names: SanName[] = [
-      { uri: aliceUri },
-      { uri: sidUri },
-      { dns: 'laptop-01.corp.example' },
-      { upn: "jürgen.o'brien@corp.example" },
-    ]
-    for (const san of orders(names)) {
-      const order = san.map((name) => Object.keys(name)[0]).join(' ')
-      t.equal(await connect({ subject: [commonName('laptop-01')], san }, bob.mac), '10', order)
-    }
-    t.match(lastDecision(stage), { matchedBy: 'deviceId', device: alice.id })
-    const cisco = { uri: `ID:Microsoft Endpoint Manager:GUID:${alice.id}` }
-    const both = [
-      { email: 'alice@corp.example' },
-      { uri: sidUri },
-      cisco,
-      { uri: aliceUri },
-      { ip: [10, 0, 0, 1] },
-    ]
-    t.equal(
-      await connect({ subject: bobsPhone, san: both }, bob.mac),
-      '10',
-      'in both forms, with an e-mail address',
-    )
-    const full = [
-      { dns: 'a' },
-      { dns: 'b.corp.example' },
-      { dns: 'a' },
-      { email: 'alice@corp.example' },
-      { uri: aliceUri },
-    ]
-    t.equal(
-      await connect({ subject: bobsPhone, san: full }, bob.mac),
-      '10',
-      'behind several names of one kind',
-    )
-  })
+  await t.test(
+    'the certificate of Intune has rank 1 in every order of its names',
+    { timeout: 0 },
+    async (t) => {
+      const names: SanName[] = [
+        { uri: aliceUri },
+        { uri: sidUri },
+        { dns: 'laptop-01.corp.example' },
+        { upn: "jürgen.o'brien@corp.example" },
+      ]
+      for (const san of orders(names)) {
+        const order = san.map((name) => Object.keys(name)[0]).join(' ')
+        t.equal(await connect({ subject: [commonName('laptop-01')], san }, bob.mac), '10', order)
+      }
+      t.match(lastDecision(stage), { matchedBy: 'deviceId', device: alice.id })
+      const cisco = { uri: `ID:Microsoft Endpoint Manager:GUID:${alice.id}` }
+      const both = [
+        { email: 'alice@corp.example' },
+        { uri: sidUri },
+        cisco,
+        { uri: aliceUri },
+        { ip: [10, 0, 0, 1] },
+      ]
+      t.equal(
+        await connect({ subject: bobsPhone, san: both }, bob.mac),
+        '10',
+        'in both forms, with an e-mail address',
+      )
+      const full = [
+        { dns: 'a' },
+        { dns: 'b.corp.example' },
+        { dns: 'a' },
+        { email: 'alice@corp.example' },
+        { uri: aliceUri },
+      ]
+      t.equal(
+        await connect({ subject: bobsPhone, san: full }, bob.mac),
+        '10',
+        'behind several names of one kind',
+      )
+    },
+  )
 
-  await t.test('a resumed session is read like the first, names one by one included', async (t) => {
-    const san: SanName[] = [
-      { dns: 'a.corp.example' },
-      { dns: 'b' },
-      { uri: sidUri },
-      { upn: 'alice@corp.example' },
-      { uri: aliceUri },
-    ]
-    t.equal(await connect({ subject: bobsPhone, san }, bob.mac, 1), '10')
-    t.match(stage.radius.log(), /EAP-Session-Resumed := (?:1|yes)/i)
-    const hidden = [{ dns: `x, URI:${aliceUri}` }, { dns: 'q", TLS-Client-Cert-Common-Name := "' }]
-    t.equal(
-      await connect({ subject: bobsPhone, san: hidden }, strangerMac, 1),
-      '30',
-      'and a name that holds an id is none',
-    )
-  })
+  await t.test(
+    'a resumed session is read like the first, names one by one included',
+    { timeout: 0 },
+    async (t) => {
+      const san: SanName[] = [
+        { dns: 'a.corp.example' },
+        { dns: 'b' },
+        { uri: sidUri },
+        { upn: 'alice@corp.example' },
+        { uri: aliceUri },
+      ]
+      t.equal(await connect({ subject: bobsPhone, san }, bob.mac, 1), '10')
+      t.match(stage.radius.log(), /EAP-Session-Resumed := (?:1|yes)/i)
+      const hidden = [{ dns: `x, URI:${aliceUri}` }, { dns: 'q", TLS-Client-Cert-Common-Name := "' }]
+      t.equal(
+        await connect({ subject: bobsPhone, san: hidden }, strangerMac, 1),
+        '30',
+        'and a name that holds an id is none',
+      )
+    },
+  )
 
-  await t.test('an id inside another name is no id: the MAC decides, and the decision says so', async (t) => {
-    const trap = `x, URI:${aliceUri}`
-    const rows: Record<string, SanName[]> = {
-      'a DNS name': [{ dns: trap }],
-      'an e-mail address': [{ email: trap }],
-      'an e-mail address with a domain': [{ email: `${trap}, x@corp.example` }],
-      'a UPN': [{ upn: trap }],
-      'a directory name': [{ directory: `x, URI:${alice.id}` }],
-      'a name of another type': [{ other: ['1.2.3.4.5', trap] }],
-      'another URI': [{ uri: `https://portal.example/${trap}` }],
-      'a bare id': [{ dns: `x, URI:${alice.id}` }],
-      'an octal separator': [{ dns: `x\\054 URI:${aliceUri}` }],
-      'behind a good name': [{ dns: 'laptop-01' }, { dns: trap }],
-      'in front of one': [{ dns: `${trap}, DNS:y` }, { dns: 'y' }],
-      'a name that FreeRADIUS drops': [{ dns: `y, URI:${aliceUri}, DNS:z\\` }, { dns: 'y' }],
-      'a name that looks like two': [{ dns: `x, DNS:y, URI:${aliceUri}` }, { dns: 'y' }],
-    }
-    for (const [what, san] of Object.entries(rows)) {
-      t.equal(await connect({ subject: bobsPhone, san }), '30', what)
-      t.match(lastDecision(stage), { matchedBy: 'mac', unreadable: ['certificateSan'] }, `${what}: said`)
-    }
-    const silent: Record<string, SanName[]> = {
-      'a NUL that ends the id': [{ uri: `${aliceUri}\0x` }],
-      'a DNS name of another label': [{ dns: `URI:${aliceUri}` }, { dns: aliceUri }],
-      'an id in the path of a URI': [{ uri: `https://portal.example/${aliceUri}` }],
-      'a comma without its label': [{ dns: `x,${aliceUri}` }],
-    }
-    for (const [what, san] of Object.entries(silent))
-      t.equal(await connect({ subject: bobsPhone, san }), '30', what)
-  })
+  await t.test(
+    'an id inside another name is no id: the MAC decides, and the decision says so',
+    { timeout: 0 },
+    async (t) => {
+      const trap = `x, URI:${aliceUri}`
+      const rows: Record<string, SanName[]> = {
+        'a DNS name': [{ dns: trap }],
+        'an e-mail address': [{ email: trap }],
+        'an e-mail address with a domain': [{ email: `${trap}, x@corp.example` }],
+        'a UPN': [{ upn: trap }],
+        'a directory name': [{ directory: `x, URI:${alice.id}` }],
+        'a name of another type': [{ other: ['1.2.3.4.5', trap] }],
+        'another URI': [{ uri: `https://portal.example/${trap}` }],
+        'a bare id': [{ dns: `x, URI:${alice.id}` }],
+        'an octal separator': [{ dns: `x\\054 URI:${aliceUri}` }],
+        'behind a good name': [{ dns: 'laptop-01' }, { dns: trap }],
+        'in front of one': [{ dns: `${trap}, DNS:y` }, { dns: 'y' }],
+        'a name that FreeRADIUS drops': [{ dns: `y, URI:${aliceUri}, DNS:z\\` }, { dns: 'y' }],
+        'a name that looks like two': [{ dns: `x, DNS:y, URI:${aliceUri}` }, { dns: 'y' }],
+      }
+      for (const [what, san] of Object.entries(rows)) {
+        t.equal(await connect({ subject: bobsPhone, san }), '30', what)
+        t.match(lastDecision(stage), { matchedBy: 'mac', unreadable: ['certificateSan'] }, `${what}: said`)
+      }
+      const silent: Record<string, SanName[]> = {
+        'a NUL that ends the id': [{ uri: `${aliceUri}\0x` }],
+        'a DNS name of another label': [{ dns: `URI:${aliceUri}` }, { dns: aliceUri }],
+        'an id in the path of a URI': [{ uri: `https://portal.example/${aliceUri}` }],
+        'a comma without its label': [{ dns: `x,${aliceUri}` }],
+      }
+      for (const [what, san] of Object.entries(silent))
+        t.equal(await connect({ subject: bobsPhone, san }), '30', what)
+    },
+  )
 
-  await t.test('a name that is longer than the buffer of FreeRADIUS gives nobody an id', async (t) => {
-    const fill = 1023 - 'DNS:'.length
-    const overrun = (attribute: string, value: string) =>
-      `${'x'.repeat(fill)}${`${attribute}:`.padEnd(1007, '0')}${value}`
-    const extensionsAfter = [[netscapeComment, 'c']] as const
-    const rows: Record<string, string> = {
-      'an id where the text is cut': `${'x'.repeat(fill - `, URI:${aliceUri}`.length)}, URI:${aliceUri}suffix`,
-      'another SAN behind the first': overrun('X509v3-Subject-Alternative-Name', `URI:${aliceUri}, DNS:x`),
-      'another common name': overrun('Common-Name', `${alice.id}`),
-      'other DNS names': overrun('Subject-Alt-Name-Dns', 'y'),
-      'a list of URIs': overrun('Subject-Alt-Name-Uri', aliceUri),
-    }
-    for (const [what, dns] of Object.entries(rows)) {
-      t.equal(await connect({ subject: bobsPhone, san: [{ dns }], extensionsAfter }), '30', what)
-    }
-    const behind = [{ dns: 'x'.repeat(1100) }, { uri: aliceUri }]
-    t.equal(
-      await connect({ subject: bobsPhone, san: behind }, strangerMac),
-      '30',
-      'an id behind that many octets is lost',
-    )
-    t.match(lastDecision(stage), { unreadable: ['certificateSan'] }, 'and the decision says so')
-    t.equal(
-      await connect({ subject: bobsPhone, san: [{ uri: aliceUri }, { dns: 'x'.repeat(1100) }] }),
-      '10',
-      'in front it counts',
-    )
-  })
+  await t.test(
+    'a name that is longer than the buffer of FreeRADIUS gives nobody an id',
+    { timeout: 0 },
+    async (t) => {
+      const fill = 1023 - 'DNS:'.length
+      const overrun = (attribute: string, value: string) =>
+        `${'x'.repeat(fill)}${`${attribute}:`.padEnd(1007, '0')}${value}`
+      const extensionsAfter = [[netscapeComment, 'c']] as const
+      const rows: Record<string, string> = {
+        'an id where the text is cut': `${'x'.repeat(fill - `, URI:${aliceUri}`.length)}, URI:${aliceUri}suffix`,
+        'another SAN behind the first': overrun('X509v3-Subject-Alternative-Name', `URI:${aliceUri}, DNS:x`),
+        'another common name': overrun('Common-Name', `${alice.id}`),
+        'other DNS names': overrun('Subject-Alt-Name-Dns', 'y'),
+        'a list of URIs': overrun('Subject-Alt-Name-Uri', aliceUri),
+      }
+      for (const [what, dns] of Object.entries(rows)) {
+        t.equal(await connect({ subject: bobsPhone, san: [{ dns }], extensionsAfter }), '30', what)
+      }
+      const behind = [{ dns: 'x'.repeat(1100) }, { uri: aliceUri }]
+      t.equal(
+        await connect({ subject: bobsPhone, san: behind }, strangerMac),
+        '30',
+        'an id behind that many octets is lost',
+      )
+      t.match(lastDecision(stage), { unreadable: ['certificateSan'] }, 'and the decision says so')
+      t.equal(
+        await connect({ subject: bobsPhone, san: [{ uri: aliceUri }, { dns: 'x'.repeat(1100) }] }),
+        '10',
+        'in front it counts',
+      )
+    },
+  )
 
-  await t.test('escapes that FreeRADIUS reads after its cut hide nothing behind it', async (t) => {
-    const escapes = (count: number) => '\\061'.repeat(count)
-    const trap = `, URI:${aliceUri}, URI:${escapes(270)}\\`
-    const rows: Record<string, SanName[]> = {
-      'a DNS name': [{ dns: `x${trap}` }, { dns: 'x' }],
-      'one escape': [{ dns: `ab, URI:${aliceUri}, URI:\\061${'1'.repeat(1100)}\\` }, { dns: 'ab' }],
-      'an e-mail address': [{ email: `x${trap}` }, { email: 'x' }],
-    }
-    for (const length of [1, 2, 3, 4]) {
-      const name = 'x'.repeat(length)
-      rows[`a UPN, ${length}`] = [{ upn: `${name}${trap}` }, { upn: name }]
-      // The end of the URI is behind the cut.
-      const room = 1023 - `DNS:, URI:${aliceUri}`.length - length
-      const padding = escapes(Math.floor(room / 4)) + '1'.repeat((room % 4) + length)
-      rows[`a longer URI, ${length}`] = [{ dns: padding }, { uri: `${aliceUri}.bob.example` }]
-    }
-    for (const [what, san] of Object.entries(rows)) {
-      t.equal(await connect({ subject: bobsPhone, san }), '30', what)
-      t.match(lastDecision(stage), { matchedBy: 'mac' }, what)
-    }
-  })
+  await t.test(
+    'escapes that FreeRADIUS reads after its cut hide nothing behind it',
+    { timeout: 0 },
+    async (t) => {
+      const escapes = (count: number) => '\\061'.repeat(count)
+      const trap = `, URI:${aliceUri}, URI:${escapes(270)}\\`
+      const rows: Record<string, SanName[]> = {
+        'a DNS name': [{ dns: `x${trap}` }, { dns: 'x' }],
+        'one escape': [{ dns: `ab, URI:${aliceUri}, URI:\\061${'1'.repeat(1100)}\\` }, { dns: 'ab' }],
+        'an e-mail address': [{ email: `x${trap}` }, { email: 'x' }],
+      }
+      for (const length of [1, 2, 3, 4]) {
+        const name = 'x'.repeat(length)
+        rows[`a UPN, ${length}`] = [{ upn: `${name}${trap}` }, { upn: name }]
+        // The end of the URI is behind the cut.
+        const room = 1023 - `DNS:, URI:${aliceUri}`.length - length
+        const padding = escapes(Math.floor(room / 4)) + '1'.repeat((room % 4) + length)
+        rows[`a longer URI, ${length}`] = [{ dns: padding }, { uri: `${aliceUri}.bob.example` }]
+      }
+      for (const [what, san] of Object.entries(rows)) {
+        t.equal(await connect({ subject: bobsPhone, san }), '30', what)
+        t.match(lastDecision(stage), { matchedBy: 'mac' }, what)
+      }
+    },
+  )
 
-  await t.test('a common name is an id only as a whole', async (t) => {
+  await t.test('a common name is an id only as a whole', { timeout: 0 }, async (t) => {
     const rows: Record<string, ChosenNames['subject']> = {
       'in another one': [commonName(`Bobs phone/CN=${alice.id}`)],
       'with a label': [commonName(`CN=${alice.id}`)],
@@ -220,7 +241,7 @@ t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout
     t.equal(await connect({ subject: [commonName(alice.id)], san }), '20', 'but the SAN comes first')
   })
 
-  await t.test('two ids of one SAN are a contradiction, marked or bare', async (t) => {
+  await t.test('two ids of one SAN are a contradiction, marked or bare', { timeout: 0 }, async (t) => {
     const rows: Record<string, SanName[]> = {
       'two marked': [{ uri: aliceUri }, { uri: bobUri }],
       'a bare and a marked one': [{ uri: alice.id }, { uri: bobUri }],
@@ -235,6 +256,7 @@ t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout
 
   await t.test(
     'a cloned MAC does not help who has an id of its own, and is a MAC for who has none',
+    { timeout: 0 },
     async (t) => {
       t.equal(await connect({ subject: bobsPhone, san: [{ uri: bobUri }] }, alice.mac), '20')
       t.equal(await connect({ subject: [commonName(bob.id)] }, alice.mac), '20')
@@ -246,7 +268,7 @@ t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout
 
 t.test(
   'the URIs that FreeRADIUS 3.2.7 lists are handed over from the other lists of a resumed session',
-  { skip: peersMissing, timeout: 60_000 },
+  { skip: peersMissing, timeout: 0 },
   async (t) => {
     for (const list of ['session-state', 'reply']) {
       // 3.2.1 has no such list of its own: the site puts there what the newer one would.

@@ -33,11 +33,11 @@ const known: readonly ChosenNames[] = [
 ]
 
 // Real programs on a machine that may be busy.
-t.setTimeout(120_000)
+t.setTimeout(0)
 
 t.test(
   'the model of FreeRADIUS 3.2.1 says what the real one says',
-  { skip: peersMissing, timeout: 60_000 },
+  { skip: peersMissing, timeout: 0 },
   async (t) => {
     const play = await capturedFreeradius(t)
     const seeds = [20_261_123, randomInt(2 ** 31)]

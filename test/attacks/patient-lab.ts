@@ -18,3 +18,12 @@ export function patientLab(t: Test, adapt: Adapt = (_file, text) => text): Promi
     },
   })
 }
+
+/**
+ * Plays a device until the service has answered: on a machine that is late it refuses new requests, which is an outage to
+ * FreeRADIUS and the critical VLAN to the device.
+ */
+export async function untilAnswered(play: () => Promise<string>, tries = 5): Promise<string> {
+  const place = await play()
+  return place.endsWith('999') && tries > 1 ? untilAnswered(play, tries - 1) : place
+}

@@ -49,7 +49,7 @@ const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: und
 const withoutAbsent = (attributes: Readonly<Record<string, readonly string[] | undefined>>): Attributes =>
   Object.fromEntries(Object.entries(attributes).flatMap(([name, value]) => (value ? [[name, value]] : [])))
 
-t.test('in EAP nobody is Alice but by her id as a whole name, or by her MAC', async (t) => {
+t.test('in EAP nobody is Alice but by her id as a whole name, or by her MAC', { timeout: 0 }, async (t) => {
   const ask = aliceService(t)
   let byMac = 0
   const request = fc.record({
@@ -85,82 +85,90 @@ t.test('in EAP nobody is Alice but by her id as a whole name, or by her MAC', as
   t.ok(byMac > 0, `and her MAC was tried: ${byMac} times`)
 })
 
-t.test('in MAB nobody is Alice but by her MAC, whatever else is in the request', async (t) => {
-  const ask = aliceService(t)
-  let asAlice = 0
-  const request = fc.record({
-    from: spelledMac,
-    user: maybe(typed),
-    password: maybe(typed),
-    names: maybe(chosenNames),
-    deviceId: maybe(fc.constantFrom(alice.id, `IntuneDeviceId://${alice.id}`, 'x')),
-    callCheck: fc.constantFrom('Call-Check', '10'),
-    url: section,
-  })
-  await holds(
-    t,
-    fc.asyncProperty(request, async ({ from, user, password, names, deviceId, callCheck, url }) => {
-      const body = withoutAbsent({
-        'Service-Type': [callCheck],
-        'Calling-Station-Id': [from.written],
-        'User-Name': user === undefined ? undefined : [octets(user)],
-        'User-Password': password === undefined ? undefined : [octets(password)],
-        'Intune-Device-Id': deviceId === undefined ? undefined : [deviceId],
-        ...(names && certificateAttributes(names, 'Lenient root', true)),
-      })
-      const { fromAlice, admits } = await ask(url, rlmRestBody(body))
-      if (fromAlice !== undefined) asAlice += 1
-      return from.mac === alice.mac ? fromAlice === 'mac' && admits : fromAlice === undefined && !admits
-    }),
-  )
-  t.ok(asAlice > 0, `and her MAC was tried: ${asAlice} times`)
-})
-
-t.test('a log-in is nobody: no user name, password or challenge is ever an answer', async (t) => {
-  const ask = aliceService(t)
-  const request = fc.record({
-    from: maybe(spelledMac),
-    user: typed,
-    password: maybe(typed),
-    challenge: fc.constantFrom(
-      {},
-      { 'CHAP-Password': ['0x01'] },
-      { State: ['0x01'] },
-      { 'MS-CHAP2-Response': ['0x01'] },
-    ),
-    serviceType: fc.constantFrom(
-      undefined,
-      [''],
-      ['Login-User'],
-      ['Framed-User'],
-      ['1'],
-      ['Call-Check', 'Login-User'],
-      ['call-check'],
-    ),
-    portType: fc.constantFrom(undefined, ['Virtual'], ['Ethernet'], ['Wireless-802.11'], ['Async']),
-    ssid: typed,
-    url: section,
-  })
-  await holds(
-    t,
-    fc.asyncProperty(
-      request,
-      async ({ from, user, password, challenge, serviceType, portType, ssid, url }) => {
+t.test(
+  'in MAB nobody is Alice but by her MAC, whatever else is in the request',
+  { timeout: 0 },
+  async (t) => {
+    const ask = aliceService(t)
+    let asAlice = 0
+    const request = fc.record({
+      from: spelledMac,
+      user: maybe(typed),
+      password: maybe(typed),
+      names: maybe(chosenNames),
+      deviceId: maybe(fc.constantFrom(alice.id, `IntuneDeviceId://${alice.id}`, 'x')),
+      callCheck: fc.constantFrom('Call-Check', '10'),
+      url: section,
+    })
+    await holds(
+      t,
+      fc.asyncProperty(request, async ({ from, user, password, names, deviceId, callCheck, url }) => {
         const body = withoutAbsent({
-          'User-Name': [octets(user)],
+          'Service-Type': [callCheck],
+          'Calling-Station-Id': [from.written],
+          'User-Name': user === undefined ? undefined : [octets(user)],
           'User-Password': password === undefined ? undefined : [octets(password)],
-          'Service-Type': serviceType,
-          'NAS-Port-Type': portType,
-          'Calling-Station-Id': from && [from.written],
-          'Called-Station-Id': [octets(`00-11-22-33-44-55:${ssid}`)],
-          ...challenge,
+          'Intune-Device-Id': deviceId === undefined ? undefined : [deviceId],
+          ...(names && certificateAttributes(names, 'Lenient root', true)),
         })
-        const { fromAlice, status, accepts } = await ask(url, rlmRestBody(body))
-        return fromAlice === undefined && status === 400 && !accepts
-      },
-    ),
-  )
-})
+        const { fromAlice, admits } = await ask(url, rlmRestBody(body))
+        if (fromAlice !== undefined) asAlice += 1
+        return from.mac === alice.mac ? fromAlice === 'mac' && admits : fromAlice === undefined && !admits
+      }),
+    )
+    t.ok(asAlice > 0, `and her MAC was tried: ${asAlice} times`)
+  },
+)
+
+t.test(
+  'a log-in is nobody: no user name, password or challenge is ever an answer',
+  { timeout: 0 },
+  async (t) => {
+    const ask = aliceService(t)
+    const request = fc.record({
+      from: maybe(spelledMac),
+      user: typed,
+      password: maybe(typed),
+      challenge: fc.constantFrom(
+        {},
+        { 'CHAP-Password': ['0x01'] },
+        { State: ['0x01'] },
+        { 'MS-CHAP2-Response': ['0x01'] },
+      ),
+      serviceType: fc.constantFrom(
+        undefined,
+        [''],
+        ['Login-User'],
+        ['Framed-User'],
+        ['1'],
+        ['Call-Check', 'Login-User'],
+        ['call-check'],
+      ),
+      portType: fc.constantFrom(undefined, ['Virtual'], ['Ethernet'], ['Wireless-802.11'], ['Async']),
+      ssid: typed,
+      url: section,
+    })
+    await holds(
+      t,
+      fc.asyncProperty(
+        request,
+        async ({ from, user, password, challenge, serviceType, portType, ssid, url }) => {
+          const body = withoutAbsent({
+            'User-Name': [octets(user)],
+            'User-Password': password === undefined ? undefined : [octets(password)],
+            'Service-Type': serviceType,
+            'NAS-Port-Type': portType,
+            'Calling-Station-Id': from && [from.written],
+            'Called-Station-Id': [octets(`00-11-22-33-44-55:${ssid}`)],
+            ...challenge,
+          })
+          const { fromAlice, status, accepts } = await ask(url, rlmRestBody(body))
+          return fromAlice === undefined && status === 400 && !accepts
+        },
+      ),
+    )
+  },
+)
 
 /** How products join the names of a SAN; each name beside it is one that a caller sends by itself. */
 const joined = fc.constantFrom(
@@ -185,7 +193,7 @@ const startsAsAlice = new RegExp(
   'i',
 )
 
-t.test('through the JSON front end a name that only holds her id is not Alice', async (t) => {
+t.test('through the JSON front end a name that only holds her id is not Alice', { timeout: 0 }, async (t) => {
   const ask = aliceService(t)
   let unreadable = 0
   const request = fc.record({ names: chosenNames, join: joined, address: maybe(spelledMac) })
@@ -212,24 +220,30 @@ t.test('through the JSON front end a name that only holds her id is not Alice', 
   t.ok(unreadable > 0, `and her id was inside of other names: ${unreadable} times`)
 })
 
-t.test("Alice's own laptop is known by its certificate, in every order of the names", async (t) => {
-  const ask = aliceService(t)
-  const request = fc.record({ names: intuneNames, listsUris: fc.boolean() })
-  await holds(
-    t,
-    fc.asyncProperty(request, async ({ names, listsUris }) => {
-      const body = {
-        'EAP-Message': ['0x020600060d00'],
-        'Calling-Station-Id': [bob.mac],
-        'TLS-Client-Cert-Expiration': ['271120120000Z'],
-        ...certificateAttributes(names, 'Lenient root', listsUris),
-      }
-      const radius = await ask('/v1/radius/post-auth', rlmRestBody(body))
-      const uris = (names.san ?? []).flatMap((name) => ('uri' in name ? [name.uri] : []))
-      const oneByOne = await ask('/v1/decision', { certificateSan: uris })
-      const together = await ask('/v1/decision', { certificateSan: uris.join(',') })
-      return [radius, oneByOne, together].every(({ fromAlice, admits }) => fromAlice === 'deviceId' && admits)
-    }),
-  )
-  t.ok(sidUri.includes(','), 'the SID with its comma among them')
-})
+t.test(
+  "Alice's own laptop is known by its certificate, in every order of the names",
+  { timeout: 0 },
+  async (t) => {
+    const ask = aliceService(t)
+    const request = fc.record({ names: intuneNames, listsUris: fc.boolean() })
+    await holds(
+      t,
+      fc.asyncProperty(request, async ({ names, listsUris }) => {
+        const body = {
+          'EAP-Message': ['0x020600060d00'],
+          'Calling-Station-Id': [bob.mac],
+          'TLS-Client-Cert-Expiration': ['271120120000Z'],
+          ...certificateAttributes(names, 'Lenient root', listsUris),
+        }
+        const radius = await ask('/v1/radius/post-auth', rlmRestBody(body))
+        const uris = (names.san ?? []).flatMap((name) => ('uri' in name ? [name.uri] : []))
+        const oneByOne = await ask('/v1/decision', { certificateSan: uris })
+        const together = await ask('/v1/decision', { certificateSan: uris.join(',') })
+        return [radius, oneByOne, together].every(
+          ({ fromAlice, admits }) => fromAlice === 'deviceId' && admits,
+        )
+      }),
+    )
+    t.ok(sidUri.includes(','), 'the SID with its comma among them')
+  },
+)
