@@ -88,7 +88,7 @@ export function createClaims({ service, stateDir, decisionLogFile, clock, onNoti
     const path = await lockOf(file)
     if (before === undefined || before.state === 'unusable') return
     if (before.state === 'held' && (await before.isAt(path))) return
-    const now = takeFileLock(path, self)
+    const now = takeFileLock(path, self, 0)
     // Where the directory is gone it is made again with the file, and the lock taken then.
     if (now.state === 'unusable') return
     if (before.state === 'held') before.release()

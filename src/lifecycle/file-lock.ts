@@ -26,18 +26,19 @@ export type FileLock =
 /** SQLITE_BUSY (sqlite.org/rescode.html). */
 const busy = 5
 /** Long enough for somebody who is just writing or reading a name, too short to notice. */
-const busyTimeoutMs = 100
+const lockWaitMs = 100
 
 /**
  * Takes the lock of a file for as long as the process lives: Node has no flock, SQLite has one. An open write
  * transaction holds the kernel's lock on the file, which ends with the process however that ends, and others can still
  * read who holds it (sqlite.org/lockingv3.html, RESERVED). Holds between the processes of one machine, containers
- * that share the file included; a network file system may give no lock at all. Never throws.
+ * that share the file included; a network file system may give no lock at all. Waits for `waitMs`, and everybody else with
+ * it. Never throws.
  */
-export function takeFileLock(file: string, holder: LockHolder): FileLock {
+export function takeFileLock(file: string, holder: LockHolder, waitMs = lockWaitMs): FileLock {
   let database: DatabaseSync | undefined
   try {
-    database = new DatabaseSync(file, { timeout: busyTimeoutMs })
+    database = new DatabaseSync(file, { timeout: waitMs })
     // Who holds the lock matters for as long as it is held: nothing has to survive a power cut.
     database.exec('PRAGMA synchronous = OFF')
     database.exec('BEGIN IMMEDIATE')

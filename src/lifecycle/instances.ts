@@ -22,14 +22,14 @@ const nameForm = /^[0-9a-f-]{36}$/
  * directory cannot be written there is nothing to join.
  */
 export function joinStateDirectory(directory: string, self: LockHolder): Instances {
-  const joined = tryToJoin(directory, self)
-  let own = joined.own
+  const others = findOthers(join(directory, folder), self)
+  let own = tryToJoin(join(directory, folder), self)
 
   return {
-    others: joined.others,
+    others,
     async check() {
       if (own && (await own.lock.isAt(own.file))) return false
-      const again = tryToJoin(directory, self).own
+      const again = tryToJoin(join(directory, folder), self)
       if (again === undefined) return false
       own?.lock.release()
       own = again
@@ -48,25 +48,31 @@ export function joinStateDirectory(directory: string, self: LockHolder): Instanc
 }
 
 interface Joined {
-  readonly others: readonly LockHolder[]
-  readonly own?: { readonly file: string; readonly lock: Extract<FileLock, { state: 'held' }> }
+  readonly file: string
+  readonly lock: Extract<FileLock, { state: 'held' }>
 }
 
-function tryToJoin(directory: string, self: LockHolder): Joined {
-  const place = join(directory, folder)
+function tryToJoin(place: string, self: LockHolder): Joined | undefined {
   try {
     makeDirectory(place)
-    const others = readdirSync(place).flatMap((name) =>
-      nameForm.test(name) ? findRunning(join(place, name), self) : [],
-    )
     const file = join(place, randomUUID())
     // Under its own name only once it is locked, or somebody who comes at this moment takes it for one left behind.
     const lock = takeFileLock(`${file}.new`, self)
-    if (lock.state !== 'held') return { others }
+    if (lock.state !== 'held') return undefined
     renameSync(`${file}.new`, file)
-    return { others, own: { file, lock } }
+    return { file, lock }
   } catch {
-    return { others: [] }
+    return undefined
+  }
+}
+
+function findOthers(place: string, self: LockHolder): readonly LockHolder[] {
+  try {
+    return readdirSync(place).flatMap((name) =>
+      nameForm.test(name) ? findRunning(join(place, name), self) : [],
+    )
+  } catch {
+    return []
   }
 }
 

@@ -5,6 +5,7 @@ import { identifyFileLater, identityOf, isSameFile } from '../files/file-identit
 import { makeDirectory } from '../files/make-directory.ts'
 
 const mode = 0o640
+const openAttempts = 3
 /** Opening a FIFO that nobody reads would wait for ever; with O_NONBLOCK it fails, and a file does not care. */
 const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
 const readingAndAppending = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
@@ -23,6 +24,8 @@ export class OpenLog {
   readonly is: string
   /** How long it is, as far as it was written here. */
   #bytes: number
+  /** False on a file system that gives a path and an open file different identities: there is nothing to compare. */
+  #isComparable = true
 
   private constructor(path: string, handle: FileHandle, is: string, bytes: number) {
     this.#path = path
@@ -32,7 +35,7 @@ export class OpenLog {
   }
 
   /** Opens the file, and makes it and its directory where they are not there. Rejects with the error of the system. */
-  static async open(path: string): Promise<OpenLog> {
+  static async open(path: string, attempts = openAttempts): Promise<OpenLog> {
     const handle = await open(path, appending, mode).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error
       makeDirectory(dirname(path), 0o750)
@@ -42,7 +45,16 @@ export class OpenLog {
       const stats = await handle.stat({ bigint: true })
       if (!stats.isFile()) throw notAFile(path)
       const { is, bytes } = identityOf(stats)
-      return new OpenLog(path, handle, is, bytes)
+      const file = new OpenLog(path, handle, is, bytes)
+      const found = await identifyFileLater(path)
+      if (found === 'gone' || isSameFile({ is, bytes }, found)) return file
+      // Replaced at this very moment, or never comparable.
+      if (attempts > 1) {
+        await handle.close()
+        return await OpenLog.open(path, attempts - 1)
+      }
+      file.#isComparable = false
+      return file
     } catch (error) {
       await handle.close()
       throw error
@@ -68,6 +80,7 @@ export class OpenLog {
    * that it can be begun in order. Rejects where that fails.
    */
   async look(writtenBytes: number): Promise<LogChange> {
+    if (!this.#isComparable) return 'none'
     const now = await identifyFileLater(this.#path)
     if (now === 'unknown') return 'unknown'
     if (now !== 'gone' && isSameFile({ is: this.is, bytes: 0 }, now)) {

@@ -82,9 +82,12 @@ async function withService(
   const built = loaded.ok ? buildApp(loaded, logger) : undefined
   if (!built?.ok) throw new Error('the service cannot be built')
   const app = built.value
+  const startingMs = performance.now()
+  const seenStarting = watchEventLoop()
+  await app.listen()
+  report('started', startingMs, seenStarting())
   const startedMs = performance.now()
   const seen = watchEventLoop()
-  await app.listen()
   while (app.compliance.currentList() === undefined) {
     if (performance.now() - startedMs > 120_000)
       throw new Error('there is no list; 200,000 rows are too long')
