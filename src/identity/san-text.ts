@@ -50,8 +50,11 @@ export function readOpensslSan(text: string, separate: SeparateNames): SanReadin
   const names = isCut ? split.slice(0, -1) : split
   const isSeparate = !isCut && hasNames(names, separate) ? isSeparateName : () => false
   const { ids, rest } = readFromTheLeft(names, (name) => fixedName.test(name) || isSeparate(name))
-  const doubtfulIds = deviceIdsAnywhere(rest.join(', ')).filter((id) => !ids.includes(id))
-  return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 || (isCut && ids.length === 0) }
+  // Of a text that arrives as long as the buffer the last name is a piece; of another one it may be the whole.
+  const isPiece = Buffer.byteLength(text) >= bufferOctets
+  const left = isCut && !isPiece ? [...rest, split.at(-1) ?? ''] : rest
+  const doubtfulIds = deviceIdsAnywhere(left.join(', ')).filter((id) => !ids.includes(id))
+  return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 || (isPiece && ids.length === 0) }
 }
 
 /**

@@ -163,13 +163,10 @@ await fuzz(
       fc.asyncProperty(
         fc.record({
           listedAtMs: fc.oneof(fc.nat(), json),
-          devices: fc.oneof(
-            json,
-            fc.array(
-              fc.oneof(
-                json,
-                fc.record({ macs: fc.oneof(json, fc.array(canonicalMac)), deviceId: fc.oneof(guid, json) }),
-              ),
+          devices: fc.array(
+            fc.oneof(
+              json,
+              fc.record({ macs: fc.oneof(json, fc.array(canonicalMac)), deviceId: fc.oneof(guid, json) }),
             ),
           ),
         }),

@@ -25,6 +25,6 @@ export function isSomething(text: string): boolean {
  */
 export function bounded(text: string): string {
   if (text.length <= maxLength && /^[\x21-\x7e]+$/.test(text)) return text
-  const shown = text.length > maxLength ? `${text.slice(0, maxLength)}\uFFFD` : text
+  const shown = text.length > maxLength ? `${text.slice(0, maxLength - 1)}\uFFFD` : text
   return shown.replace(/\p{Cc}/gu, '\uFFFD')
 }
