@@ -19,10 +19,7 @@ export function describeSpoiltPem(text: string, bytes: Uint8Array, sought: Sough
       : 'has a BEGIN line without exactly five hyphens on each side: a word processor has changed them; put the original file in place'
   }
   if (/(?!\s)\p{Cc}|\uFFFD/u.test(trimmed)) return describeBinary(bytes)
-  return (
-    describeWithoutMarkers(trimmed) ??
-    `holds no PEM ${sought.toLowerCase()}: there is no line BEGIN ${sought} in it`
-  )
+  return describeWithoutMarkers(trimmed) ?? `holds no PEM ${sought.toLowerCase()}: no line begins one`
 }
 
 function describeSpoiltBlock(text: string, label: string): string {
@@ -30,7 +27,7 @@ function describeSpoiltBlock(text: string, label: string): string {
     return 'has lost its line ends: the two characters \\n stand in their place (as in JSON or an environment variable); restore them with: printf \'%b\' "$(cat FILE)" > NEW'
   }
   if (!text.includes(`-----END ${label}-----`)) {
-    return `is cut off or mixed up: its line BEGIN ${label} has no line END ${label}; put the whole file in place`
+    return `is cut off or mixed up: a BEGIN line has no END line of the same kind; put the whole file in place`
   }
   const block = text.slice(text.indexOf('-----BEGIN '), text.indexOf(`-----END ${label}-----`))
   if (!/[\r\n]/.test(block)) {
@@ -42,7 +39,7 @@ function describeSpoiltBlock(text: string, label: string): string {
   if (/["'“”]/.test(text)) return 'has quotes around its lines, which do not belong to PEM; take them out'
   const unseen = describeUnseen(text.replace(/[\r\n\t]/g, ''))
   if (unseen !== undefined) return `${unseen}; put the original file in place`
-  return `has a damaged block: what stands between BEGIN ${label} and its END is not base64 in lines; put the original file in place`
+  return `has a damaged block: what stands between its BEGIN and END lines is not base64; put the original file in place`
 }
 
 function describeWithoutMarkers(text: string): string | undefined {

@@ -90,7 +90,7 @@ t.test('what cannot is refused with its cause and what to do', async (t) => {
     'too few hyphens': [(pem) => bytesOf(pem.replaceAll('-----', '----')), /five hyphens/],
     'a zero-width space': [(pem) => bytesOf(pem.replace('MII', 'M\u200BII')), /U\+200B \(zero width space\)/],
     'a no-break space': [(pem) => bytesOf(pem.replaceAll('\n', '\u00A0\n')), /U\+00A0 \(no-break space\)/],
-    'no END': [(pem) => bytesOf(pem.replace(/-----END.*/, '')), /^is cut off or mixed up: its line BEGIN/],
+    'no END': [(pem) => bytesOf(pem.replace(/-----END.*/, '')), /^is cut off or mixed up: a BEGIN line/],
     'no BEGIN': [
       (pem) => bytesOf(pem.replace(/-----BEGIN.*\n/, '')),
       /^is cut off: its BEGIN line is missing/,
