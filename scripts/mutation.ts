@@ -1,7 +1,8 @@
 /**
- * `npm run mutation [-- src/identity/mac-address.ts ...] [--concurrency N]`: changes the code in small ways, one at a
- * time, and looks whether a test notices (Stryker). Ends with 1 where less than 80 % are noticed, or where
+ * `npm run mutation [-- src/identity/mac-address.ts ...] [--concurrency N] [--incremental]`: changes the code in small
+ * ways, one at a time, and looks whether a test notices (Stryker). Ends with 1 where less than 80 % are noticed, or where
  * test/mutation/survivors.yaml does not say why one is not. Without files: all of identity and decision.
+ * `--incremental` takes from the last such run what neither the code nor a test has changed since.
  */
 import { readFileSync } from 'node:fs'
 import { delimiter, dirname, join, relative, resolve } from 'node:path'
@@ -18,7 +19,10 @@ const leastPercent = 80
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { concurrency: { type: 'string', default: '2' } },
+  options: {
+    concurrency: { type: 'string', default: '2' },
+    incremental: { type: 'boolean', default: false },
+  },
 })
 
 const options: Options = {
@@ -35,6 +39,8 @@ const options: Options = {
     nodeArgs: ['--import', './test/mutation/fixed-seed.ts', '-r', '{{hookFile}}', '{{testFile}}'],
   },
   coverageAnalysis: 'perTest',
+  incremental: values.incremental,
+  incrementalFile: '.stryker/incremental.json',
   concurrency: Number(values.concurrency),
   // Stryker rewrites tsconfig.json with an API that TypeScript 7 no longer has. Node strips the types by itself.
   tsconfigFile: '(none)',
@@ -42,8 +48,8 @@ const options: Options = {
   tempDirName: '.stryker/tmp',
   ignorePatterns: ['.stryker', '.tap', '.bench', 'coverage', 'dist', 'docs'],
   // A busy machine is no endless loop.
-  timeoutMS: 30_000,
-  reporters: ['clear-text', 'html', ...(process.stdout.isTTY ? ['progress'] : [])],
+  timeoutMS: 60_000,
+  reporters: ['clear-text', 'html', process.stdout.isTTY ? 'progress' : 'progress-append-only'],
   clearTextReporter: { reportMutants: false, reportTests: false },
   htmlReporter: { fileName: '.stryker/report.html' },
   logLevel: 'warn' as NonNullable<Options['logLevel']>,
