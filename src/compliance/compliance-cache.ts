@@ -74,7 +74,7 @@ const failureCoolDownMs = 1000
 const maxCoolDowns = 10_000
 /** Two milliseconds to take back. */
 const flipsPerTurn = 500
-/** These cost nothing upstream and may be over at any moment. */
+/** These cost nothing upstream and may be over at any moment, as does whatever was not sent. */
 const withoutCoolDown: readonly FaultCode[] = ['identifier_not_supported', 'intune_queue_full']
 
 /**
@@ -236,7 +236,7 @@ export class ComplianceCache {
   }
 
   #coolDown(key: string, fault: Fault): void {
-    if (withoutCoolDown.includes(fault.code)) return
+    if (fault.wasNotSent || withoutCoolDown.includes(fault.code)) return
     this.#coolDowns.set(key, { untilMs: this.#parts.clock.monotonicMs() + failureCoolDownMs, fault })
   }
 

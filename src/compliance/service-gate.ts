@@ -77,16 +77,22 @@ export function createServiceGate(parts: ServiceGateParts): ServiceGate {
 
   /** Why a question about this device is not sent now. */
   function refusalOf(device: string): Fault | undefined {
-    return breaker.admits(device) ? pauses.faultOf(device) : closedFault()
+    return breaker.admits(device) ? pauseOf(device) : closedFault()
+  }
+
+  function pauseOf(device: string): Fault | undefined {
+    const fault = pauses.faultOf(device)
+    return fault && { ...fault, wasNotSent: true }
   }
 
   function closedFault(): Fault {
     const fault = lastFault ?? failure('intune_unavailable', 'Intune is not asked at the moment').fault
-    return fault.retryAfterMs === undefined ? fault : { ...fault, retryAfterMs: Math.ceil(breaker.pauseMs) }
+    const retryAfter = fault.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(breaker.pauseMs) }
+    return { ...fault, ...retryAfter, wasNotSent: true }
   }
 
   async function attempt<T>({ device }: Question, ask: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
-    const pause = pauses.faultOf(device)
+    const pause = pauseOf(device)
     if (pause) return { ok: false, fault: pause }
     const permit = breaker.acquire(device)
     if (!permit) return { ok: false, fault: closedFault() }

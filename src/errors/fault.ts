@@ -24,6 +24,8 @@ export interface Fault {
   readonly field?: string
   /** Set where a reply speaks about the device and contradicts itself: what was known before does not vouch for it. */
   readonly isContradiction?: true
+  /** Set where nothing was sent: the service, or the device there, is left alone for the reason that the fault gives. */
+  readonly wasNotSent?: true
 }
 
 /** A result that either holds a value or says why there is none. */

@@ -2,6 +2,7 @@ import t from 'tap'
 import { type BackgroundFailure, onBackgroundFailure } from '../../src/background.ts'
 import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
 import { RememberedRecords } from '../../src/compliance/remembered-records.ts'
+import { failure } from '../../src/errors/fault.ts'
 import { FakeClock, settle } from '../fakes/fake-clock.ts'
 import { deviceId, mac, type Script, scriptedLookup } from '../fakes/scripted-lookup.ts'
 
@@ -136,6 +137,20 @@ t.test('a failure is never remembered and never reads as "not enrolled"', async 
   t.equal(intune.asked.length, 1)
   await clock.advance(second)
   t.match(await ask(), { verdict: 'asked' }, 'a second later the next caller does')
+})
+
+t.test('a failure for which nothing was sent does not keep the next caller from asking', async (t) => {
+  const clock = new FakeClock()
+  const refusal = failure('intune_unavailable', 'Intune is left alone', { wasNotSent: true })
+  const outcomes = [refusal, failure('intune_unavailable', 'Intune said 500')]
+  let asked = 0
+  const lookup = async () => outcomes[asked++] ?? failure('internal', 'asked too often')
+  const cache = new ComplianceCache({ lookup, freshness, clock, maxDevices: 100 })
+  const ask = () => cache.ask(deviceId(), { refresh: false, waitMs: 1000 })
+  t.match(await ask(), { fault: { message: 'Intune is left alone' } })
+  t.match(await ask(), { fault: { message: 'Intune said 500' } }, 'the refusal may be over at any moment')
+  t.match(await ask(), { fault: { message: 'Intune said 500' } })
+  t.equal(asked, 2, 'after a question that was sent nobody asks again at once')
 })
 
 t.test(

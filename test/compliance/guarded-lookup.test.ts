@@ -154,6 +154,17 @@ t.test('Retry-After is counted down in what callers are told', async (t) => {
   t.equal(asked(), 1)
 })
 
+t.test('an answer says whether anything was sent for it', async (t) => {
+  const { ask, askFive, say } = build(['ok'])
+  say(serial('ILL'), { code: 'details_throttled', hop: 'details', status: 500 })
+  const sent = await ask(serial('ILL'))
+  t.match(sent, { ok: false, fault: { code: 'details_throttled', wasNotSent: undefined } })
+  t.match(await ask(serial('ILL')), { ok: false, fault: { wasNotSent: true } }, 'the device is left alone')
+  for (let count = 0; count < 5; count += 1) say(numbered(count), 'connection_refused')
+  await askFive()
+  t.match(await ask(numbered(9)), { ok: false, fault: { wasNotSent: true } }, 'the service is left alone')
+})
+
 t.test('a single probe finds out, without a second attempt', async (t) => {
   const { clock, askFive, asked, guarded, intune } = build([
     ...Array<Reply>(10).fill('connection_refused'),
