@@ -1,4 +1,4 @@
-import { decodeText } from '../text/decode.ts'
+import { decodeAscii } from '../text/decode.ts'
 import { describeSpoiltPem, type SoughtBlock } from './spoilt-pem.ts'
 
 /** One block of a PEM file (RFC 7468; RFC 1421 for the header fields of encrypted keys), written anew for OpenSSL. */
@@ -23,7 +23,7 @@ const base64Line = /^[A-Za-z0-9+/]+={0,2}$/
  * order mark, indentation, text around the blocks. Where a block cannot be read, the file is refused with the cause.
  */
 export function readPemBlocks(bytes: Uint8Array, sought: SoughtBlock): Holds<readonly PemBlock[]> {
-  const decoded = decodeText(bytes)
+  const decoded = decodeAscii(bytes)
   if (!decoded.ok) return decoded
   const text = decoded.text.replace(/^\uFEFF/, '')
   const lines = text.split(/\r\n|\r|\n/).map((line) => line.replace(/^[ \t]+|[ \t]+$/g, ''))

@@ -1,29 +1,39 @@
+import { isUtf8 } from 'node:buffer'
 import { describeUnseen } from './unseen.ts'
+import { wideEncodingOf } from './utf8-text.ts'
 
 /** The text of a file as it is on disk, or the predicate that says why there is none. */
 export type DecodedText =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly why: string }
 
-/** Decodes UTF-8. What Windows editors write instead, UTF-16 or UTF-32, is refused by name. */
+/**
+ * Decodes UTF-8 that may be a secret: why it cannot be is said without a part of it. Octets that are no UTF-8 would become
+ * U+FFFD, and a password with one is never the right one.
+ */
 export function decodeText(bytes: Uint8Array): DecodedText {
-  if (isWide(bytes)) {
-    return {
-      ok: false,
-      why: 'is UTF-16 text, not UTF-8; convert it with: iconv -f UTF-16 -t UTF-8 FILE > NEW',
-    }
+  const wide = whyWide(bytes)
+  if (wide !== undefined) return { ok: false, why: wide }
+  if (!isUtf8(bytes)) {
+    return { ok: false, why: 'is not UTF-8 text; convert it with: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW' }
   }
-  return { ok: true, text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) }
+  return { ok: true, text: textOf(bytes) }
 }
 
-/** With a byte order mark, or without one by the zeros in every second byte that ASCII has in UTF-16. */
-function isWide(bytes: Uint8Array): boolean {
-  const [first, second] = bytes
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true
-  const start = bytes.subarray(0, 64)
-  const zeros = (parity: number) => start.filter((byte, index) => index % 2 === parity && byte === 0).length
-  const half = Math.floor(start.length / 2)
-  return half > 2 && ((zeros(0) === half && zeros(1) === 0) || (zeros(1) === half && zeros(0) === 0))
+/** Decodes a text of which only the ASCII counts, as that of a PEM file; whatever else stands around it may be spoilt. */
+export function decodeAscii(bytes: Uint8Array): DecodedText {
+  const wide = whyWide(bytes)
+  return wide === undefined ? { ok: true, text: textOf(bytes) } : { ok: false, why: wide }
+}
+
+function whyWide(bytes: Uint8Array): string | undefined {
+  const encoding = wideEncodingOf(bytes)?.split(' ')[0]
+  if (encoding === undefined) return undefined
+  return `is ${encoding} text, not UTF-8; convert it with: iconv -f ${encoding} -t UTF-8 FILE > NEW`
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
 }
 
 /** Why a file could not be read, as a predicate: `does not exist`. */

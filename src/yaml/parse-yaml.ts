@@ -10,7 +10,7 @@ import {
   visit,
 } from 'yaml'
 import type { z } from 'zod'
-import { decodeUtf8 } from './utf8-text.ts'
+import { decodeUtf8 } from '../text/utf8-text.ts'
 
 /** One thing that is wrong in a file, and where: line and column count from 1. */
 export interface FileProblem {

@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   turns: [],
   xml: [],
-  yaml: [],
+  yaml: ['text'],
   text: [],
   pem: ['text'],
   tls: [],

@@ -65,6 +65,7 @@ t.test('what is wrong with a file is said the same by config, doctor, serve and 
     Object.fromEntries(Object.entries(files).map(([name, text]) => [name, String(text)])),
   )
   writeFileSync(join(directory, 'utf16.key'), utf16)
+  writeFileSync(join(directory, 'latin1.txt'), Buffer.from('Grün1', 'latin1'))
   const at = (name: string) => join(directory, name)
   const tls = { SERVICE_TLS_CERTIFICATE_FILE: at('app.pem'), SERVICE_TLS_PRIVATE_KEY_FILE: at('app.key') }
   const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
@@ -79,6 +80,13 @@ t.test('what is wrong with a file is said the same by config, doctor, serve and 
     [
       { INTUNE_PRIVATE_KEY_FILE: at('encrypted.key') },
       /is encrypted, and INTUNE_PRIVATE_KEY_PASSPHRASE is not set/,
+    ],
+    [
+      {
+        INTUNE_PRIVATE_KEY_FILE: at('encrypted.key'),
+        INTUNE_PRIVATE_KEY_PASSPHRASE_FILE: at('latin1.txt'),
+      },
+      /INTUNE_PRIVATE_KEY_PASSPHRASE_FILE names a file that is not UTF-8 text; convert it with: iconv/,
     ],
     [
       { INTUNE_PRIVATE_KEY_FILE: at('encrypted.key'), INTUNE_PRIVATE_KEY_PASSPHRASE: '"right"' },

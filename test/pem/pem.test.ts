@@ -60,6 +60,11 @@ t.test('what can be read in one way only is read', async (t) => {
   }
 })
 
+t.test('text around the blocks may be in any encoding that holds ASCII', async (t) => {
+  const latin1 = Buffer.from(`friendlyName: Büro\n${certificatePem}`, 'latin1')
+  t.match(readCertificates(latin1), { ok: true, value: { pem: certificatePem } })
+})
+
 t.test('what cannot is refused with its cause and what to do', async (t) => {
   const lineEnds = /^has lost its line ends: /
   const spoilt: Readonly<Record<string, readonly [(pem: string) => Uint8Array, RegExp]>> = {

@@ -12,7 +12,7 @@ const lineFeed = 0x0a
  * U+FFFD, which is equal to nothing: a rule about "Büro" that was saved as Windows-1252 would never apply.
  */
 export function decodeUtf8(bytes: Uint8Array): Utf8Text {
-  const encoding = otherEncodingOf(bytes)
+  const encoding = wideEncodingOf(bytes) ?? (bytes.includes(0) ? 'binary: it holds NUL bytes' : undefined)
   if (encoding !== undefined) {
     return { line: 1, column: 1, problem: `the file is ${encoding}, not UTF-8: save it as UTF-8` }
   }
@@ -56,15 +56,14 @@ function windows1252(byte: number): string {
   return new TextDecoder('windows-1252').decode(Uint8Array.of(byte))
 }
 
-/** UTF-16 and UTF-32 by their byte order marks, and without one by the zeros of their ASCII. */
-function otherEncodingOf(bytes: Uint8Array): string | undefined {
+/** What Windows editors write instead of UTF-8: UTF-16 and UTF-32 by their marks, UTF-16 also by the zeros of its ASCII. */
+export function wideEncodingOf(bytes: Uint8Array): string | undefined {
   const [a, b, c, d] = bytes
   if ((a === 0xff && b === 0xfe && c === 0 && d === 0) || (a === 0 && b === 0 && c === 0xfe && d === 0xff)) {
     return 'UTF-32'
   }
   if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return 'UTF-16'
   const zero = bytes.indexOf(0)
-  if (zero === -1) return undefined
-  const isAlternating = zero < 2 && bytes[zero + 2] === 0
-  return isAlternating ? 'UTF-16 (without a byte order mark)' : 'binary: it holds NUL bytes'
+  const isAlternating = zero !== -1 && zero < 2 && bytes[zero + 2] === 0
+  return isAlternating ? 'UTF-16 (without a byte order mark)' : undefined
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeUtf8 } from '../../src/yaml/utf8-text.ts'
+import { decodeUtf8 } from '../../src/text/utf8-text.ts'
 
 t.test('octets that are not UTF-8 are named with their place, and with what they probably are', async (t) => {
   for (const [name, bytes, line, column, problem] of [
