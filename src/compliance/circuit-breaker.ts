@@ -41,6 +41,8 @@ const devicesToOpen = 5
 const maxFailures = 1000
 const firstProbeAfterMs = 1000
 const longestProbeIntervalMs = 30_000
+/** For so long after an outage the devices that failed in it have to answer before they count again. */
+const suspectForMs = 120_000
 /** For so long after a probe is due only devices that have not failed are let through. */
 const precedenceMs = 500
 /** Only ever later: a probe before the token's own cool-down (30 s) is over would find out nothing. */
@@ -49,8 +51,9 @@ const jitterShare = 0.1
 /**
  * The circuit breaker of one service. Failures of five different devices in a row open it, or one request to everybody to
  * stay away; then single probes, after 1 s, 2 s, ... at most 33 s (never before such a pause is over); the first answer
- * closes it. Devices that have failed stand back for half a second, those of the last four probes for one interval, so
- * that devices with a trouble of their own cannot keep it open by being the probe every time.
+ * closes it. Devices with a trouble of their own cannot keep it open by being the probe every time: those that have failed
+ * stand back for half a second, those of the last four probes for one interval. Nor can they open it again and again: who
+ * failed before it closed, and fails again, tells nothing new.
  * Own code because the well-kept packages (opossum, cockatiel) read the system's time, count calls and not devices, and
  * wrap exceptions, where here failures are values and two hours pass in a test within milliseconds.
  */
@@ -60,6 +63,9 @@ export class CircuitBreaker {
   #cause: BreakerStatus['cause']
   /** The devices that have failed since the last answer. */
   readonly #failures = new Set<string>()
+  /** The devices that failed before it closed and have not answered since; nobody is one after `#suspectUntilMs`. */
+  readonly #suspects = new Set<string>()
+  #suspectUntilMs = 0
   #lastProbes: readonly string[] = []
   #openedAtMs = 0
   #probeAtMs = 0
@@ -128,7 +134,7 @@ export class CircuitBreaker {
     }
     return {
       isProbe,
-      succeeded: ifCurrent(() => this.#close()),
+      succeeded: ifCurrent(() => this.#close(device)),
       failed: (pauseMs) => {
         if (epoch !== this.#epoch) this.#postpone(pauseMs)
         else this.#countFailure(device, isProbe, pauseMs)
@@ -141,8 +147,8 @@ export class CircuitBreaker {
 
   #countFailure(device: string, isProbe: boolean, pauseMs: number | undefined): void {
     if (this.#failures.size < maxFailures) this.#failures.add(device)
-    if (!isProbe && pauseMs === undefined && this.#failures.size < devicesToOpen) return
     const nowMs = this.#parts.clock.monotonicMs()
+    if (!isProbe && pauseMs === undefined && this.#witnesses(nowMs) < devicesToOpen) return
     if (!isProbe) {
       this.#openings += 1
       this.#openedAtMs = nowMs
@@ -164,9 +170,22 @@ export class CircuitBreaker {
     this.#probeAtMs = Math.max(this.#probeAtMs, this.#parts.clock.monotonicMs() + pauseMs)
   }
 
-  #close(): void {
+  /** How many devices that failed say that it is not them. */
+  #witnesses(nowMs: number): number {
+    if (nowMs >= this.#suspectUntilMs) this.#suspects.clear()
+    return [...this.#failures].filter((device) => !this.#suspects.has(device)).length
+  }
+
+  #close(device: string): void {
+    this.#suspects.delete(device)
+    if (this.#state === 'closed') {
+      this.#failures.clear()
+      return
+    }
+    for (const failed of this.#failures) if (this.#suspects.size < maxFailures) this.#suspects.add(failed)
+    this.#suspects.delete(device)
+    this.#suspectUntilMs = this.#parts.clock.monotonicMs() + suspectForMs
     this.#failures.clear()
-    if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#cause = undefined
     this.#epoch += 1

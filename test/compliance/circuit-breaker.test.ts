@@ -108,10 +108,33 @@ t.test('the first answer closes it, and the next outage starts from the beginnin
   await clock.advance(2000)
   ask()?.succeeded()
   t.same(breaker.status, { state: 'closed', consecutiveFailures: 0, openings: 1 })
+  await clock.advance(120_000)
   open()
   await clock.advance(1000)
   t.equal(ask()?.isProbe, true, 'a second later')
   t.match(breaker.status, { openings: 2 })
+})
+
+t.test('devices that failed in an outage and fail again after it open nothing', async (t) => {
+  const { clock, breaker, open, fail, ask } = build()
+  open()
+  await clock.advance(1000)
+  ask()?.succeeded()
+  open()
+  for (let count = 5; count < 9; count += 1) fail(`device ${count}`)
+  t.match(breaker.status, { state: 'closed', consecutiveFailures: 9 }, 'four others are not enough')
+  fail('device 9')
+  t.match(breaker.status, { state: 'open', openings: 2 }, 'five are')
+
+  await clock.advance(1000)
+  ask()?.succeeded()
+  for (let count = 0; count < 10; count += 1) fail(`device ${count}`)
+  t.match(breaker.status, { state: 'closed' }, 'all ten are known by now')
+  for (let count = 0; count < 5; count += 1) {
+    breaker.acquire(`device ${count}`)?.succeeded()
+  }
+  open()
+  t.match(breaker.status, { state: 'open', openings: 3 }, 'until they have answered')
 })
 
 t.test('one pause for everybody opens it for as long as it lasts, and at least for a second', async (t) => {
