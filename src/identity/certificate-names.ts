@@ -69,7 +69,8 @@ function readingOf(
   const sanIds = unique(sans.flatMap(({ ids }) => ids))
   const doubtful = unique(sans.flatMap(({ doubtfulIds }) => doubtfulIds))
   const commonNameId = readCommonName(commonNames, subjects)
-  const isCommonNameUnreadable = commonNameId === undefined && commonNames.some(holdsDeviceId)
+  const mayHoldDeviceId = (name: string) => isLost(name) || holdsDeviceId(name)
+  const isCommonNameUnreadable = commonNameId === undefined && commonNames.some(mayHoldDeviceId)
   return {
     sanIds,
     doubtfulSanIds: doubtful.filter((id) => !sanIds.includes(id)),
@@ -84,7 +85,7 @@ function readingOf(
 
 function readUris(uris: readonly string[]): SanReading {
   const ids = uris.map(deviceIdOfUri).filter((id) => id !== undefined)
-  return { ids, doubtfulIds: [], isUnreadable: false }
+  return { ids, doubtfulIds: [], isUnreadable: uris.some(isLost) }
 }
 
 function readPrintedSan(texts: readonly string[], separate: SeparateNames): SanReading {
@@ -93,8 +94,17 @@ function readPrintedSan(texts: readonly string[], separate: SeparateNames): SanR
   // A name that is longer than FreeRADIUS's buffer runs over into attributes of the attacker's own making, behind the
   // true ones (3.2.1, src/main/tls.c reads names and values in turn from one buffer).
   const isOne = texts.every((other) => other === text)
+  if (isOne && isLost(text)) return { ids: [], doubtfulIds: [], isUnreadable: true }
   if (isOne) return readOpensslSan(text, separate)
   return { ids: [], doubtfulIds: texts.flatMap(deviceIdsAnywhere), isUnreadable: true }
+}
+
+/**
+ * FreeRADIUS reads the names of a resumed session from a file in which `%{` begins an expansion: a text that holds it
+ * arrives empty (3.2.1, rlm_files format of the session cache). OpenSSL prints no empty SAN, and no name is empty.
+ */
+function isLost(text: string): boolean {
+  return text === ''
 }
 
 function readCommonName(names: readonly string[], subjects: readonly string[]): string | undefined {

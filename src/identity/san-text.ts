@@ -94,13 +94,14 @@ function readFromTheLeft(names: readonly string[], isWhole: (name: string) => bo
 }
 
 /**
- * Whether the text may have been longer. Everything that somebody may have chosen counts as escaped, since nothing tells
- * an octet from an escape that was read: a name that hides behind the cut is one that nobody compares.
+ * Whether the text may have been longer. From the first name on that somebody may have chosen, every octet counts as an
+ * escape that was read: what looks like a separator or a fixed text there may be a part of that name. A name that hides
+ * behind the cut is one that nobody compares.
  */
 function mayBeCut(text: string, names: readonly string[]): boolean {
-  const chosen = names.filter((name) => !fixedName.test(name)).map((name) => Buffer.byteLength(name))
-  const escapedOctets = chosen.reduce((sum, length) => sum + length * (longestEscape - 1), 0)
-  return Buffer.byteLength(text) + escapedOctets >= bufferOctets
+  const { rest } = readFromTheLeft(names, (name) => fixedName.test(name))
+  const chosenOctets = Buffer.byteLength(rest.join(', '))
+  return Buffer.byteLength(text) + chosenOctets * (longestEscape - 1) >= bufferOctets
 }
 
 const separateLabels = ['DNS:', 'email:', 'othername: UPN::'] as const

@@ -79,13 +79,7 @@ t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout
       }
       t.match(lastDecision(stage), { matchedBy: 'deviceId', device: alice.id })
       const cisco = { uri: `ID:Microsoft Endpoint Manager:GUID:${alice.id}` }
-      const both = [
-        { email: 'alice@corp.example' },
-        { uri: sidUri },
-        cisco,
-        { uri: aliceUri },
-        { ip: [10, 0, 0, 1] },
-      ]
+      const both = [{ email: 'alice@corp.example' }, cisco, { uri: aliceUri }, { ip: [10, 0, 0, 1] }]
       t.equal(
         await connect({ subject: bobsPhone, san: both }, bob.mac),
         '10',
@@ -119,6 +113,13 @@ t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout
       ]
       t.equal(await connect({ subject: bobsPhone, san }, bob.mac, 1), '10')
       t.match(stage.radius.log(), /EAP-Session-Resumed := (?:1|yes)/i)
+      const lost = [{ uri: bobUri }, { dns: 'bobs-laptop%{x}' }]
+      t.equal(await connect({ subject: bobsPhone, san: lost }, strangerMac, 1), '30')
+      t.match(
+        lastDecision(stage),
+        { unreadable: ['certificateSan'] },
+        'a text that FreeRADIUS loses is missed',
+      )
       const hidden = [{ dns: `x, URI:${aliceUri}` }, { dns: 'q", TLS-Client-Cert-Common-Name := "' }]
       t.equal(
         await connect({ subject: bobsPhone, san: hidden }, strangerMac, 1),
@@ -206,6 +207,24 @@ t.test('real FreeRADIUS, names that users choose', { skip: peersMissing, timeout
         'a DNS name': [{ dns: `x${trap}` }, { dns: 'x' }],
         'one escape': [{ dns: `ab, URI:${aliceUri}, URI:\\061${'1'.repeat(1100)}\\` }, { dns: 'ab' }],
         'an e-mail address': [{ email: `x${trap}` }, { email: 'x' }],
+      }
+      const octal = (text: string) =>
+        [...text].map((letter) => `\\${letter.charCodeAt(0).toString(8).padStart(3, '0')}`).join('')
+      const longSid = `tag:microsoft.com,2022-09-14:sid:S-1${'-111111111111111'.repeat(15)}`
+      for (const length of [0, 1, 2, 3]) {
+        const address = `${'1'.repeat(length)}${escapes(240)}`
+        rows[`what looks like an address, ${length}`] = [
+          { dns: `x, URI:${aliceUri}, IP Address:${address}\\` },
+          { dns: 'x' },
+        ]
+        const name = `x${'y'.repeat(length)}`
+        rows[`what looks like a SID, ${length}`] = [
+          { dns: `${name}, URI:${aliceUri}, URI:${octal(longSid)}\\` },
+          { dns: name },
+        ]
+        const others = Array.from({ length: 5 + length }, (): SanName => ({ dns: 'y' }))
+        const names = `x, URI:${aliceUri}${', DNS:y'.repeat(5 + length)}, URI:${'1'.repeat(130)}`
+        rows[`separators, ${length}`] = [{ dns: `${octal(names)}\\` }, { dns: 'x' }, ...others]
       }
       for (const length of [1, 2, 3, 4]) {
         const name = 'x'.repeat(length)

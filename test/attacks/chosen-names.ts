@@ -95,6 +95,30 @@ const twoInOne = fc
   )
   .map((parts) => parts.join(''))
 
+const octal = (text: string) =>
+  [...text].map((character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`).join('')
+
+/**
+ * One name that is several by its escapes, longer than the buffer of FreeRADIUS, which drops it from its list for the
+ * backslash; and behind the cut the names that the list has to have for what is seen of it.
+ */
+const hiddenByTheCut: fc.Arbitrary<SanName[]> = fc
+  .record({
+    name: fc.constantFrom('x', 'laptop-01'),
+    uri: fc.constantFrom(...deviceIdUris(alice.id)),
+    others: fc.integer({ min: 0, max: 8 }),
+    fixed: fc.constantFrom(', IP Address:', ', Registered ID:', `, URI:${sidUri}`, ', URI:'),
+    length: fc.integer({ min: 80, max: 260 }),
+    spelled: fc.constantFrom('all', 'tail', 'nothing'),
+  })
+  .map(({ name, uri, others, fixed, length, spelled }) => {
+    const head = `${name}, URI:${uri}`
+    const tail = `${', DNS:y'.repeat(others)}${fixed}${'1'.repeat(length)}`
+    const dns =
+      spelled === 'all' ? octal(`${head}${tail}`) : `${head}${spelled === 'tail' ? octal(tail) : tail}`
+    return [{ dns: `${dns}\\` }, { dns: name }, ...Array.from({ length: others }, () => ({ dns: 'y' }))]
+  })
+
 /** What a user may choose for a name that is a text. */
 export const chosenText = fc.oneof(
   { weight: 3, arbitrary: plain },
@@ -154,7 +178,10 @@ export const chosenNames: fc.Arbitrary<ChosenNames> = fc.record({
       maxLength: 3,
     },
   ),
-  san: fc.array(chosenName, { maxLength: 5 }),
+  san: fc.oneof(
+    { weight: 5, arbitrary: fc.array(chosenName, { maxLength: 5 }) },
+    { weight: 1, arbitrary: hiddenByTheCut },
+  ),
   extensionsBefore: fc.constantFrom([], [['2.16.840.1.113730.1.13', 'c'] as const]),
   extensionsAfter: fc.constantFrom(
     [],
