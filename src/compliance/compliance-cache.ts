@@ -74,7 +74,9 @@ const failureCoolDownMs = 1000
 const maxCoolDowns = 10_000
 /** Two milliseconds to take back. */
 const flipsPerTurn = 500
-/** These cost nothing upstream and may be over at any moment, as does whatever was not sent. */
+/** Nothing was sent, and may be at any moment; but nobody asks twice in one breath. */
+const refusalCoolDownMs = 100
+/** These cost nothing upstream and may be over at any moment. */
 const withoutCoolDown: readonly FaultCode[] = ['identifier_not_supported', 'intune_queue_full']
 
 /**
@@ -236,8 +238,9 @@ export class ComplianceCache {
   }
 
   #coolDown(key: string, fault: Fault): void {
-    if (fault.wasNotSent || withoutCoolDown.includes(fault.code)) return
-    this.#coolDowns.set(key, { untilMs: this.#parts.clock.monotonicMs() + failureCoolDownMs, fault })
+    if (withoutCoolDown.includes(fault.code)) return
+    const coolDownMs = fault.wasNotSent ? refusalCoolDownMs : failureCoolDownMs
+    this.#coolDowns.set(key, { untilMs: this.#parts.clock.monotonicMs() + coolDownMs, fault })
   }
 
   #coolingDown(key: string): Fault | undefined {

@@ -1,6 +1,6 @@
 import { noteBackgroundFailure } from '../background.ts'
 import type { Clock } from '../clock.ts'
-import { failure, type Outcome } from '../errors/fault.ts'
+import { type Fault, failure, type Outcome } from '../errors/fault.ts'
 import { type DeviceIdentifier, identifierKey } from '../identity/device-identity.ts'
 import type { BreakerStatus } from './circuit-breaker.ts'
 import {
@@ -74,8 +74,16 @@ export function createGuardedLookup(parts: GuardedLookupParts): GuardedLookup {
       const question: Question = { key, device: deviceIdOf?.(key) ?? key, shares: new Set([share]) }
       underWay.set(key, question)
       try {
-        const answer = await lookup(identifier, (service, ask) => gates[service].through(question, ask))
+        let wasSent = false
+        const answer = await lookup(identifier, (service, ask) =>
+          gates[service].through(question, () => {
+            wasSent = true
+            return ask()
+          }),
+        )
         if (answer.ok) parts.onAnswer?.(key, answer.value.record)
+        // Intune was asked, and Graph is left alone: that costs as much as any other question.
+        else if (wasSent && answer.fault.wasNotSent) return { ok: false, fault: sent(answer.fault) }
         return answer
       } catch (error) {
         noteBackgroundFailure('lookup', error)
@@ -96,4 +104,8 @@ export function createGuardedLookup(parts: GuardedLookupParts): GuardedLookup {
       ) as unknown as UpstreamStatus,
     admits: (service) => gates[service].admits(),
   }
+}
+
+function sent({ wasNotSent, ...fault }: Fault): Fault {
+  return fault
 }

@@ -110,7 +110,9 @@ export function createIntuneLookup(
     options.onFault?.(fault)
     const { code, hop, host, status, requestId, retryAfterMs, message: detail } = fault
     const { remedy } = faultCatalogue[code]
-    options.logger.warn({ code, hop, host, status, requestId, retryAfterMs, detail, remedy }, message)
+    // What is left alone was said when that began.
+    const level = fault.wasNotSent ? 'debug' : 'warn'
+    options.logger[level]({ code, hop, host, status, requestId, retryAfterMs, detail, remedy }, message)
   }
 
   return {

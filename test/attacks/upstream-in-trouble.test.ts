@@ -38,6 +38,17 @@ t.test('Graph that throttles one serial number is left alone, and Intune is not'
   t.equal(simulator.tenant.requestCounts().details, details, 'Graph asked the whole app to wait')
   t.equal(await letIn(), devices)
 
+  const before = simulator.tenant.requestCounts().query
+  for (let count = 0; count < 5; count += 1) {
+    const answer = await decide({ certificateCn: 'deadbeef-0000-4000-8000-00000000000f' })
+    t.match(answer, { errorCode: 'details_throttled' })
+  }
+  t.equal(
+    simulator.tenant.requestCounts().query,
+    before + 1,
+    'a name that Graph translates: asked once a second',
+  )
+
   const noncompliant = device(1)
   simulator.tenant.patchDevice(noncompliant.deviceId, { complianceState: 'noncompliant' })
   t.match(

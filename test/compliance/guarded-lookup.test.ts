@@ -165,6 +165,25 @@ t.test('an answer says whether anything was sent for it', async (t) => {
   t.match(await ask(numbered(9)), { ok: false, fault: { wasNotSent: true } }, 'the service is left alone')
 })
 
+t.test('a look-up of which one part was sent says that it was', async (t) => {
+  const clock = new FakeClock()
+  let questions = 0
+  const lookup: MdmLookup = async (_identifier, through) => {
+    await through?.('compliance_retrieval', async () => {
+      questions += 1
+      return outcomeOf('ok', clock)
+    })
+    const outcome = outcomeOf({ code: 'details_throttled', status: 429, retryAfterMs: 60_000 }, clock)
+    return (await through?.('graph', async () => outcome)) ?? outcome
+  }
+  const guarded = createGuardedLookup({ lookup, clock, random: () => 0, budgetMs: 1000 })
+  for (const device of [mac(), mac('005056A4895B')]) {
+    const answer = await guarded.lookup(device)
+    t.match(answer, { fault: { code: 'details_throttled', wasNotSent: undefined } })
+  }
+  t.equal(questions, 2, 'Graph was left alone, Intune was asked')
+})
+
 t.test('a single probe finds out, without a second attempt', async (t) => {
   const { clock, askFive, asked, guarded, intune } = build([
     ...Array<Reply>(10).fill('connection_refused'),
