@@ -224,7 +224,12 @@ export function buildApp(
   // Derived from the private key: secret, the same after a restart, another for every deployment.
   const hashKey = createHash('sha256').update('device-id-hash').update(certificate.privateKeyPem).digest()
   const mask = createDeviceMask(settings.log.deviceIds, hashKey)
-  const decisionLog = new DecisionLog({ mask, clock, out: lineOutput(logger) })
+  const decisionLog = new DecisionLog({
+    mask,
+    clock,
+    hasRequestContext: settings.log.hasRequestContext,
+    out: lineOutput(logger),
+  })
   const traces = new DecisionTraces({ clock, mask, policyInForce: () => policy.inForce() })
   const noteContext = watchContext({ policy, metrics, logger })
   const decide = createDecide({

@@ -1,3 +1,4 @@
+import type { SentAnswer } from '../decision/sent-answer.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
 import { explainRuleStep } from './explain-decision.ts'
 import { coloured } from './terminal.ts'
@@ -19,6 +20,17 @@ const identifierResults: Readonly<Record<DecisionTrace['identifiers'][number]['r
   not_needed: 'not needed: a better rank decided',
   conflict: 'contradicts another one',
   randomized: 'a random address: never looked up',
+}
+
+/** What the network was told, as a person says it. */
+const sentMeanings: Readonly<Record<SentAnswer, string>> = {
+  accept: 'let in',
+  redirect: 'let in to be repaired',
+  reject: 'refused',
+  compliant: 'ISE was told that it is registered and compliant',
+  noncompliant: 'ISE was told that it is registered and not compliant',
+  unregistered: 'ISE was told that it is not registered',
+  unavailable: 'an error (503): there was no answer',
 }
 
 /** Tells a decision as a person reads it, from the question to what the user has to do. */
@@ -124,12 +136,27 @@ function ruleLines({ rule, rules }: DecisionTrace): string[] {
   return [rule ?? '-', ...rules.map(explainRuleStep)]
 }
 
-function sentLines({ profile, decision }: DecisionTrace): string[] {
-  if (!profile) return [decision === 'fail' ? '503: there is no answer' : 'no attributes of the policy']
+function sentLines(trace: DecisionTrace): string[] {
+  const { profile, sent, decision } = trace
+  const told =
+    sent === null ? 'not known: EAP went on, or an earlier version decided' : `${sent}: ${sentMeanings[sent]}`
+  if (profile === null) {
+    const isHomeless = sent === 'reject' && decision === 'remediate'
+    return isHomeless ? [told, 'because the policy names no profile with a place to repair it'] : [told]
+  }
   const rows = profile.attributes.map(
     ({ name, tag, values }) => `  ${name}${tag === null ? '' : `:${tag}`} = ${values.join(', ')}`,
   )
-  return [`profile ${profile.name}`, ...rows]
+  return [told, profileLine(profile.name, trace), ...rows]
+}
+
+function profileLine(name: string, { request, sent, decision }: DecisionTrace): string {
+  if (request.frontend !== 'radius') return `profile ${name} (only RADIUS is sent its attributes)`
+  if (sent === 'unavailable') return `profile ${name} was not sent`
+  if (sent !== 'reject') return `profile ${name}`
+  return decision === 'deny'
+    ? `profile ${name} (a reject carries its Reply-Message alone)`
+    : `because the profile ${name} holds nothing that can be sent (profile_refused in the log says what)`
 }
 
 function userLines({ remediation }: DecisionTrace): string[] {

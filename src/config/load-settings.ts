@@ -69,7 +69,11 @@ export function loadSettings(
     ...(all.POLICY_FILE !== undefined && { policyFile: all.POLICY_FILE }),
     ...(all.STATE_DIR !== undefined && { stateDir: all.STATE_DIR }),
     ...(all.TRACE_STORE === 'on' && { traceStore: { maxDecisions: all.TRACE_STORE_MAX_DECISIONS } }),
-    log: { level: all.LOG_LEVEL, deviceIds: all.LOG_DEVICE_IDS },
+    log: {
+      level: all.LOG_LEVEL,
+      deviceIds: all.LOG_DEVICE_IDS,
+      hasRequestContext: all.LOG_REQUEST_CONTEXT === 'on',
+    },
     ...(all.DECISION_LOG_FILE !== undefined && {
       decisionLog: {
         file: all.DECISION_LOG_FILE,

@@ -86,10 +86,11 @@ export interface ServiceTlsSettings {
   readonly clientCaFile?: string
 }
 
-/** Verbosity, and how device identifiers appear in logs. */
+/** Verbosity, how identifiers appear in logs, and whether a decision line says where a request came from. */
 export interface LogSettings {
   readonly level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   readonly deviceIds: 'full' | 'hash' | 'none'
+  readonly hasRequestContext: boolean
 }
 
 /** How the network is reached, as the operator gave it: checked, and never printed, because it may hold a password. */

@@ -2,7 +2,8 @@ import type { Outcome } from '../errors/fault.ts'
 import type { DeviceIdentity } from '../identity/device-identity.ts'
 import type { TraceContext } from '../trace-context.ts'
 import type { Decision } from './decision.ts'
-import type { RequestContext } from './request-context.ts'
+import type { RequestContext, RequestOrigin } from './request-context.ts'
+import type { SentAnswer } from './sent-answer.ts'
 
 export type { RequestContext } from './request-context.ts'
 
@@ -23,8 +24,16 @@ export interface DecisionRequest {
   readonly client: string
   /** What else the front end knows about the request; policy rules may look at it. */
   readonly context?: RequestContext
+  /** Who asks and at which port; the decision log alone has it. */
+  readonly origin?: RequestOrigin
   /** The trace that the caller's request belongs to; absent where it sent none. */
   readonly traceContext?: TraceContext | undefined
+  /**
+   * What the front end says to the network for a decision; called once, before the decision is recorded. Undefined: nothing
+   * yet, as in the middle of an EAP conversation. A promise, where that depends on other decisions too, never rejects.
+   * Absent: the decision as it is.
+   */
+  readonly sentFor?: (decision: Decision) => SentAnswer | undefined | Promise<SentAnswer>
   /** When the certificate that the device has authenticated with expires, milliseconds since the epoch. */
   readonly certificateExpiresAtMs?: number | undefined
 }

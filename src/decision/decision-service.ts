@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { CacheAnswer, ComplianceCache } from '../compliance/compliance-cache.ts'
 import type { ComplianceRecord, UpstreamTrace } from '../compliance/compliance-record.ts'
@@ -7,11 +8,14 @@ import type { DeviceIdentifier, DeviceIdentity } from '../identity/device-identi
 import type { Decide, DecisionRequest } from './decide.ts'
 import type { AttributeProfile, Decision, DecisionReason, FactSource, Remediation } from './decision.ts'
 import { type Policy, type PolicyFacts, reasonFor, type Verdict } from './policy.ts'
+import { type SentAnswer, sentAsDecided } from './sent-answer.ts'
 
 /** What a decision is told to the log with: the decision, who asked, and how it came about. */
 export interface DecisionRecord {
   readonly decision: Decision
   readonly request: DecisionRequest
+  /** What the network was told; null where it was told nothing yet. */
+  readonly sent: SentAnswer | null
   readonly totalMs: number
   /** The kinds that were given but that this Intune API has no query for. */
   readonly skippedKinds: readonly string[]
@@ -23,7 +27,7 @@ export interface DecisionRecord {
   readonly trace?: UpstreamTrace
 }
 
-/** What the service works with. `record` is called once per decision, before the caller has the answer. */
+/** What the service works with. `record` is called once per decision, as soon as it is known what is sent. */
 export interface DecisionServiceParts {
   readonly cache: ComplianceCache
   /** Gives 0 and counts a refresh, or how long it has to wait still, milliseconds; absent: no limit. */
@@ -193,16 +197,22 @@ function conclude(
     ...(known && inventoryOf(known.record)),
     ...(answer && !answer.known && { faultCode: answer.fault.code }),
   }
-  parts.record({
-    decision,
-    request,
-    totalMs: parts.clock.monotonicMs() - startedMs,
-    skippedKinds,
-    rankConflict,
-    facts,
-    ...(answer && { answer }),
-    ...(known?.trace && { trace: known.trace }),
-  })
+  const totalMs = parts.clock.monotonicMs() - startedMs
+  const record = (sent: SentAnswer | undefined) =>
+    parts.record({
+      decision,
+      request,
+      sent: sent ?? null,
+      totalMs,
+      skippedKinds,
+      rankConflict,
+      facts,
+      ...(answer && { answer }),
+      ...(known?.trace && { trace: known.trace }),
+    })
+  const sent = request.sentFor ? request.sentFor(decision) : sentAsDecided[decision.outcome]
+  if (sent instanceof Promise) inBackground('decision_log', async () => record(await sent))
+  else record(sent)
   return decision
 }
 

@@ -27,6 +27,16 @@ export interface RequestContext {
   readonly ssid?: ContextText
 }
 
+/** Who asks and at which port, as the decision log tells it. No rule looks at it. Untrusted texts, bounded. */
+export interface RequestOrigin {
+  readonly nasPort?: string
+  readonly nasPortId?: string
+  /** User-Name: what the NAS or the supplicant wrote, and nobody has verified. */
+  readonly user?: string
+  /** The user that the certificate of the device names. */
+  readonly certificateUser?: string
+}
+
 /** The parts of a context, by the names of the conditions that look at them. */
 export const contextConditions = {
   nasAddress: 'nasIpAddress',

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { DecisionRecord } from '../decision/decision-service.ts'
+import { type ContextText, presentContextText } from '../decision/request-context.ts'
+import type { DeviceIdentity } from '../identity/device-identity.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import type { DecisionLogFile, DecisionLogFileStatus } from './decision-log-file.ts'
 import { type ChainHead, LineSealer } from './log-chain.ts'
@@ -13,6 +15,8 @@ import { decisionLogVersion, type LogLine, presentLogLine } from './log-line.ts'
 export interface DecisionLogParts {
   readonly mask: MaskDevice
   readonly clock: Clock
+  /** Whether lines say where a request came from, who asked and which other identifiers it named. */
+  readonly hasRequestContext: boolean
   readonly out?: ((line: Buffer) => void) | undefined
 }
 
@@ -39,7 +43,16 @@ export class DecisionLog {
     this.#append('log_started', { previous: link ?? null }, 'decision log started')
   }
 
-  write({ decision, request, totalMs, skippedKinds, rankConflict, answer, trace }: DecisionRecord): void {
+  write({
+    decision,
+    request,
+    sent,
+    totalMs,
+    skippedKinds,
+    rankConflict,
+    answer,
+    trace,
+  }: DecisionRecord): void {
     if (this.#seq < 0) this.start()
     if (this.#file?.isFull === true) {
       this.#file.rotate()
@@ -47,6 +60,7 @@ export class DecisionLog {
     }
     this.#seq += 1
     const fault = answer?.fault
+    const { context, origin, identity } = this.#parts.hasRequestContext ? request : withoutContext
     // One literal, flat and always of the same shape: that is what JSON.stringify has a fast way for.
     const line = JSON.stringify({
       level: 'info',
@@ -63,6 +77,7 @@ export class DecisionLog {
       matchedBy: decision.matchedBy,
       device: this.#parts.mask(decision.device),
       decision: decision.outcome,
+      sent,
       reason: decision.reason,
       rule: decision.rule ?? null,
       profile: decision.profile?.name ?? null,
@@ -79,12 +94,35 @@ export class DecisionLog {
       rankConflict,
       totalMs: Math.round(totalMs),
       // Keys without a value are left out.
+      nasIpAddress: textOf(context?.nasIpAddress),
+      nasIdentifier: textOf(context?.nasIdentifier),
+      nasPort: origin?.nasPort,
+      nasPortId: origin?.nasPortId,
+      ssid: textOf(context?.ssid),
+      user: this.#masked(origin?.user),
+      certificateUser: this.#masked(origin?.certificateUser),
+      otherIdentifiers: identity && this.#otherIdentifiers(identity, decision.device),
       traceId: request.traceContext?.traceId,
       unreadable: request.identity.unreadable,
       certificateExpiresAt: isoTime(request.certificateExpiresAtMs),
       msg: 'decision',
     })
     this.#put(line)
+  }
+
+  /** As `mask` shows it; a key without a value is left out. */
+  #masked(text: string | undefined): string | undefined {
+    return text === undefined ? undefined : this.#parts.mask(text)
+  }
+
+  #otherIdentifiers(identity: DeviceIdentity, decider: string): readonly object[] | undefined {
+    const { identifiers, randomizedMac } = identity
+    const named =
+      randomizedMac === undefined ? identifiers : [...identifiers, { kind: 'mac', value: randomizedMac }]
+    const others = named.filter(({ value }) => value !== decider)
+    return others.length === 0
+      ? undefined
+      : others.map(({ kind, value }) => ({ kind, value: this.#parts.mask(value) }))
   }
 
   /** The last line written: whoever keeps it elsewhere can prove later that no line after it was cut off. */
@@ -125,6 +163,12 @@ export class DecisionLog {
     }
     return this.#time
   }
+}
+
+const withoutContext = { context: undefined, origin: undefined, identity: undefined }
+
+function textOf(given: ContextText | undefined): string | undefined {
+  return presentContextText(given) ?? undefined
 }
 
 function isoTime(atMs: number | undefined): string | undefined {

@@ -4,6 +4,7 @@ import type { MdmService, UpstreamService } from '../compliance/compliance-recor
 import type { FrontendName } from '../decision/decide.ts'
 import type { DecisionOutcome, DecisionReason, FactSource } from '../decision/decision.ts'
 import type { ContextConditionName } from '../decision/request-context.ts'
+import { sentAnswers } from '../decision/sent-answer.ts'
 import type { CertificateAttribute } from '../identity/certificate-names.ts'
 import type { MetricName } from './metric-definitions.ts'
 import type { WatchedFileName } from './metrics.ts'
@@ -43,6 +44,7 @@ const labelValues: Readonly<Record<string, readonly string[] | typeof oneValue>>
     intune_unavailable: true,
   }),
   source: all<FactSource>({ intune: true, cache: true, last_known: true, none: true }),
+  sent: sentAnswers,
   code: [
     'unauthenticated',
     'client_forbidden',

@@ -15,6 +15,11 @@ const defined = {
     help: 'Decisions, by the front end that asked, what was decided, why, and where the fact came from.',
     labels: ['frontend', 'outcome', 'reason', 'source'],
   },
+  nac_answers_total: {
+    type: 'counter',
+    help: 'Decisions by what the network was told: reject is also a remediation without a profile to send, and unavailable an error (503). Without requests that were refused before a decision, and without those in the middle of EAP.',
+    labels: ['frontend', 'sent'],
+  },
   nac_request_duration_seconds: {
     type: 'histogram',
     help: 'Time from the arrival of a request to the end of its answer.',

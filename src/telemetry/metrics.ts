@@ -195,6 +195,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   }
 
   const decisions = tally('nac_decisions_total')
+  const answers = tally('nac_answers_total')
   const lookups = tallyFromZero('nac_cache_lookups_total')
   const conflicts = new Counter(definition('nac_rank_conflicts_total'))
   const unknownContexts = counterFromZero('nac_unknown_context_total')
@@ -288,8 +289,9 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge('nac_build_info', (metric) => metric.set({ version: sources.version, node: process.version }, 1))
 
   return {
-    decision({ decision, request, answer, rankConflict }) {
+    decision({ decision, request, sent, answer, rankConflict }) {
       decisions(`${request.frontend} ${decision.outcome} ${decision.reason} ${decision.source}`)
+      if (sent !== null) answers(`${request.frontend} ${sent}`)
       lookups(answer?.verdict ?? 'none')
       if (rankConflict) conflicts.inc()
       for (const attribute of request.identity.unreadable ?? []) unreadable(attribute).inc()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { sentAnswers } from '../decision/sent-answer.ts'
 
 const textOrNull = z.string().nullable()
 
@@ -12,7 +13,12 @@ export const DecisionTrace = z
       description: "The trace of the request's traceparent (W3C Trace Context), or null.",
     }),
     decision: z.enum(['allow', 'deny', 'remediate', 'fail']).meta({
-      description: 'What the network was told; fail is an answer 503.',
+      description: 'What was decided; fail is an answer 503.',
+    }),
+    // With a default, because the trace store has stories of earlier versions.
+    sent: z.enum(sentAnswers).nullable().default(null).meta({
+      description:
+        'What the network was told: accept, redirect or reject (RADIUS, JSON), compliant, noncompliant or unregistered (ISE), unavailable; null where it was told nothing yet, in the middle of EAP.',
     }),
     reason: z.string().meta({ description: 'Why: the reason code.' }),
     reasonText: textOrNull.meta({ description: "Why, in the words of the site's policy, or null." }),

@@ -8,11 +8,13 @@ type Packed = Omit<DecisionRecord, 'facts'> & { readonly judgedAtMs?: number }
  * later cost the garbage collector more than twice what it costs to write the text.
  */
 export function packDecision(record: DecisionRecord): string {
-  const { decision, request, totalMs, skippedKinds, rankConflict, facts, answer, trace } = record
+  const { decision, request, sent, totalMs, skippedKinds, rankConflict, facts, answer, trace } = record
   const judgedAtMs = facts?.nowMs
   return JSON.stringify({
     decision,
-    request,
+    // No story tells who was at which port: what nobody reads is not kept.
+    request: { ...request, origin: undefined },
+    sent,
     totalMs,
     skippedKinds,
     rankConflict,

@@ -29,6 +29,7 @@ export function presentTrace(kept: KeptDecision, mask: MaskDevice, reader: Trace
     totalMs: Math.max(0, Math.round(record.totalMs)),
     traceId: request.traceContext?.traceId ?? null,
     decision: decision.outcome,
+    sent: record.sent,
     reason: decision.reason,
     reasonText: decision.reasonText ?? null,
     request: {

@@ -309,6 +309,7 @@ const waits: Readonly<Record<string, Wait>> = {
           expiresInMs: 1,
         },
         request: { identity: { identifiers: [] }, refresh: false, frontend: 'json', client: 'local' },
+        sent: 'accept',
         totalMs: 1,
         skippedKinds: [],
         rankConflict: false,

@@ -48,7 +48,7 @@ t.test(
       shutdownGraceMs: 5000,
       service: { host: '127.0.0.1', port: 8080 },
       management: { host: '127.0.0.1', port: 9090 },
-      log: { level: 'info', deviceIds: 'full' },
+      log: { level: 'info', deviceIds: 'full', hasRequestContext: true },
     })
     t.match(notices, [/loopback only/], 'the open loopback listener is said')
     t.throws(() => Object.assign(settings.intune, { audience: 'x' }), 'settings are frozen all the way down')

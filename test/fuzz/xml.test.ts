@@ -246,7 +246,8 @@ await fuzz(
     ),
     'what ISE is told is what was decided': fuzzed(
       fc.property(decision, fc.constantFrom(1 as const, 2 as const, 3 as const), (decided, version) => {
-        const devices = presentDecidedDevice(decided, { criterion: 'macaddress', version, wanted: 'all' })
+        const asked = { criterion: 'macaddress', version, wanted: 'all' } as const
+        const { devices } = presentDecidedDevice(decided, asked)
         const xml = presentDevices(version, devices)
         collect(xml)
         const page = readDevicePage(xml)
@@ -271,7 +272,7 @@ await fuzz(
             decision.map((decided) =>
               presentDevices(
                 2,
-                presentDecidedDevice(decided, { criterion: 'macaddress', version: 2, wanted: 'all' }),
+                presentDecidedDevice(decided, { criterion: 'macaddress', version: 2, wanted: 'all' }).devices,
               ),
             ),
           ),

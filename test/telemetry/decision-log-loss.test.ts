@@ -22,6 +22,7 @@ const decided = (number: number): DecisionRecord => ({
     expiresInMs: 1,
   },
   request: { identity: { identifiers: [] }, refresh: false, frontend: 'json', client: 'local' },
+  sent: 'accept',
   totalMs: 1,
   skippedKinds: [],
   rankConflict: false,
@@ -42,7 +43,7 @@ function open(file: string, maxPendingBytes?: number) {
       ...(maxPendingBytes !== undefined && { maxPendingBytes }),
     },
   )
-  const log = new DecisionLog({ mask: (device) => device, clock: systemClock })
+  const log = new DecisionLog({ mask: (device) => device, clock: systemClock, hasRequestContext: true })
   log.start(logFile)
   const notice = async (number: number) => {
     // The clock of the log keeps no process alive.

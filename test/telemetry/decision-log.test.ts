@@ -26,6 +26,7 @@ const record: DecisionRecord = {
     profile: { name: 'quarantine', attributes: [{ name: 'Filter-Id', values: ['quarantine.in'] }] },
   },
   request: { identity: { identifiers: [] }, refresh: false, frontend: 'json', client: 'ise-psn-1' },
+  sent: 'reject',
   totalMs: 12.4,
   skippedKinds: ['imei'],
   rankConflict: false,
@@ -43,9 +44,14 @@ function lines() {
   }
 }
 
-function openLog(logger: Logger, shown: 'full' | 'hash' | 'none' = 'full', key = 'key') {
+function openLog(
+  logger: Logger,
+  shown: 'full' | 'hash' | 'none' = 'full',
+  key = 'key',
+  hasRequestContext = true,
+) {
   const mask = createDeviceMask(shown, Buffer.from(key))
-  return new DecisionLog({ mask, clock: new FakeClock(), out: lineOutput(logger) })
+  return new DecisionLog({ mask, clock: new FakeClock(), hasRequestContext, out: lineOutput(logger) })
 }
 
 t.test('a decision is one line with exactly the documented fields', async (t) => {
@@ -69,6 +75,7 @@ t.test('a decision is one line with exactly the documented fields', async (t) =>
     matchedBy: 'mac',
     device: '005056A4895A',
     decision: 'remediate',
+    sent: 'reject',
     reason: 'noncompliant',
     rule: 'builtin remediate',
     profile: 'quarantine',
@@ -113,6 +120,88 @@ t.test('the trace and the expiry of a certificate are there where the request ha
   const page = readFileSync(new URL('../../docs/decision-log.md', import.meta.url), 'utf8')
   for (const key of Object.keys(added)) t.match(page, `\`${key}\``, `${key} is documented`)
 })
+
+const asked: DecisionRecord = {
+  ...record,
+  request: {
+    ...record.request,
+    frontend: 'radius',
+    identity: {
+      identifiers: [
+        {
+          kind: 'deviceId',
+          origin: 'certificateSan',
+          rank: 1,
+          value: 'ee9d3792-6859-4b71-93aa-56aba42581c5',
+        },
+        { kind: 'mac', origin: 'mac', rank: 4, value: '005056A4895A' },
+      ],
+      randomizedMac: '021B2C3D4E5F',
+    },
+    context: {
+      nasIpAddress: '192.0.2.7',
+      nasIdentifier: 'switch-7',
+      ssid: { alternatives: ['Corp', 'Lab'], isOpen: false },
+    },
+    origin: {
+      nasPort: '50101',
+      nasPortId: 'GigabitEthernet1/0/1',
+      user: 'host/laptop-1',
+      certificateUser: 'alice@corp.example',
+    },
+  },
+}
+
+t.test(
+  'where a request came from, who asked and what else it named are there, unless switched off',
+  async (t) => {
+    const shown = {
+      nasIpAddress: '192.0.2.7',
+      nasIdentifier: 'switch-7',
+      nasPort: '50101',
+      nasPortId: 'GigabitEthernet1/0/1',
+      ssid: 'Corp or Lab',
+      user: 'host/laptop-1',
+      certificateUser: 'alice@corp.example',
+      otherIdentifiers: [
+        { kind: 'deviceId', value: 'ee9d3792-6859-4b71-93aa-56aba42581c5' },
+        { kind: 'mac', value: '021B2C3D4E5F' },
+      ],
+    }
+    const full = lines()
+    openLog(full.logger).write(asked)
+    t.match(full.parsed()[1], shown)
+    const page = readFileSync(new URL('../../docs/decision-log.md', import.meta.url), 'utf8')
+    for (const key of Object.keys(shown)) t.match(page, `\`${key}\``, `${key} is documented`)
+
+    for (const how of ['hash', 'none'] as const) {
+      const hidden = lines()
+      openLog(hidden.logger, how).write(asked)
+      const form = how === 'hash' ? /^[0-9a-f]{32}$/ : /^$/
+      t.match(hidden.parsed()[1], {
+        nasIpAddress: '192.0.2.7',
+        nasPort: '50101',
+        device: form,
+        user: form,
+        certificateUser: form,
+        otherIdentifiers: [
+          { kind: 'deviceId', value: form },
+          { kind: 'mac', value: form },
+        ],
+      })
+      for (const secret of ['host/laptop-1', 'alice', 'ee9d3792', '021B2C3D4E5F', '005056A4895A']) {
+        t.notMatch(hidden.raw(), secret, `${how} hides ${secret}`)
+      }
+    }
+
+    const off = lines()
+    openLog(off.logger, 'full', 'key', false).write(asked)
+    const [, line] = off.parsed()
+    for (const key of Object.keys(shown)) t.notOk(Object.hasOwn(line, key), `off: no ${key}`)
+    t.match(line, { device: '005056A4895A', sent: 'reject' })
+    t.notMatch(off.raw(), /192\.0\.2\.7|switch-7|alice|laptop-1|ee9d3792/)
+  },
+)
 
 t.test('the chain is what sha256sum says of the line before and the line', async (t) => {
   const { logger, written } = lines()

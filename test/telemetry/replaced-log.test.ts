@@ -36,6 +36,7 @@ const decided = (number: number): DecisionRecord => ({
     expiresInMs: 1,
   },
   request: { identity: { identifiers: [] }, refresh: false, frontend: 'json', client: 'local' },
+  sent: 'accept',
   totalMs: 1,
   skippedKinds: [],
   rankConflict: false,
@@ -49,7 +50,7 @@ function open(t: Test, file: string, taken: { by?: string } = {}) {
     { file, maxBytes: 1_000_000, keepFiles: 3 },
     { clock, onNotice: (notice) => notices.push(notice), takenBy: () => taken.by },
   )
-  const log = new DecisionLog({ mask: (device) => device, clock })
+  const log = new DecisionLog({ mask: (device) => device, clock, hasRequestContext: true })
   log.start(logFile)
   t.teardown(() => log.close())
   return { clock, notices, log, status: () => logFile.status(), settled: () => logFile.settled() }

@@ -23,6 +23,7 @@ function decided(number: number): DecisionRecord {
       expiresInMs: 1,
     },
     request: { identity: { identifiers: [] }, refresh: false, frontend: 'json', client: 'Zürich �' },
+    sent: 'accept',
     totalMs: 1,
     skippedKinds: [],
     rankConflict: false,
@@ -50,7 +51,7 @@ async function run(file: string, { from, to, stopped = true, ...limits }: Run) {
     { file, maxBytes: 1_000_000, keepFiles: 10, ...limits },
     { clock, onNotice: (notice) => notices.push(notice) },
   )
-  const log = new DecisionLog({ mask: (device) => device, clock })
+  const log = new DecisionLog({ mask: (device) => device, clock, hasRequestContext: true })
   log.start(logFile)
   for (let number = from; number <= to; number += 1) log.write(decided(number))
   const head = log.head()
@@ -259,7 +260,7 @@ t.test('a file that cannot be written is retried, and nothing that waits is lost
     { file, maxBytes: 1_000_000, keepFiles: 1 },
     { clock, onNotice: (notice) => notices.push(notice) },
   )
-  const log = new DecisionLog({ mask: (device) => device, clock })
+  const log = new DecisionLog({ mask: (device) => device, clock, hasRequestContext: true })
   log.start(logFile)
   rmSync(join(directory, 'logs'), { recursive: true })
   writeFileSync(join(directory, 'logs'), 'no directory')

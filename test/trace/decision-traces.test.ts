@@ -22,6 +22,7 @@ function decided(decisionId: string): DecisionRecord {
       expiresInMs: 1,
     },
     request: { identity: { identifiers: [] }, refresh: false, frontend: 'json', client: 'local' },
+    sent: 'accept',
     totalMs: 1,
     skippedKinds: [],
     rankConflict: false,

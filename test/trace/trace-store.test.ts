@@ -21,6 +21,7 @@ function decided(decisionId: string, client = 'local'): DecisionRecord {
       expiresInMs: 1,
     },
     request: { identity: { identifiers: [] }, refresh: false, frontend: 'json', client },
+    sent: 'unavailable',
     totalMs: 1,
     skippedKinds: [],
     rankConflict: false,

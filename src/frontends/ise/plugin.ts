@@ -6,6 +6,7 @@ import type {
   HTTPMethods,
 } from 'fastify'
 import type { Decision } from '../../decision/decision.ts'
+import type { SentAnswer } from '../../decision/sent-answer.ts'
 import { type Fault, failure, type Outcome, success } from '../../errors/fault.ts'
 import type { IdentityAttributes } from '../../identity/device-identity.ts'
 import { parseIdentity } from '../../identity/parse-identity.ts'
@@ -17,6 +18,7 @@ import { createXmlErrorHandler, sendXml, sendXmlFault, sendXmlNotFound } from '.
 import { createPages } from './noncompliant-pages.ts'
 import { parseActionIdentifier, parseBatchValues } from './parse-body.ts'
 import {
+  type PresentedDevice,
   presentDecidedDevice,
   presentDevices,
   presentListedDevice,
@@ -144,7 +146,7 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     asked: AskedDevice,
     request: FastifyRequest,
     reply: FastifyReply,
-    isInBatch = false,
+    batch?: Batch,
   ): Found | Promise<Found> {
     const field = identityFields[asked.criterion]
     const identity = parseIdentity({ [field]: asked.value })
@@ -155,16 +157,23 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
       logger.info({ event: 'ise_value_unknown', criterion, code, ...traceFields(request) })
       return success([])
     }
+    let presented: PresentedDevice | undefined
+    // Once: for the record of what is sent, and to send it.
+    const present = (decision: Decision) => {
+      presented ??= presentDecidedDevice(decision, asked)
+      return presented
+    }
     const decided = decide({
       identity: identity.value,
       refresh: false,
       frontend: 'ise',
       client: request.clientName,
-      isInBatch,
+      isInBatch: batch !== undefined,
+      sentFor: (decision) => (batch ? batch.sent(present(decision).sent) : present(decision).sent),
       traceContext: traceContextOf(request),
     })
-    if (!(decided instanceof Promise)) return presentDecided(decided, asked, reply)
-    return decided.then((outcome) => presentDecided(outcome, asked, reply))
+    if (!(decided instanceof Promise)) return presentDecided(decided, present, reply)
+    return decided.then((outcome) => presentDecided(outcome, present, reply))
   }
 
   async function answerBatch(version: ApiVersion, request: FastifyRequest, reply: FastifyReply) {
@@ -173,21 +182,28 @@ export const isePlugin: FastifyPluginCallback<FrontendOptions> = (app, options, 
     const query = request.query as RawQuestion
     const questions = values.value.map((value) => parseQuestion({ ...query, value }, version))
     const devices: XmlElement[] = []
-    const lookups = questions.map((question): Found | Promise<Found> => {
-      if (!question.ok) return question
-      if (question.value.about === 'device') {
-        return lookup({ ...question.value, version }, request, reply, true)
-      }
-      return failure('request_malformed', 'Several values are taken for devices only.', {
-        field: 'querycriteria',
+    const batch = createBatch()
+    try {
+      const lookups = questions.map((question): Found | Promise<Found> => {
+        if (!question.ok) return question
+        if (question.value.about === 'device') {
+          return lookup({ ...question.value, version }, request, reply, batch)
+        }
+        return failure('request_malformed', 'Several values are taken for devices only.', {
+          field: 'querycriteria',
+        })
       })
-    })
-    for (const found of await Promise.all(lookups)) {
-      // Without one of them the list would say "unregistered" about a device nobody knows anything about.
-      if (!found.ok) return sendLookupFault(reply, found.fault)
-      for (const device of found.value) devices.push(device)
+      for (const found of await Promise.all(lookups)) {
+        // Without one of them the list would say "unregistered" about a device nobody knows anything about.
+        if (!found.ok) return sendLookupFault(reply, found.fault)
+        for (const device of found.value) devices.push(device)
+      }
+      batch.end('answered')
+      return sendXml(reply, presentDevices(version, devices))
+    } finally {
+      // Changes nothing where it has been answered.
+      batch.end('failed')
     }
-    return sendXml(reply, presentDevices(version, devices))
   }
 
   function refuse(
@@ -213,15 +229,34 @@ type AskedList = Extract<DeviceQuestion, { about: 'noncompliant' }> & { readonly
 
 type AskedDevice = Extract<DeviceQuestion, { about: 'device' }> & { readonly version: ApiVersion }
 
-function presentDecided(decided: Outcome<Decision>, asked: AskedDevice, reply: FastifyReply): Found {
+/** One answer about many devices: what is said of each of them is known when there is an answer at all. */
+interface Batch {
+  sent(answer: SentAnswer): Promise<SentAnswer>
+  end(how: 'answered' | 'failed'): void
+}
+
+function createBatch(): Batch {
+  const { promise, resolve } = Promise.withResolvers<'answered' | 'failed'>()
+  return {
+    end: resolve,
+    sent: async (answer) => ((await promise) === 'answered' ? answer : 'unavailable'),
+  }
+}
+
+function presentDecided(
+  decided: Outcome<Decision>,
+  present: (decision: Decision) => PresentedDevice,
+  reply: FastifyReply,
+): Found {
   if (!decided.ok) return decided
   const decision = decided.value
   reply.header('x-decision-id', decision.decisionId)
-  if (decision.outcome === 'fail') {
+  const { devices, sent } = present(decision)
+  if (sent === 'unavailable') {
     const code = decision.faultCode ?? 'intune_unavailable'
     return failure(code, 'The compliance state could not be determined.')
   }
-  return success(presentDecidedDevice(decision, asked))
+  return success(devices)
 }
 
 function sendFound(version: ApiVersion, found: Found, reply: FastifyReply): void {

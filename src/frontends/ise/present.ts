@@ -1,5 +1,6 @@
 import type { Decision, DecisionReason } from '../../decision/decision.ts'
 import type { ListedVerdict } from '../../decision/noncompliant-devices.ts'
+import type { SentAnswer } from '../../decision/sent-answer.ts'
 import type { Fault } from '../../errors/fault.ts'
 import { presentProblem } from '../../server/problem.ts'
 import { type DeviceFacts, presentAttributes, type WantedAttributes } from './attributes.ts'
@@ -49,9 +50,16 @@ export function presentDevices(version: ApiVersion, devices: readonly XmlElement
   ])
 }
 
+/** A decision as ISE is told it: the elements of the deviceList, none where there is no answer. */
+export interface PresentedDevice {
+  readonly devices: readonly XmlElement[]
+  readonly sent: SentAnswer
+}
+
 /**
  * The `device` element for a decision, or nothing for a device that is to be called unregistered: Cisco asks for an
  * empty deviceList then. A device that is not enrolled but that policy admits is there, with register_status false.
+ * `fail` has no answer: it is an error.
  */
 export function presentDecidedDevice(
   decision: Decision,
@@ -60,11 +68,12 @@ export function presentDecidedDevice(
     readonly version: ApiVersion
     readonly wanted: WantedAttributes
   },
-): XmlElement[] {
+): PresentedDevice {
+  if (decision.outcome === 'fail') return { devices: [], sent: 'unavailable' }
   const compliant = decision.outcome === 'allow'
   // An outage that policy answers without knowing: "not registered" would send every user to enrol again.
   const registered = decision.enrolled === true || decision.reason === 'intune_unavailable'
-  if (!registered && !compliant) return []
+  if (!registered && !compliant) return { devices: [], sent: 'unregistered' }
   const askedMac = asked.criterion === 'macaddress' ? [decision.device] : []
   const deviceId = asked.criterion === 'guid' ? decision.device : decision.deviceId
   const facts: DeviceFacts = {
@@ -76,7 +85,8 @@ export function presentDecidedDevice(
     macs: [...new Set([...askedMac, ...(decision.macs ?? [])])],
     details: decision.details ?? {},
   }
-  return [presentDevice(facts, asked.criterion === 'guid' ? 'guid' : 'macaddress', asked)]
+  const device = presentDevice(facts, asked.criterion === 'guid' ? 'guid' : 'macaddress', asked)
+  return { devices: [device], sent: compliant ? 'compliant' : 'noncompliant' }
 }
 
 /** The `device` element for a row of the list of noncompliant devices. */

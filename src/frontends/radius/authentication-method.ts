@@ -26,3 +26,8 @@ export function authenticationMethodOf(request: RadiusRequest): AuthenticationMe
   const isCallCheck = serviceType === 'Call-Check' || serviceType === '10'
   return isCallCheck && more.length === 0 ? 'mab' : 'login'
 }
+
+/** True where EAP goes on behind this request, because no certificate has been verified yet. */
+export function isEapUnderWay(request: RadiusRequest): boolean {
+  return request.has('EAP-Message') && !certificateAttributeNames.some((name) => request.has(name))
+}

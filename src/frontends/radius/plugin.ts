@@ -5,14 +5,22 @@ import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { requestFault } from '../../server/request-fault.ts'
 import { traceContextOf, traceFields } from '../../server/request-trace.ts'
-import { authenticationMethodOf } from './authentication-method.ts'
+import { authenticationMethodOf, isEapUnderWay } from './authentication-method.ts'
 import { type CalledStationForm, calledStationForms } from './called-station.ts'
 import { parseCertificateExpiry } from './certificate-expiry.ts'
 import { monitorProbeOf } from './monitor-probe.ts'
 import { parseRadiusRequest } from './parse-request.ts'
-import { presentDecision, presentFault, presentProbe, type RadiusAnswer, type ReplyForm } from './present.ts'
+import {
+  type PresentedDecision,
+  presentDecision,
+  presentFault,
+  presentProbe,
+  type RadiusAnswer,
+  type ReplyForm,
+} from './present.ts'
 import { parseRequestContext } from './request-context.ts'
 import { parseRequestIdentity } from './request-identity.ts'
+import { parseRequestOrigin } from './request-origin.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -89,7 +97,10 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
     const options = new URLSearchParams(query)
     const method = authenticationMethodOf(radius.value)
-    const form = replyFormOf(section, options, method === 'mab')
+    const form: ReplyForm = {
+      ...replyFormOf(section, options, method === 'mab'),
+      isEapUnderWay: section === 'authorize' && isEapUnderWay(radius.value),
+    }
     const probe = monitorProbeOf(radius.value)
     if (probe !== undefined) {
       const { clientName: client } = request
@@ -101,29 +112,37 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     }
     const identity = parseRequestIdentity(radius.value)
     if (!identity.ok) return refuse(identity.fault.code, presentFault(identity.fault), request, reply)
+    let presented: PresentedDecision | undefined
+    // Once: for the record of what is sent, and to send it.
+    const present = (decision: Decision) => {
+      presented ??= presentDecision(decision, form)
+      return presented
+    }
     const decided = decide({
       identity: identity.value,
       refresh: false,
       frontend: 'radius',
       client: request.clientName,
       context: parseRequestContext(radius.value, calledStationFormOf(options)),
+      origin: parseRequestOrigin(radius.value, method),
       traceContext: traceContextOf(request),
+      sentFor: (decision) => present(decision).sent,
       certificateExpiresAtMs: method === 'eap' ? parseCertificateExpiry(radius.value) : undefined,
     })
     if (decided instanceof Promise) {
-      return decided.then((outcome) => sendDecision(outcome, form, request, reply))
+      return decided.then((outcome) => sendDecision(outcome, present, request, reply))
     }
-    answerTogether(reply, () => sendDecision(decided, form, request, reply))
+    answerTogether(reply, () => sendDecision(decided, present, request, reply))
   }
 
   function sendDecision(
     decided: Outcome<Decision>,
-    form: ReplyForm,
+    present: (decision: Decision) => PresentedDecision,
     request: FastifyRequest,
     reply: FastifyReply,
   ) {
     if (!decided.ok) return refuse(decided.fault.code, presentFault(decided.fault), request, reply)
-    const presented = presentDecision(decided.value, form)
+    const presented = present(decided.value)
     const { decisionId } = decided.value
     if (presented.fault) {
       const { code, message } = presented.fault

@@ -1,5 +1,6 @@
 import type { AttributeProfile, Decision, DecisionReason } from '../../decision/decision.ts'
 import { decisionReasons } from '../../decision/policy-rules.ts'
+import type { SentAnswer } from '../../decision/sent-answer.ts'
 import { faultCatalogue } from '../../errors/catalogue.ts'
 import { type Fault, type Outcome, success } from '../../errors/fault.ts'
 import { httpStatusOf, presentProblem } from '../../server/problem.ts'
@@ -21,6 +22,17 @@ export interface ReplyForm {
   readonly denial: 'status' | 'control'
   /** True where the Accept of FreeRADIUS has to come from here, because nobody authenticates. */
   readonly macAuthentication: boolean
+  /** True in the middle of EAP, where an answer that lets it go on lets nobody in yet. */
+  readonly isEapUnderWay?: boolean
+}
+
+/** A decision as FreeRADIUS is told it. */
+export interface PresentedDecision {
+  readonly answer: RadiusAnswer
+  /** Absent where the network is told nothing yet. */
+  readonly sent?: SentAnswer
+  /** Why the profile of the policy could not be written, and the answer denies. */
+  readonly fault?: Fault
 }
 
 /** Status and body; the body's names that are no attributes must not be names of the FreeRADIUS dictionary. */
@@ -34,24 +46,21 @@ export interface RadiusAnswer {
  * 200 sets attributes and goes on, 401 rejects with the reply's attributes in `authorize` and without them in
  * `post-auth`, 503 is "fail", the branch for outages. A profile that cannot be written denies and gives its fault as well.
  */
-export function presentDecision(
-  decision: Decision,
-  form: ReplyForm,
-): { readonly answer: RadiusAnswer; readonly fault?: Fault } {
+export function presentDecision(decision: Decision, form: ReplyForm): PresentedDecision {
   const { outcome, reason, decisionId } = decision
   const facts = { decision: outcome, reason, decisionId }
   if (outcome === 'fail') {
     const errorCode = decision.faultCode ?? 'intune_unavailable'
-    return { answer: { status: 503, body: { ...facts, errorCode } } }
+    return { answer: { status: 503, body: { ...facts, errorCode } }, sent: 'unavailable' }
   }
-  if (outcome === 'deny') return { answer: deny(facts, denialText(decision), form) }
+  if (outcome === 'deny') return rejected(deny(facts, denialText(decision), form))
   const attributes = profileOf(decision, form.dialect)
   if (!attributes.ok) {
-    return { answer: deny({ ...facts, decision: 'deny' }, notSetUp, form), fault: attributes.fault }
+    return { ...rejected(deny({ ...facts, decision: 'deny' }, notSetUp, form)), fault: attributes.fault }
   }
   // An Accept without attributes is the whole network: a device that has to be repaired needs a place to do it.
   if (outcome === 'remediate' && Object.keys(attributes.value).length === 0) {
-    return { answer: deny({ ...facts, decision: 'deny' }, denialText(decision), form) }
+    return rejected(deny({ ...facts, decision: 'deny' }, denialText(decision), form))
   }
   const accept = form.section === 'authorize' && form.macAuthentication
   const body = {
@@ -60,7 +69,13 @@ export function presentDecision(
     ...proofs[form.dialect][outcome][reason],
     ...attributes.value,
   }
-  return { answer: { status: 200, body } }
+  const answer = { status: 200, body }
+  if (form.isEapUnderWay) return { answer }
+  return { answer, sent: outcome === 'allow' ? 'accept' : 'redirect' }
+}
+
+function rejected(answer: RadiusAnswer): PresentedDecision {
+  return { answer, sent: 'reject' }
 }
 
 /** The answer to a monitor: the service is there, and nobody logs in with that name. */

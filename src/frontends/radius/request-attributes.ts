@@ -62,6 +62,8 @@ export const requestAttributeNames = [
   'NAS-IP-Address',
   'NAS-IPv6-Address',
   'NAS-Identifier',
+  'NAS-Port',
+  'NAS-Port-Id',
   'EAP-Message',
   'EAP-Type',
   'Intune-Device-Id',

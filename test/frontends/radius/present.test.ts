@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Decision } from '../../../src/decision/decision.ts'
 import { compileProfile } from '../../../src/decision/policy-profile.ts'
-import { presentDecision } from '../../../src/frontends/radius/present.ts'
+import { presentDecision, type ReplyForm } from '../../../src/frontends/radius/present.ts'
 
 const decision: Decision = {
   decisionId: 'd-1',
@@ -54,7 +54,11 @@ t.test('one that cannot be written is refused every time', async (t) => {
   for (const round of [1, 2]) {
     t.match(
       present(profile, 'v3'),
-      { answer: { status: 401 }, fault: { code: 'configuration_invalid', field: 'Filter-Id' } },
+      {
+        answer: { status: 401 },
+        sent: 'reject',
+        fault: { code: 'configuration_invalid', field: 'Filter-Id' },
+      },
       `${round}`,
     )
   }
@@ -87,5 +91,27 @@ t.test('what every Accept carries follows the decision, the reason and the diale
         [`control${mark}NAC-Reason`]: control('in_grace_period'),
       },
     })
+  }
+})
+
+t.test('what is sent follows the answer, not the decision', async (t) => {
+  const forms = ['status', 'control'].flatMap((denial) =>
+    (['authorize', 'post-auth'] as const).map(
+      (section) => ({ section, dialect: 'v3', denial, macAuthentication: true }) as ReplyForm,
+    ),
+  )
+  for (const form of forms) {
+    const sent = (different: Partial<Decision>) => presentDecision({ ...decision, ...different }, form).sent
+    t.equal(sent({}), 'accept')
+    t.equal(sent({ outcome: 'remediate' }), 'reject', 'there is no place to repair it')
+    t.equal(sent({ outcome: 'remediate', profile: { name: 'empty', attributes: [] } }), 'reject')
+    t.equal(sent({ outcome: 'remediate', profile: fixedProfile('quarantine') }), 'redirect')
+    t.equal(sent({ outcome: 'remediate', profile: fixedProfile('x'.repeat(300)) }), 'reject')
+    t.equal(sent({ profile: fixedProfile('x'.repeat(300)) }), 'reject', 'it cannot be written')
+    t.equal(sent({ outcome: 'deny' }), 'reject')
+    t.equal(sent({ outcome: 'fail', reason: 'intune_unavailable' }), 'unavailable')
+    const midway = { ...form, isEapUnderWay: true }
+    t.equal(presentDecision(decision, midway).sent, undefined)
+    t.equal(presentDecision({ ...decision, outcome: 'deny' }, midway).sent, 'reject')
   }
 })
