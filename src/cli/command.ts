@@ -5,6 +5,8 @@ export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Options that Node itself was started with; absent: none. */
   readonly execArgv?: readonly string[]
+  /** Standard input; absent: that of the process. */
+  readonly input?: AsyncIterable<Uint8Array>
   /** Writes one line, or several, to standard output. */
   readonly out: (text: string) => void
   /** The same to standard error. */

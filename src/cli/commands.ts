@@ -33,7 +33,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./why.ts')).why,
   },
   log: {
-    summary: 'find what was altered, removed or reordered in a decision log: log verify FILE',
+    summary: 'a decision log: log show FILE searches it, log verify FILE finds what was altered or removed',
     load: async () => (await import('./log.ts')).log,
   },
   config: {

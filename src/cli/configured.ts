@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { checkOperatorFiles } from '../app-files.ts'
 import { type LoadedSettings, loadSettings } from '../config/load-settings.ts'
-import type { ConfigurationProblem } from '../config/read-environment.ts'
+import { type ConfigurationProblem, readEnvironment } from '../config/read-environment.ts'
 import { checkRuntime } from '../config/runtime-options.ts'
-import type { ProxySettings, Secrets, Settings } from '../config/settings.ts'
+import type { ListenerSettings, ProxySettings, Secrets, Settings } from '../config/settings.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import type { Fault } from '../errors/fault.ts'
 import { decodeText, describeReadError } from '../text/decode.ts'
@@ -61,6 +61,21 @@ export function explainFault(fault: Fault): string {
   const message =
     faultCatalogue[fault.code].area === 'configuration' ? fault.message : printable(fault.message)
   return `${message}\n  code:   ${fault.code}\n  remedy: ${faultCatalogue[fault.code].remedy}`
+}
+
+/**
+ * Where the variables say that the management listener is, or undefined after the problems with that were printed. What
+ * else is wrong or missing in the environment is the affair of the service.
+ */
+export function managementListener(context: CommandContext): ListenerSettings | undefined {
+  const { values, problems } = readEnvironment(context.environment, readText)
+  const own = problems.filter(({ variable, problem }) =>
+    /^MANAGEMENT_(HOST|PORT)(_FILE)?$|did you mean MANAGEMENT_(HOST|PORT)/m.test(`${variable}\n${problem}`),
+  )
+  const { MANAGEMENT_HOST: host, MANAGEMENT_PORT: port } = values
+  if (own.length === 0 && host !== undefined && port !== undefined) return { host, port }
+  printProblems(own, context)
+  return undefined
 }
 
 function readText(path: string): string | { readonly why: string } {

@@ -95,7 +95,8 @@ function localTarget({ service, serviceTls, management }: Settings, verbose: boo
   return { url: localUrl('https', service), certificateFile: serviceTls.certificateFile }
 }
 
-function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): URL {
+/** Where a listener is asked from this machine. WrongUse where the system picks its port. */
+export function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): URL {
   if (port === 0) throw new WrongUse('cannot know the port that the system picked: give --url')
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return new URL(`${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`)

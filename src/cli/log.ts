@@ -1,10 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
 import { type LogVerification, verifyDecisionLog } from '../telemetry/verify-decision-log.ts'
 import { printable, printableValues } from '../text/printable.ts'
-import { exitCodes, UnusableFile, WrongUse } from './command.ts'
+import { type Command, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
+import { readable, withRotated } from './log-files.ts'
+import { logShow } from './log-show.ts'
 import { coloured } from './terminal.ts'
 
 const form = {
@@ -28,14 +28,12 @@ const form = {
   exitCodes: { 0: 'an unbroken chain', 1: 'a finding', 2: 'wrong use, or nothing to verify' },
 } as const satisfies CommandForm
 
-/** `intune-nac log` */
-export const log = defineCommand(form, async ({ values, positionals }, context) => {
-  const [action, ...given] = positionals
-  const [only, ...more] = given
-  if (action !== 'verify' || only === undefined) throw new WrongUse('is used as: log verify FILE...')
+const verify = defineCommand(form, async ({ values, positionals }, context) => {
+  const [only, ...more] = positionals
+  if (only === undefined) throw new WrongUse('is used as: log verify FILE...')
   if (values.head !== undefined && !/^[0-9a-f]{64}$/.test(values.head))
     throw new WrongUse('--head takes 64 hexadecimal digits, the chain of the last line')
-  const files = more.length > 0 ? given : withRotated(only)
+  const files = more.length > 0 ? positionals : withRotated(only)
   const { head, partial } = values
   const verified = await readable(verifyDecisionLog(files, { partial, ...(head !== undefined && { head }) }))
   if (verified.lines === 0 && !verified.finding)
@@ -45,28 +43,6 @@ export const log = defineCommand(form, async ({ values, positionals }, context) 
   )
   return verified.finding ? exitCodes.no : exitCodes.fine
 })
-
-/** FILE.n comes before FILE.1, and FILE is the newest. */
-function withRotated(file: string): string[] {
-  const directory = dirname(file)
-  const prefix = `${basename(file)}.`
-  const numbers = (existsSync(directory) ? readdirSync(directory) : [])
-    .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,3}$/.test(name.slice(prefix.length)))
-    .map((name) => Number(name.slice(prefix.length)))
-    .sort((a, b) => b - a)
-  const rotated = numbers.map((number) => join(directory, `${prefix}${number}`))
-  return rotated.length > 0 && !existsSync(file) ? rotated : [...rotated, file]
-}
-
-async function readable(verifying: Promise<LogVerification>): Promise<LogVerification> {
-  try {
-    return await verifying
-  } catch (error) {
-    const { code, path } = error as NodeJS.ErrnoException
-    if (code === undefined) throw error
-    throw new UnusableFile(`cannot read ${printable(path ?? 'the file')}: ${code}`)
-  }
-}
 
 function asText({ finding, lines, segments, notes, head }: LogVerification): string {
   const noted = notes.map((note) => `note: ${note}`)
@@ -81,4 +57,14 @@ function asText({ finding, lines, segments, notes, head }: LogVerification): str
     ...last,
     ...noted,
   ].join('\n')
+}
+
+/** `intune-nac log verify|show` */
+export const log: Command = {
+  forms: [...verify.forms, ...logShow.forms],
+  run: async ([name = '', ...args], context) => {
+    if (name === 'verify') return verify.run(args, context)
+    if (name === 'show') return logShow.run(args, context)
+    throw new WrongUse('is used as: log show FILE..., or log verify FILE...')
+  },
 }

@@ -3,10 +3,12 @@ import { z } from 'zod'
 import { printable, printableValues } from '../text/printable.ts'
 import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { DecisionTrace } from '../trace/decision-trace.ts'
-import { exitCodes, WrongUse } from './command.ts'
+import { type CommandContext, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
+import { managementListener } from './configured.ts'
 import { explainTrace } from './explain-trace.ts'
+import { localUrl } from './health.ts'
 import { readSecretFile } from './read-option-file.ts'
 
 const decisionIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -29,8 +31,7 @@ const form = {
     url: {
       type: 'string',
       argument: 'URL',
-      default: 'http://127.0.0.1:9090',
-      meaning: 'the management listener',
+      meaning: 'the management listener (default: that of MANAGEMENT_HOST and MANAGEMENT_PORT)',
     },
     'token-file': { type: 'string', argument: 'FILE', meaning: 'file with the bearer token of a client' },
     user: { type: 'string', argument: 'NAME', meaning: 'or its user name, with --password-file' },
@@ -41,7 +42,11 @@ const form = {
     'why 00:50:56:A4:89:5A',
     'why 5c8f0f5e-7c1d-4c55-9b3e-0f4f5f0a6f0e --url http://nac-1:9090 --token-file token',
   ],
-  exitCodes: { 0: 'found', 1: 'not known, refused, or no answer' },
+  exitCodes: {
+    0: 'found',
+    1: 'not known, refused, or no answer',
+    78: 'MANAGEMENT_HOST or MANAGEMENT_PORT is wrong',
+  },
 } as const satisfies CommandForm
 
 /** `intune-nac why` */
@@ -50,17 +55,17 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
   if (asked === undefined || more.length > 0) {
     throw new WrongUse('needs one decision id or identifier: why 00:50:56:A4:89:5A')
   }
-  const base = URL.parse(values.url)
-  if (base === null || !/^https?:$/.test(base.protocol))
-    throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
+  const base = baseOf(values.url, context)
+  if (base === undefined) return exitCodes.wrongConfiguration
   const listener = { base, authorization: authorizationOf(values) }
   try {
     const traces = await findTraces(listener, asked)
     const [newest, ...older] = traces
     if (newest === undefined) {
       context.err(
-        `No decision is known for ${printable(asked)}. The service remembers the last 20,000 decisions since its start, with TRACE_STORE=on those of 24 hours; the decision log has the older ones.`,
+        `No decision is known for ${printable(asked)}. The service remembers the last 20,000 decisions since its start, with TRACE_STORE=on those of 24 hours; the decision log has the older ones:`,
       )
+      for (const command of searchCommands(asked, context)) context.err(`  ${command}`)
       return exitCodes.no
     }
     if (values.json) context.out(JSON.stringify(newest, null, 2))
@@ -83,6 +88,34 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
     return exitCodes.no
   }
 })
+
+/** Undefined after it was printed what is wrong with the variables. */
+function baseOf(given: string | undefined, context: CommandContext): URL | undefined {
+  if (given === undefined) {
+    const listener = managementListener(context)
+    return listener && localUrl('http', listener)
+  }
+  const base = URL.parse(given)
+  if (base !== null && /^https?:$/.test(base.protocol)) return base
+  throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
+}
+
+/** The commands that look for it in the decision log, ready for a shell. */
+function searchCommands(asked: string, { environment }: CommandContext): readonly string[] {
+  const { DECISION_LOG_FILE: file } = environment
+  const search = `intune-nac log show ${file ? shellWord(file) : 'FILE'}`
+  const byDevice = `${search} --device=${shellWord(asked)}`
+  const commands = decisionIdForm.test(asked)
+    ? [`${search} --id ${asked.toLowerCase()}`, byDevice]
+    : [byDevice]
+  return file
+    ? commands
+    : [...commands, '(FILE is DECISION_LOG_FILE of the service, or - for its output on standard input)']
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${printable(text).replaceAll("'", "'\\''")}'`
+}
 
 class Refused extends Error {}
 

@@ -195,7 +195,8 @@ export class DecisionTraces {
 /** Whether a decision, as it is written down, has these bytes in it. */
 type Has = (part: Uint8Array) => boolean
 
-function canonicalValues(text: string): ReadonlySet<string> {
+/** Every canonical form of an identifier as a person types it, whatever kind it can be read as; none: it is none. */
+export function canonicalValues(text: string): ReadonlySet<string> {
   const values = new Set<string>()
   for (const kind of kinds) {
     const identity = parseIdentity({ [kind]: text })

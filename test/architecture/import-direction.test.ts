@@ -114,6 +114,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'ise-client',
     'lifecycle',
     'nearest-name.ts',
+    'networks',
     'onboarding',
     'pem',
     'policy',
