@@ -142,6 +142,66 @@ t.test('a batch of ISE that ends as an error has told nothing about any of its d
   t.ok(body.includes('nac_answers_total{frontend="ise",sent="unavailable"} 2\n'))
 })
 
+t.test(
+  'the line has NAS, port, SSID, user and the other identifiers, the story no user, and off none of it',
+  async (t) => {
+    const attributes = {
+      'User-Name': { type: 'string', value: ['host/laptop-1'] },
+      'EAP-Type': { type: 'string', value: ['TLS'] },
+      'NAS-IP-Address': { type: 'ipaddr', value: ['192.0.2.7'] },
+      'NAS-Identifier': { type: 'string', value: ['switch-7'] },
+      'NAS-Port': { type: 'integer', value: [50101] },
+      'NAS-Port-Id': { type: 'string', value: ['Gi1/0/1\u0007'] },
+      'NAS-Port-Type': { type: 'integer', value: ['Wireless-802.11'] },
+      'Called-Station-Id': { type: 'string', value: ['00-11-22-33-44-55:Corp'] },
+      'Calling-Station-Id': { type: 'string', value: [laptop.mac] },
+      'TLS-Client-Cert-Subject-Alt-Name-Uri': {
+        type: 'string',
+        value: [`IntuneDeviceId://${laptop.deviceId}`],
+      },
+      'TLS-Client-Cert-Subject-Alt-Name-Upn': { type: 'string', value: ['alice@corp.example'] },
+    }
+    const post = { method: 'POST', url: '/v1/radius/post-auth', payload: attributes } as const
+    const on = await service(t)
+    t.equal((await on.app.server.inject(post)).statusCode, 200)
+    const [line] = on.decisionLines()
+    t.match(line, {
+      device: laptop.deviceId,
+      sent: 'accept',
+      nasIpAddress: '192.0.2.7',
+      nasIdentifier: 'switch-7',
+      nasPort: '50101',
+      nasPortId: 'Gi1/0/1\ufffd',
+      ssid: 'Corp',
+      user: 'host/laptop-1',
+      certificateUser: 'alice@corp.example',
+      otherIdentifiers: [{ kind: 'mac', value: laptop.mac }],
+    })
+    const story = await on.app.management.inject(`/decisions/${line?.decisionId}`)
+    t.notMatch(story.body, /alice|laptop-1|50101/)
+
+    const off = await service(t, { LOG_REQUEST_CONTEXT: 'off' })
+    t.equal((await off.app.server.inject(post)).statusCode, 200)
+    t.match(off.decisionLines(), [{ device: laptop.deviceId, sent: 'accept' }])
+    t.notMatch(
+      JSON.stringify(off.decisionLines()),
+      /192\.0\.2\.7|switch-7|50101|Gi1|Corp|laptop-1|alice|005056A4895A/,
+    )
+  },
+)
+
+t.test('of a login that MAC authentication vouches for, no user of a certificate is told', async (t) => {
+  const { app, decisionLines } = await service(t)
+  const payload = {
+    'User-Name': laptop.mac,
+    'Calling-Station-Id': laptop.mac,
+    'Service-Type': 'Call-Check',
+    'TLS-Client-Cert-Subject-Alt-Name-Upn': 'eve@corp.example',
+  }
+  await app.server.inject({ method: 'POST', url: '/v1/radius/authorize', payload })
+  t.match(decisionLines().at(-1), { user: laptop.mac, sent: 'accept', certificateUser: undefined })
+})
+
 t.test('every word of the vocabulary is in the documentation of the log', async (t) => {
   const page = readFileSync(new URL('../../docs/decision-log.md', import.meta.url), 'utf8')
   for (const sent of sentAnswers) t.match(page, `\`${sent}\``, sent)
