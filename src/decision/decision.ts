@@ -4,7 +4,7 @@ import type { IdentifierKind } from '../identity/device-identity.ts'
 
 export type { DeviceDetails } from '../compliance/compliance-record.ts'
 
-/** What the network is told. `fail` means "could not decide, and policy wants the caller to know": HTTP 503. */
+/** What is decided; what the network is told of it is a `SentAnswer`. `fail` means "could not decide, and policy wants the caller to know": HTTP 503. */
 export type DecisionOutcome = 'allow' | 'deny' | 'remediate' | 'fail'
 
 /** Why. A closed list; each reason is one row of the decision table. */
