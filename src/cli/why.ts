@@ -31,7 +31,7 @@ const form = {
     url: {
       type: 'string',
       argument: 'URL',
-      meaning: 'the management listener (default: that of MANAGEMENT_HOST and MANAGEMENT_PORT)',
+      meaning: 'management listener (default: that of MANAGEMENT_HOST and MANAGEMENT_PORT)',
     },
     'token-file': { type: 'string', argument: 'FILE', meaning: 'file with the bearer token of a client' },
     user: { type: 'string', argument: 'NAME', meaning: 'or its user name, with --password-file' },
