@@ -3,6 +3,7 @@ import { createNetworks } from '../networks/networks.ts'
 import type { FrontendName } from './decide.ts'
 import type { DecisionReason } from './decision.ts'
 import type { PolicyFacts } from './policy.ts'
+import { rememberLast } from './remember-last.ts'
 import {
   type ContextConditionName,
   type ContextText,
@@ -122,7 +123,7 @@ function context(
   return {
     name,
     holds: ({ request }) => holds(request.context?.[part]),
-    actual: ({ request }) => presented(request.context?.[part]),
+    actual: ({ request }) => presented[name](request.context?.[part]),
     wanted: values.join(' or '),
   }
 }
@@ -130,7 +131,12 @@ function context(
 function compileNetworks(texts: readonly string[]): (given: ContextText | undefined) => Truth {
   const networks = createNetworks(texts)
   const contains = (address: string) => networks.contains(address)
-  const wanted = { matches: contains, mayMatch: contains, namesUnknown: texts.includes(unknownWord) }
+  const wanted = {
+    read: textsOf,
+    matches: contains,
+    mayMatch: contains,
+    namesUnknown: texts.includes(unknownWord),
+  }
   return (given) => judge(given, wanted)
 }
 
@@ -164,7 +170,14 @@ function foldCase(text: string): string {
   return text.toLowerCase()
 }
 
-function presented(given: ContextText | undefined): string {
+/** Each explained rule quotes the same text. */
+const presented: Readonly<Record<ContextConditionName, typeof present>> = {
+  nasAddress: rememberLast(present),
+  nasIdentifier: rememberLast(present),
+  ssid: rememberLast(present),
+}
+
+function present(given: ContextText | undefined): string {
   if (given === undefined) return 'not known'
   const texts = textsOf(given).slice(0, 4).map(quoted)
   if (!isUnknown(given)) return texts.join(', or perhaps ')

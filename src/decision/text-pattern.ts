@@ -1,3 +1,4 @@
+import { rememberLast } from './remember-last.ts'
 import { type ContextText, isUnknown, textsOf } from './request-context.ts'
 
 /**
@@ -11,11 +12,26 @@ export const unknownWord = 'unknown'
 
 /** The predicate of a glob in which `*` stands for any text, also none. Takes time linear in the text for each `*`. */
 export function compileGlob(glob: string): (text: string) => boolean {
+  return parseGlob(glob).matches
+}
+
+/** A glob, and the literal texts at its ends. */
+interface Glob {
+  readonly glob: string
+  readonly hasStar: boolean
+  readonly first: string
+  readonly last: string
+  readonly matches: (text: string) => boolean
+}
+
+function parseGlob(glob: string): Glob {
   const [first = '', ...rest] = glob.split('*')
   const last = rest.pop()
-  if (last === undefined) return (text) => text === first
+  if (last === undefined) {
+    return { glob, hasStar: false, first, last: first, matches: (text) => text === first }
+  }
   const middle = rest.filter((part) => part !== '')
-  return (text) => {
+  const matches = (text: string) => {
     if (text.length < first.length + last.length) return false
     if (!text.startsWith(first) || !text.endsWith(last)) return false
     const end = text.length - last.length
@@ -27,49 +43,79 @@ export function compileGlob(glob: string): (text: string) => boolean {
     }
     return true
   }
+  return { glob, hasStar: true, first, last, matches }
 }
 
 /** The predicate of patterns, of which one is enough, for a text that may be unclear. `fold` makes spellings equal. */
 export function compileTextPatterns(
   globs: readonly string[],
-  fold: (text: string) => string = (text) => text,
+  fold: Fold = asItIs,
 ): (given: ContextText | undefined) => Truth {
   const exact = globs.map((glob) => compileGlob(fold(glob)))
-  const likeGlobs = globs.map((glob) => fold(glob).split('*').map(likeness).join('*'))
-  const alike = likeGlobs.map(compileGlob)
-  const namesUnknown = globs.includes(unknownWord)
-  const matches = (text: string) => {
-    const folded = fold(text)
-    return exact.some((match) => match(folded))
-  }
-  const mayMatch = (text: string) => {
+  const alike = globs.map((glob) => parseGlob(fold(glob).split('*').map(likeness).join('*')))
+  const matches = ({ folded }: ReadText) => exact.some((match) => match(folded))
+  const mayMatch = (text: ReadText) => {
     if (matches(text)) return true
-    const seen = likeness(fold(text))
-    if (!seen.includes(undecodable)) return alike.some((match) => match(seen))
-    const wild = wildcardsFor(seen)
-    return likeGlobs.some((glob) => overlap(glob, wild))
+    const { seen, wild } = text
+    return alike.some((glob) => (wild === undefined ? glob.matches(seen) : overlap(glob, wild)))
   }
-  return (given) => judge(given, { matches, mayMatch, namesUnknown })
+  const wanted = { read: readerFor(fold), matches, mayMatch, namesUnknown: globs.includes(unknownWord) }
+  return (given) => judge(given, wanted)
+}
+
+type Fold = (text: string) => string
+
+const asItIs: Fold = (text) => text
+
+/** A text as patterns look at it. */
+interface ReadText {
+  readonly folded: string
+  readonly seen: string
+  /** What it may be; absent where all of it is legible. */
+  readonly wild?: Glob
+}
+
+type Reader = (given: ContextText) => readonly ReadText[]
+
+const readers = new WeakMap<Fold, Reader>()
+
+/** One for each fold, which all patterns share. */
+function readerFor(fold: Fold): Reader {
+  const known = readers.get(fold)
+  if (known !== undefined) return known
+  const reader = rememberLast((given: ContextText) => textsOf(given).map((text) => readText(fold(text))))
+  readers.set(fold, reader)
+  return reader
+}
+
+function readText(folded: string): ReadText {
+  const seen = likeness(folded)
+  if (!seen.includes(undecodable)) return { folded, seen }
+  return { folded, seen, wild: parseGlob(wildcardsFor(seen)) }
 }
 
 /** What a condition looks for: what it means for certain, what it may mean, and whether it has the word for unknown. */
-export interface Wanted {
-  readonly matches: (text: string) => boolean
-  readonly mayMatch: (text: string) => boolean
+export interface Wanted<Read> {
+  /** What it makes of the texts, in the order of `textsOf`. */
+  readonly read: (given: ContextText) => readonly Read[]
+  readonly matches: (text: Read) => boolean
+  readonly mayMatch: (text: Read) => boolean
   readonly namesUnknown: boolean
 }
 
 /** Whether a text that may be unclear is what a condition looks for. */
-export function judge(given: ContextText | undefined, { matches, mayMatch, namesUnknown }: Wanted): Truth {
+export function judge<Read>(
+  given: ContextText | undefined,
+  { read, matches, mayMatch, namesUnknown }: Wanted<Read>,
+): Truth {
   if (given === undefined) return false
-  if (typeof given === 'string') return matches(given) || (mayMatch(given) && 'unclear')
   if (namesUnknown && isUnknown(given)) return true
-  const { text, alternatives, isOpen, isGuessed } = given
-  const isCertain =
-    text === undefined
-      ? !isOpen && !isGuessed && alternatives.length > 0 && alternatives.every(matches)
-      : matches(text)
-  return isCertain || ((isOpen || textsOf(given).some(mayMatch)) && 'unclear')
+  const texts = read(given)
+  if (typeof given === 'string') return texts.some(matches) || (texts.some(mayMatch) && 'unclear')
+  const { text, isOpen, isGuessed } = given
+  const mayBe = text === undefined ? texts : texts.slice(0, 1)
+  const isRelied = text !== undefined || (!isOpen && !isGuessed && texts.length > 0)
+  return (isRelied && mayBe.every(matches)) || ((isOpen || texts.some(mayMatch)) && 'unclear')
 }
 
 /**
@@ -94,25 +140,12 @@ function wildcardsFor(text: string): string {
   return text.replaceAll('*', undecodable).replace(/\uFFFD[\x30-\x7e]?/g, '*')
 }
 
-/** True where some text is matched by both globs. */
-function overlap(one: string, other: string): boolean {
-  // reachable[j]: the part of `one` so far and the first j units of `other` have a text in common.
-  let reachable = Array.from({ length: other.length + 1 }, (_, j) => isAllStars(other.slice(0, j)))
-  for (let i = 0; i < one.length; i += 1) {
-    const next = [one[i] === '*' && reachable[0] === true]
-    for (let j = 1; j <= other.length; j += 1) {
-      const isStar = one[i] === '*' || other[j - 1] === '*'
-      next.push(
-        isStar
-          ? next[j - 1] === true || reachable[j] === true
-          : one[i] === other[j - 1] && reachable[j - 1] === true,
-      )
-    }
-    reachable = next
-  }
-  return reachable[other.length] === true
-}
-
-function isAllStars(glob: string): boolean {
-  return /^\**$/.test(glob)
+/**
+ * True where some text is matched by both globs, of which the second has a `*`. Where the first has one too, only their
+ * ends have to agree: everything between can stand one behind the other, first that of the one and then that of the other.
+ */
+function overlap(glob: Glob, wild: Glob): boolean {
+  if (!glob.hasStar) return wild.matches(glob.glob)
+  const begins = glob.first.startsWith(wild.first) || wild.first.startsWith(glob.first)
+  return begins && (glob.last.endsWith(wild.last) || wild.last.endsWith(glob.last))
 }

@@ -67,13 +67,14 @@ function readingOf(
   subjects: readonly string[],
 ): CertificateReading {
   const sanIds = unique(sans.flatMap(({ ids }) => ids))
+  const known = new Set(sanIds)
   const doubtful = unique(sans.flatMap(({ doubtfulIds }) => doubtfulIds))
   const commonNameId = readCommonName(commonNames, subjects)
   const mayHoldDeviceId = (name: string) => isLost(name) || holdsDeviceId(name)
   const isCommonNameUnreadable = commonNameId === undefined && commonNames.some(mayHoldDeviceId)
   return {
     sanIds,
-    doubtfulSanIds: doubtful.filter((id) => !sanIds.includes(id)),
+    doubtfulSanIds: doubtful.filter((id) => !known.has(id)),
     commonNameId,
     given: attributes(hasSan, commonNames.length > 0),
     unreadable: attributes(

@@ -89,11 +89,11 @@ function withHyphens(text: string): string | undefined {
 }
 
 function allMatches(text: string, pattern: RegExp): readonly string[] {
-  const ids: string[] = []
+  const ids = new Set<string>()
   // matchAll would compile a copy of the pattern for each text; after its last match exec starts anew by itself.
   for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) {
     const id = (found[1] ?? found[2] ?? '').toLowerCase()
-    if (id !== nilGuid && !ids.includes(id)) ids.push(id)
+    if (id !== nilGuid) ids.add(id)
   }
-  return ids
+  return [...ids]
 }

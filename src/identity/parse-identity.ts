@@ -24,6 +24,9 @@ const nothingGiven = success(undefined)
 /** No identifier comes near it; a certificate with many names stays below. It bounds what the patterns read. */
 const maxTextLength = 4096
 
+/** Two are a contradiction already; those behind them change no decision, and every reader would look at each. */
+const maxDeviceIds = 16
+
 const hardwareParsers = [
   ['serialNumber', parseSerialNumber],
   ['imei', parseImei],
@@ -38,7 +41,7 @@ const hardwareParsers = [
  * A device id that the caller gives and the certificate repeats is one identifier. Two different ones of rank 1 set
  * `conflict`, also where it cannot be told of one of them that it is a name of its own. A common name with another GUID
  * is no conflict, since it may be the Entra device id; it stays as rank 2. A device id that can be read in two ways does
- * not count and sets `unreadable`: the next rank decides.
+ * not count and sets `unreadable`: the next rank decides. Of more than 16 device ids the first ones are kept.
  *
  * Fails with `identifier_malformed` (field: the attribute) where an attribute is not of an accepted form, longer than
  * 4096 characters or given with different values, and with `identifier_missing` where no attribute names a device.
@@ -112,13 +115,14 @@ function readCertificate(attributes: IdentityAttributes): Outcome<CertificateRea
   return success(readCertificateTexts(sanTexts.value, commonNames.value))
 }
 
-/** Adds a device id that no better attribute has named already. */
+/** Adds a device id that no better attribute has named already, as far as `maxDeviceIds`. */
 function addDeviceId(
   identifiers: DeviceIdentifier[],
   value: string,
   origin: 'deviceId' | 'certificateSan' | 'certificateCn',
   rank: 1 | 2,
 ): void {
+  if (identifiers.length >= maxDeviceIds) return
   for (const known of identifiers) if (known.value === value) return
   identifiers.push({ kind: 'deviceId', value, origin, rank })
 }

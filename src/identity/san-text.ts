@@ -53,7 +53,7 @@ export function readOpensslSan(text: string, separate: SeparateNames): SanReadin
   // Of a text that arrives as long as the buffer the last name is a piece; of another one it may be the whole.
   const isPiece = Buffer.byteLength(text) >= bufferOctets
   const left = isCut && !isPiece ? [...rest, split.at(-1) ?? ''] : rest
-  const doubtfulIds = deviceIdsAnywhere(left.join(', ')).filter((id) => !ids.includes(id))
+  const doubtfulIds = othersAnywhere(left.join(', '), ids)
   return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 || (isPiece && ids.length === 0) }
 }
 
@@ -69,7 +69,7 @@ export function readSanText(text: string): SanReading {
     .split(/\r\n|[,;|\r\n]/)
     .map((name) => name.trim().replace(labelOfUri, 'URI:'))
   const { ids, rest } = readFromTheLeft(names, (name) => fixedName.test(name))
-  const doubtfulIds = deviceIdsAnywhere(rest.join(',')).filter((id) => !ids.includes(id))
+  const doubtfulIds = othersAnywhere(rest.join(','), ids)
   return { ids, doubtfulIds, isUnreadable: doubtfulIds.length > 0 }
 }
 
@@ -80,6 +80,12 @@ const sidElement = new RegExp(
   'gi',
 )
 const labelOfUri = new RegExp(`^(?:${uriLabel})?(?=IntuneDeviceId:|ID:|GUID|[0-9a-f]{8}-)`, 'i')
+
+/** Those that a text holds and that are none of its own names. */
+function othersAnywhere(text: string, ids: readonly string[]): readonly string[] {
+  const own = new Set(ids)
+  return deviceIdsAnywhere(text).filter((id) => !own.has(id))
+}
 
 function readFromTheLeft(names: readonly string[], isWhole: (name: string) => boolean) {
   const ids = new Set<string>()

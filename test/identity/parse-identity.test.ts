@@ -427,3 +427,21 @@ t.test('texts made to slow a pattern down are read in linear time', async (t) =>
     t.ok(slowestMs < 2, `${field}: the slowest of ${texts.length} texts took ${slowestMs.toFixed(3)} ms`)
   }
 })
+
+t.test('of a thousand device ids two are a contradiction, and a handful is kept', async (t) => {
+  const guid = (index: number) => `${index.toString(16).padStart(8, '0')}-1111-4111-8111-111111111111`
+  const guids = Array.from({ length: 1000 }, (_, index) => guid(index + 1))
+  const forms: readonly IdentityAttributes[] = [
+    { deviceId: guids },
+    { certificateSan: guids },
+    { certificate: { uris: guids } },
+    { certificate: { sanTexts: [guids.map((text) => `URI:${text}`).join(', ')] } },
+    { deviceId: guid(1), certificateSan: `DNS:x,${guids.join(',').slice(0, 4000)}` },
+  ]
+  for (const form of forms) {
+    const { identifiers, conflict } = identityOf(parseIdentity({ ...form, mac }))
+    t.match(conflict, [{ value: guid(1) }, { value: guid(2) }])
+    t.equal(identifiers.length, 16 + 1)
+    t.match(identifiers.at(-1), { kind: 'mac', rank: 4 })
+  }
+})

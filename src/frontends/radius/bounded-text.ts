@@ -1,15 +1,20 @@
-import type { RadiusRequest, RequestAttributeName } from './request-attributes.ts'
+import { maxValues, type RadiusRequest, type RequestAttributeName } from './request-attributes.ts'
 
 /** The length of a RADIUS attribute (RFC 2865 section 5): whatever is longer was put together elsewhere. */
 const maxLength = 253
 
 /**
  * The values of an attribute as they are compared and shown, to the letter but for what cannot be shown: a rule that lets
- * in must not take `Guest` and a NUL for `Guest`. What is blank is left out.
+ * in must not take `Guest` and a NUL for `Guest`. What is blank is left out. Undefined, and none of them looked at, where
+ * there are more than `maxValues`: nobody can say what such a request means.
  */
-export function boundedTexts(request: RadiusRequest, name: RequestAttributeName): readonly string[] {
+export function boundedTexts(
+  request: RadiusRequest,
+  name: RequestAttributeName,
+): readonly string[] | undefined {
   const values = request.get(name)
-  return values === undefined ? none : values.map(bounded).filter(isSomething)
+  if (values === undefined) return none
+  return values.length > maxValues ? undefined : values.map(bounded).filter(isSomething)
 }
 
 const none: readonly string[] = []

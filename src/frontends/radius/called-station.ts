@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { UnclearText } from '../../decision/request-context.ts'
+import { type UnclearText, unreadable } from '../../decision/request-context.ts'
 import { isSomething } from './bounded-text.ts'
 
 /**
@@ -15,12 +15,12 @@ export type CalledStationForm = (typeof calledStationForms)[number]
 const startsWithMac = /^(?:[0-9a-f]{2}[^0-9a-f]?){5}[0-9a-f]{2}/i
 const isSeparator = /^[^\p{L}\p{N}]/u
 
-/** More parts than that are no name that somebody gave. */
+/** Of more parts than that nobody can say which belong together. */
 const maxParts = 8
 
 /**
  * What one Called-Station-Id says about the SSID. Undefined where it says nothing: the MAC of the access point alone, or
- * an address. `isOpen` where it may well say nothing.
+ * an address. `isOpen` where it may well say nothing, and `unreadable` where it may say too much.
  */
 export function readCalledStation(value: string, form: CalledStationForm): UnclearText | undefined {
   if (value === '') return undefined
@@ -40,8 +40,8 @@ export function readCalledStation(value: string, form: CalledStationForm): Uncle
   if (isSomething(second) && !startsWithMac.test(second)) {
     return { text: second, alternatives: ends.filter((end) => end !== second), isOpen: false }
   }
-  const between = parts.length > maxParts ? [] : rangesOf(parts)
-  return { alternatives: [...new Set([...ends, ...between])], isOpen: true }
+  if (parts.length > maxParts) return unreadable
+  return { alternatives: [...new Set([...ends, ...rangesOf(parts)])], isOpen: true }
 }
 
 function certain(text: string): UnclearText {
@@ -55,17 +55,14 @@ function readBehindMac(value: string, rest: string): UnclearText | undefined {
   if (!isSomething(ssid)) return undefined
   // RFC 3580: all of it is the SSID. Cisco can put a profile or a tag behind it, after another colon.
   const parts = ssid.split(':')
-  const shorter =
-    parts.length > maxParts ? [] : parts.slice(1).map((_, index) => parts.slice(0, index + 1).join(':'))
+  const shorter = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join(':'))
   return { text: ssid, alternatives: named(shorter), isOpen: false }
 }
 
 /** What stands behind each of the last separators. */
 function endsOf(value: string): string[] {
-  const ends = [...value.matchAll(/[^\p{L}\p{N}]/gu)].map(({ 0: { length }, index }) =>
-    value.slice(index + length),
-  )
-  return named(ends.slice(-maxParts))
+  const last = [...value.matchAll(/[^\p{L}\p{N}]/gu)].slice(-maxParts)
+  return named(last.map(({ 0: { length }, index }) => value.slice(index + length)))
 }
 
 /** Every run of parts. */

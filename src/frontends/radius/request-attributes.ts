@@ -70,6 +70,12 @@ export const requestAttributeNames = [
   ...certificateAttributeNames,
 ] as const
 
+/**
+ * More values of one attribute than that say nothing. What describes the NAS, the device and the SSID comes once at most
+ * (RFC 2865 section 5.44, RFC 3162 section 3), from servers that add their own beside it twice or three times.
+ */
+export const maxValues = 4
+
 /** The dictionary name of an attribute that is read. */
 export type RequestAttributeName = (typeof requestAttributeNames)[number]
 

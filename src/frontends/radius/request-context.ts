@@ -24,8 +24,10 @@ export function parseRequestContext(
 
 /** Every NAS has an address: one that the request does not hold, or not as an address, is unreadable. */
 function readNasAddress(request: RadiusRequest): ContextText {
-  const texts = [...boundedTexts(request, 'NAS-IP-Address'), ...boundedTexts(request, 'NAS-IPv6-Address')]
-  const addresses = [...new Set(texts.map(canonicalAddress))]
+  const ipv4 = boundedTexts(request, 'NAS-IP-Address')
+  const ipv6 = boundedTexts(request, 'NAS-IPv6-Address')
+  if (ipv4 === undefined || ipv6 === undefined) return unreadable
+  const addresses = [...new Set([...ipv4, ...ipv6].map(canonicalAddress))]
   const known = addresses.filter((address) => address !== undefined)
   const [first, ...others] = known
   if (first === undefined) return unreadable
@@ -41,7 +43,7 @@ function readNasAddress(request: RadiusRequest): ContextText {
 
 function readNasIdentifier(request: RadiusRequest): ContextText | undefined {
   if (!request.has('NAS-Identifier')) return undefined
-  const [first, ...others] = new Set(boundedTexts(request, 'NAS-Identifier'))
+  const [first, ...others] = new Set(boundedTexts(request, 'NAS-Identifier') ?? [])
   if (first === undefined) return unreadable
   return others.length === 0 ? first : { alternatives: [first, ...others], isOpen: false }
 }

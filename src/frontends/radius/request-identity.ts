@@ -3,7 +3,7 @@ import type { DeviceIdentity } from '../../identity/device-identity.ts'
 import { parseMacAddress } from '../../identity/mac-address.ts'
 import { parseIdentity } from '../../identity/parse-identity.ts'
 import { authenticationMethodOf } from './authentication-method.ts'
-import type { RadiusRequest, RequestAttributeName } from './request-attributes.ts'
+import { maxValues, type RadiusRequest, type RequestAttributeName } from './request-attributes.ts'
 
 /**
  * Which device a RADIUS request is about, by how it was authenticated.
@@ -16,9 +16,14 @@ import type { RadiusRequest, RequestAttributeName } from './request-attributes.t
  * the request is looked at: nobody has verified it.
  *
  * Fails with `login_not_supported` for everything else, and like `parseIdentity` where nothing names a device or the
- * device id of the site is malformed.
+ * device id of the site is malformed. With `identifier_malformed` too where an attribute that names one device has more
+ * than `maxValues` values.
  */
 export function parseRequestIdentity(request: RadiusRequest): Outcome<DeviceIdentity> {
+  for (const name of oneDeviceAttributes) {
+    const { length } = texts(request, name)
+    if (length > maxValues) return tooMany(name, length)
+  }
   switch (authenticationMethodOf(request)) {
     case 'eap':
       return parseIdentity({
@@ -42,6 +47,16 @@ export function parseRequestIdentity(request: RadiusRequest): Outcome<DeviceIden
     default:
       return failure('login_not_supported', loginNotSupported, { field: 'Service-Type' })
   }
+}
+
+const oneDeviceAttributes = ['User-Name', 'Calling-Station-Id', 'Intune-Device-Id'] as const
+
+function tooMany(field: RequestAttributeName, count: number): Outcome<never> {
+  return failure(
+    'identifier_malformed',
+    `${field} has ${count} values, and a request names one device: send it once.`,
+    { field },
+  )
 }
 
 /**

@@ -3,45 +3,63 @@ import { textsOf, unreadable } from '../../decision/request-context.ts'
 import { likeness } from '../../decision/text-pattern.ts'
 import { bounded, boundedTexts, isSomething } from './bounded-text.ts'
 import { type CalledStationForm, readCalledStation } from './called-station.ts'
-import { type RadiusRequest, ssidAttributes, wirelessAttributes } from './request-attributes.ts'
+import { maxValues, type RadiusRequest, ssidAttributes, wirelessAttributes } from './request-attributes.ts'
+
+/** The SSIDs that one request may mean: more are no doubt between names, and every rule would look at each. */
+export const maxSsids = 64
 
 /**
  * The SSID that a request comes from, wherever vendors put it (docs/policy.md has the table). Named by an attribute it is
  * certain; what Called-Station-Id says in another way than RFC 3580 is less so. Two that contradict are both possible and
- * neither certain. Undefined where the request is not wireless, `unreadable` where it is and holds no SSID.
+ * neither certain. Undefined where the request is not wireless, `unreadable` where it is and holds no SSID, and where it
+ * holds more of them than a NAS sends.
  */
 export function readSsid(request: RadiusRequest, form: CalledStationForm): ContextText | undefined {
-  const called = boundedTexts(request, 'Called-Station-Id')
+  const stations = boundedTexts(request, 'Called-Station-Id')
+  const named = namedSsids(request)
+  if (stations === undefined || named === undefined) return unreadable
+  const called = stations
     .map((value) => readCalledStation(value, form))
     .filter((reading) => reading !== undefined)
-  const named = namedSsids(request)
-  if (named.length > 0) return withOtherSpellings(settle(named, called))
+  const ssid = withOtherSpellings(choose(request, named, called))
+  return ssid !== undefined && textsOf(ssid).length > maxSsids ? unreadable : ssid
+}
+
+function choose(
+  request: RadiusRequest,
+  named: readonly string[],
+  called: readonly UnclearText[],
+): ContextText | undefined {
+  if (named.length > 0) return settle(named, called)
   const isWireless = provesWireless(request)
   // The Called-Station-Id of a wired port may be any name.
   const isWired = !isWireless && request.has('NAS-Port-Type')
   const likely = isWired ? called.filter(({ isOpen }) => !isOpen) : called
-  return withOtherSpellings(derive(likely, isWireless))
+  return derive(likely, isWireless)
 }
 
-function namedSsids(request: RadiusRequest): string[] {
-  const named: string[] = []
+/** Each once; undefined where there are too many. Of attributes that hold pairs a request may have any number. */
+function namedSsids(request: RadiusRequest): readonly string[] | undefined {
+  const named = new Set<string>()
   for (const name of ssidAttributes) {
-    if (request.has(name)) for (const text of boundedTexts(request, name)) named.push(text)
+    const texts = boundedTexts(request, name)
+    if (texts === undefined) return undefined
+    for (const text of texts) named.add(text)
   }
   for (const name of pairAttributes) {
     for (const pair of request.get(name) ?? []) {
       const ssid = ssidOfPair(pair)
-      if (ssid !== undefined) named.push(ssid)
+      if (ssid !== undefined) named.add(ssid)
     }
   }
-  return named.length > 1 ? distinct(named) : named
+  return named.size > maxValues ? undefined : [...named]
 }
 
 /** Attributes that name the SSID settle it, unless a Called-Station-Id says clearly something else. */
 function settle(named: readonly string[], called: readonly UnclearText[]): ContextText {
-  const known = named.map(likeness)
+  const known = new Set(named.map(likeness))
   const contradicting = called.filter(
-    (reading) => !reading.isOpen && !textsOf(reading).some((text) => known.includes(likeness(text))),
+    (reading) => !reading.isOpen && !textsOf(reading).some((text) => known.has(likeness(text))),
   )
   const [only] = named
   if (only !== undefined && named.length === 1 && contradicting.length === 0) return only
@@ -50,6 +68,7 @@ function settle(named: readonly string[], called: readonly UnclearText[]): Conte
 
 function derive(called: readonly UnclearText[], isWireless: boolean): ContextText | undefined {
   if (called.length === 0) return isWireless ? unreadable : undefined
+  if (called.includes(unreadable)) return unreadable
   const [text, ...others] = distinct(called.flatMap((reading) => reading.text ?? []))
   const all = distinct(called.flatMap(textsOf))
   const isGuessed = called.some((reading) => reading.text === undefined)
@@ -67,7 +86,8 @@ function derive(called: readonly UnclearText[], isWireless: boolean): ContextTex
 function withOtherSpellings(given: ContextText | undefined): ContextText | undefined {
   if (given === undefined || (typeof given === 'string' && !/^["']|^0x|\\x/i.test(given))) return given
   const texts = textsOf(given)
-  const others = distinct(texts.flatMap(otherSpellings)).filter((text) => !texts.includes(text))
+  const known = new Set(texts)
+  const others = distinct(texts.flatMap(otherSpellings)).filter((text) => !known.has(text))
   if (others.length === 0) return given
   if (typeof given === 'string') return { text: given, alternatives: others, isOpen: false }
   return { ...given, alternatives: [...given.alternatives, ...others] }
