@@ -77,9 +77,13 @@ export function logFileNotice(logger: Logger): (notice: DecisionLogFileNotice) =
 export function logPolicyChange(logger: Logger): (change: PolicyChange) => void {
   return (change) => {
     if (!change.taken) {
-      const text = 'POLICY_FILE was changed but is refused; the policy in force stays'
+      const text = 'POLICY_FILE or a list file of it was changed but is refused; what was in force stays'
       logger.error({ event: 'policy_refused', problems: change.problem.split('\n') }, text)
       return
+    }
+    if (change.list) {
+      const { file, devices } = change.list
+      return logger.info({ event: 'policy_list_loaded', file, devices }, 'list of the policy loaded')
     }
     logger.info({ event: 'policy_loaded', rules: change.rules }, 'policy loaded')
     for (const warning of change.warnings) logger.warn({ event: 'policy_warning' }, warning)

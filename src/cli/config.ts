@@ -1,4 +1,5 @@
 import { checkOperatorFiles } from '../app-files.ts'
+import { presentWanted, type WantedDevices } from '../decision/device-conditions.ts'
 import { problemOfLogFile } from '../files/log-file-problem.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
 import { loadPolicy } from '../policy/site-policy.ts'
@@ -82,7 +83,12 @@ function checkPolicy(file: string, context: CommandContext): ExitCode {
 function presentConditions(when: object): string {
   const conditions = Object.entries(when).filter(([, value]) => value !== undefined)
   if (conditions.length === 0) return 'always'
-  return conditions.map(([name, value]) => `${name}: ${[value].flat().join(' or ')}`).join(', ')
+  return conditions.map(([name, value]) => `${name}: ${presentCondition(value)}`).join(', ')
+}
+
+function presentCondition(value: unknown): string {
+  const isDevices = typeof value === 'object' && value !== null && 'files' in value
+  return isDevices ? presentWanted(value as WantedDevices) : [value].flat().join(' or ')
 }
 
 function count(number: number, noun: string): string {

@@ -160,7 +160,7 @@ function conclude(
   const { identity } = request
   const known = answer?.known ? answer : undefined
   const rankConflict = known !== undefined && namesAnotherDevice(parts.cache, identity, known.record.deviceId)
-  const facts: PolicyFacts = {
+  const facts = parts.policy.withLists({
     reason,
     request,
     matchedBy: by?.kind ?? (identity.randomizedMac === undefined ? 'none' : 'mac'),
@@ -170,7 +170,7 @@ function conclude(
     ageMs: known?.ageMs ?? 0,
     nowMs: parts.clock.nowMs(),
     ...(known && { record: known.record }),
-  }
+  })
   const verdict = parts.policy.decide(facts)
   const decisionId = randomUUID()
   const device = by?.value ?? identity.randomizedMac ?? ''

@@ -21,15 +21,21 @@ export interface NoncompliantDevices {
 /** Joins the snapshot of facts with the policy: facts are remembered, verdicts are computed. */
 export function createNoncompliantDevices(parts: {
   readonly readSnapshot: ReadNoncompliantSnapshot
-  readonly policy: Pick<Policy, 'decide'>
+  readonly policy: Pick<Policy, 'decide' | 'withLists'>
   readonly nowMs: () => number
 }): NoncompliantDevices {
   return {
     list: async () => (await parts.readSnapshot()).devices,
-    judge({ record, deviceId }, request) {
+    judge({ record: known, deviceId, macs }, request) {
+      // What is known of the device by all its records together.
+      const record = {
+        ...known,
+        ...(deviceId !== undefined && { deviceId }),
+        ...(macs.length > 0 && { macs }),
+      }
       const nowMs = parts.nowMs()
       const reason = reasonFor(record, nowMs)
-      const verdict = parts.policy.decide({
+      const facts = parts.policy.withLists({
         reason,
         request,
         matchedBy: deviceId === undefined ? 'mac' : 'deviceId',
@@ -40,7 +46,7 @@ export function createNoncompliantDevices(parts: {
         nowMs,
         record,
       })
-      return { verdict, reason }
+      return { verdict: parts.policy.decide(facts), reason }
     },
   }
 }

@@ -2,6 +2,13 @@ import type { IdentifierKind } from '../identity/device-identity.ts'
 import { createNetworks } from '../networks/networks.ts'
 import type { FrontendName } from './decide.ts'
 import type { DecisionReason } from './decision.ts'
+import {
+  type DeviceConditionName,
+  isNamed,
+  presentNames,
+  presentWanted,
+  type WantedDevices,
+} from './device-conditions.ts'
 import type { PolicyFacts } from './policy.ts'
 import { rememberLast } from './remember-last.ts'
 import {
@@ -25,6 +32,10 @@ export interface RuleConditions {
   readonly nasIdentifier?: readonly string[] | undefined
   /** Patterns. An SSID is case-sensitive (IEEE 802.11: it is a string of octets). */
   readonly ssid?: readonly string[] | undefined
+  /** Devices by their identifiers, whichever of them a request names: see `isNamed`. */
+  readonly deviceId?: WantedDevices | undefined
+  readonly mac?: WantedDevices | undefined
+  readonly serialNumber?: WantedDevices | undefined
   readonly rank?: readonly number[] | undefined
   readonly matchedBy?: readonly (IdentifierKind | 'none')[] | undefined
   readonly rankConflict?: boolean | undefined
@@ -60,6 +71,9 @@ export function compileConditions(when: RuleConditions): Condition[] {
     context('nasAddress', when.nasAddress, compileNetworks),
     context('nasIdentifier', when.nasIdentifier, (globs) => compileTextPatterns(globs, foldCase)),
     context('ssid', when.ssid, (globs) => compileTextPatterns(globs)),
+    devices('deviceId', when.deviceId),
+    devices('mac', when.mac),
+    devices('serialNumber', when.serialNumber),
     oneOf('matchedBy', when.matchedBy, ({ matchedBy }) => matchedBy),
     oneOf('rank', when.rank, ({ rank }) => rank),
     oneOf('rankConflict', listed(when.rankConflict), ({ rankConflict }) => rankConflict),
@@ -125,6 +139,17 @@ function context(
     holds: ({ request }) => holds(request.context?.[part]),
     actual: ({ request }) => presented[name](request.context?.[part]),
     wanted: values.join(' or '),
+  }
+}
+
+function devices(name: DeviceConditionName, wanted: WantedDevices | undefined): Condition | undefined {
+  if (wanted === undefined) return undefined
+  const values = new Set(wanted.values)
+  return {
+    name,
+    holds: (facts) => isNamed(name, wanted, facts, values),
+    actual: (facts) => presentNames(name, facts),
+    wanted: presentWanted(wanted),
   }
 }
 

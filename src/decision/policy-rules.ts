@@ -1,5 +1,12 @@
 import type { FrontendName } from './decide.ts'
 import type { DecisionOutcome, DecisionReason, RemediationAction } from './decision.ts'
+import {
+  type DeviceConditionName,
+  type DeviceList,
+  deviceConditions,
+  deviceListKey,
+  findInLists,
+} from './device-conditions.ts'
 import type { Policy, PolicyFacts, RuleStep, Verdict } from './policy.ts'
 import {
   type Condition,
@@ -77,11 +84,36 @@ interface Step {
   readonly cap?: 'remediate' | 'deny'
 }
 
+/** A list file that rules name. */
+export interface NamedList {
+  readonly key: string
+  readonly kind: DeviceConditionName
+  /** As the policy file writes it. */
+  readonly file: string
+}
+
+/** Every list file that rules name, each once. */
+export function namedLists(rules: readonly PolicyRule[]): readonly NamedList[] {
+  const lists = rules.flatMap(({ when }) =>
+    deviceConditions.flatMap((kind) =>
+      (when[kind]?.files ?? []).map((file) => ({ key: deviceListKey(kind, file), kind, file })),
+    ),
+  )
+  return [...new Map(lists.map((list) => [list.key, list])).values()]
+}
+
+const noLists: ReadonlyMap<string, DeviceList> = new Map()
+
 /**
  * Compiles rules into one short list for each reason and front end, so that a request only asks what is left open.
  * With a catch-all at the end the lists of most reasons have a single entry, which costs as much as a table.
+ * `lists` has what every list file holds, by its key; they may change afterwards.
  */
-export function compilePolicy(definition: PolicyDefinition): Policy {
+export function compilePolicy(definition: PolicyDefinition, lists = noLists): Policy {
+  for (const { key } of namedLists(definition.rules)) {
+    // Without it, a rule that refuses would let in.
+    if (!lists.has(key)) throw new Error(`the list ${key} was not read`)
+  }
   const profiles = new Map(definition.profiles.map((profile) => [profile.name, compileProfile(profile)]))
   const rules = definition.rules.map((rule) => ({ rule, conditions: compileConditions(rule.when) }))
   const cells = mapOf(frontendNames, (frontend) =>
@@ -90,6 +122,10 @@ export function compilePolicy(definition: PolicyDefinition): Policy {
   return {
     decide: (facts) => decideBySteps(cells[facts.request.frontend][facts.reason], facts),
     explain: (facts) => explainRules(rules, facts),
+    withLists: (facts) => {
+      const listed = findInLists(lists, facts)
+      return listed === undefined ? facts : { ...facts, listed }
+    },
     conditionsInUse: new Set<ConditionName>(
       rules.flatMap(({ conditions }) => conditions.map(({ name }) => name)),
     ),

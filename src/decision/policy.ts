@@ -2,13 +2,16 @@ import type { ComplianceRecord } from '../compliance/compliance-record.ts'
 import type { IdentifierKind } from '../identity/device-identity.ts'
 import type { DecisionRequest } from './decide.ts'
 import type { DecisionOutcome, DecisionReason, RemediationAction } from './decision.ts'
+import type { FoundInLists } from './device-conditions.ts'
 import type { ConditionName } from './policy-conditions.ts'
 import type { ProfileTemplate } from './policy-profile.ts'
 
 /** Everything that a rule may look at: the row of the fact table, who asks from where, and how good the fact is. */
 export interface PolicyFacts {
   readonly reason: DecisionReason
-  readonly request: Pick<DecisionRequest, 'frontend' | 'client' | 'context'>
+  /** Without an identity where nobody asks: a device that is listed. */
+  readonly request: Pick<DecisionRequest, 'frontend' | 'client' | 'context'> &
+    Partial<Pick<DecisionRequest, 'identity'>>
   /** The kind of identifier that decided. */
   readonly matchedBy: IdentifierKind | 'none'
   /** Rank of that identifier, 1 best; a randomised MAC has the rank of a MAC. */
@@ -20,6 +23,8 @@ export interface PolicyFacts {
   readonly nowMs: number
   /** What Intune said; absent where nothing is known. */
   readonly record?: ComplianceRecord
+  /** The list files that name the device, as `Policy.listed` finds them; absent where none does. */
+  readonly listed?: FoundInLists
 }
 
 /** What policy makes of the facts. Verdicts are made when a policy is compiled, not per request. */
@@ -51,9 +56,11 @@ export interface RuleStep {
   readonly unclear: readonly string[]
 }
 
-/** A compiled policy: total, so every fact gets a verdict. Pure. */
+/** A compiled policy: total, so every fact gets a verdict. Pure, but for `withLists`: list files change. */
 export interface Policy {
   decide(facts: PolicyFacts): Verdict
+  /** The facts with the list files that name the device, which rules may ask for: to be had before `decide`. */
+  withLists(facts: PolicyFacts): PolicyFacts
   /** The rules in their order up to the one that fired: the same answer as `decide`, with the way to it. */
   explain(facts: PolicyFacts): readonly RuleStep[]
   /** The conditions that at least one rule has. */

@@ -1,3 +1,4 @@
+import { deviceConditions, type WantedDevices } from '../decision/device-conditions.ts'
 import type { RuleConditions } from '../decision/policy-conditions.ts'
 import {
   concerns,
@@ -7,7 +8,7 @@ import {
   type PolicyRule,
 } from '../decision/policy-rules.ts'
 
-import { findTextWarnings, findUnsaidWarnings } from './text-warnings.ts'
+import { findNarrowDenials, findTextWarnings, findUnsaidWarnings } from './text-warnings.ts'
 
 /** Something that is allowed but hardly meant; `path` leads to it in the file. */
 export interface PolicyWarning {
@@ -29,6 +30,7 @@ export function findPolicyWarnings({ rules, profiles, defaultProfiles }: PolicyD
     }),
     ...findTextWarnings(rules),
     ...findUnsaidWarnings(rules),
+    ...findNarrowDenials(rules),
     ...profiles
       .filter(({ name }) => !used.has(name))
       .map(({ name }) => ({ path: ['profiles', name], problem: `profile ${name} is used by no rule` })),
@@ -53,6 +55,12 @@ function covers(wide: RuleConditions, narrow: RuleConditions): boolean {
     wider === undefined || narrower?.every((value) => wider.includes(value)) === true
   const matches = (wider: readonly string[] | undefined, narrower: readonly string[] | undefined) =>
     includes(wider, narrower) || (wider?.includes('*') === true && narrower !== undefined)
+  const names = (wider: WantedDevices | undefined, narrower: WantedDevices | undefined) =>
+    wider === undefined ||
+    (narrower !== undefined &&
+      includes(wider.values, narrower.values) &&
+      includes(wider.files, narrower.files) &&
+      (wider.namesUnknown || !narrower.namesUnknown))
   const equal = <T>(wider: T | undefined, narrower: T | undefined) =>
     wider === undefined || wider === narrower
   const { staleOlderThanSeconds: older, gracePeriodEndsWithinSeconds: within } = wide
@@ -61,6 +69,7 @@ function covers(wide: RuleConditions, narrow: RuleConditions): boolean {
     includes(wide.nasAddress, narrow.nasAddress) &&
     matches(wide.nasIdentifier, narrow.nasIdentifier) &&
     matches(wide.ssid, narrow.ssid) &&
+    deviceConditions.every((name) => names(wide[name], narrow[name])) &&
     includes(wide.matchedBy, narrow.matchedBy) &&
     includes(wide.rank, narrow.rank) &&
     equal(wide.rankConflict, narrow.rankConflict) &&

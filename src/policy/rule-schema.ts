@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { decisionReasons, frontendNames, type PolicyRule } from '../decision/policy-rules.ts'
 import { unknownWord } from '../decision/text-pattern.ts'
 import { isNetwork, networkProblem } from '../networks/networks.ts'
+import { devices } from './device-list.ts'
 import { plainText } from './text-template.ts'
 
 /** The smallest sensible upper bound of a list; a longer one is a generated file that should be networks or patterns. */
@@ -49,6 +50,9 @@ export const When = z.strictObject(
     ssid: oneOrMore(pattern).optional().meta({
       description: 'SSID; * is any text, case matters; unknown: a wireless request without a readable one.',
     }),
+    deviceId: devices('deviceId', 'Intune device ids').optional(),
+    mac: devices('mac', 'MAC addresses').optional(),
+    serialNumber: devices('serialNumber', 'serial numbers').optional(),
     matchedBy: oneOrMore(choice(['deviceId', 'serialNumber', 'imei', 'meid', 'udid', 'mac', 'none']))
       .optional()
       .meta({ description: 'Kind of identifier that decided.' }),

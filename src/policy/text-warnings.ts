@@ -1,3 +1,4 @@
+import { deviceConditions } from '../decision/device-conditions.ts'
 import type { PolicyRule } from '../decision/policy-rules.ts'
 import { contextConditions } from '../decision/request-context.ts'
 import { unknownWord } from '../decision/text-pattern.ts'
@@ -66,4 +67,14 @@ export function findUnsaidWarnings(rules: readonly PolicyRule[]): PolicyWarning[
     }
   }
   return warnings
+}
+
+/** Finds rules that refuse a device only where it is known by two identifiers at once, as hardly anybody means it. */
+export function findNarrowDenials(rules: readonly PolicyRule[]): PolicyWarning[] {
+  return rules.flatMap(({ name, when, effect }, index) => {
+    const named = deviceConditions.filter((condition) => when[condition] !== undefined)
+    if (named.length < 2 || (effect.decision !== 'deny' && effect.atMost === undefined)) return []
+    const problem = `rule ${JSON.stringify(name)} asks for ${named.join(' and ')} at once: a device of which one is not known passes; write a rule for each`
+    return [{ path: ['rules', index, 'when'], problem }]
+  })
 }

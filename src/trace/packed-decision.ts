@@ -1,7 +1,12 @@
 import type { DecisionRecord } from '../decision/decision-service.ts'
+import type { FoundInLists } from '../decision/device-conditions.ts'
 
 /** A decision record as it is written down: without the facts that policy judged, which all stand elsewhere in it. */
-type Packed = Omit<DecisionRecord, 'facts'> & { readonly judgedAtMs?: number }
+type Packed = Omit<DecisionRecord, 'facts'> & {
+  readonly judgedAtMs?: number
+  /** What list files said then: they are other files by now. */
+  readonly listed?: FoundInLists
+}
 
 /**
  * A decision record as one text, for the memory of this process alone. Twenty objects that live until 20,000 decisions
@@ -21,12 +26,13 @@ export function packDecision(record: DecisionRecord): string {
     answer,
     trace,
     judgedAtMs,
+    listed: facts?.listed,
   })
 }
 
 /** Reads what `packDecision` wrote. */
 export function unpackDecision(text: string): DecisionRecord {
-  const { judgedAtMs, ...record }: Packed = JSON.parse(text)
+  const { judgedAtMs, listed, ...record }: Packed = JSON.parse(text)
   if (judgedAtMs === undefined) return record
   const { decision, request, rankConflict, answer } = record
   const { reason, matchedBy, stale, ageMs } = decision
@@ -43,6 +49,7 @@ export function unpackDecision(text: string): DecisionRecord {
       ageMs,
       nowMs: judgedAtMs,
       ...(answer?.known && { record: answer.record }),
+      ...(listed && { listed }),
     },
   }
 }

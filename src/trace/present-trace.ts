@@ -1,4 +1,5 @@
 import type { DecisionRecord } from '../decision/decision-service.ts'
+import { saidByIntune } from '../decision/device-conditions.ts'
 import type { Policy } from '../decision/policy.ts'
 import { presentContextText, unknownContext } from '../decision/request-context.ts'
 import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
@@ -101,6 +102,7 @@ export function valuesOf({ decision, request, answer }: DecisionRecord): readonl
     randomizedMac ?? '',
     record?.deviceId ?? '',
     ...(record?.macs ?? []),
+    ...saidByIntune('serialNumber', record),
   ]
   return [...new Set(values)].filter((value) => value !== '')
 }

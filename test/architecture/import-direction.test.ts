@@ -44,7 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   onboarding: ['config', 'errors', 'pem'],
   state: ['compliance', 'files', 'clock.ts'],
   decision: ['compliance', 'identity', 'errors', 'networks', 'clock.ts', 'trace-context.ts'],
-  policy: ['decision', 'errors', 'files', 'networks', 'text', 'yaml', 'clock.ts'],
+  policy: ['decision', 'errors', 'files', 'identity', 'networks', 'text', 'turns', 'yaml', 'clock.ts'],
   telemetry: [
     'compliance',
     'decision',

@@ -26,6 +26,7 @@ function build(devices: readonly NoncompliantDevice[] = []) {
         judged.push(facts)
         return defaultPolicy.decide(facts)
       },
+      withLists: defaultPolicy.withLists,
     },
     nowMs: () => nowMs,
   })
@@ -45,14 +46,14 @@ t.test('policy judges a listed device as if somebody asked about it alone', asyn
     stale: false,
     ageMs: 5000,
     nowMs,
-    record,
   }
+  const macs = ['005056A4895A']
   const { judge, judged } = build()
   t.match(judge(byId, asking), { reason: 'noncompliant', verdict: { outcome: 'remediate' } })
   judge(byMac, asking)
   t.strictSame(judged, [
-    { ...common, matchedBy: 'deviceId', rank: 1 },
-    { ...common, matchedBy: 'mac', rank: 4 },
+    { ...common, matchedBy: 'deviceId', rank: 1, record: { ...record, deviceId: 'a', macs } },
+    { ...common, matchedBy: 'mac', rank: 4, record: { ...record, macs } },
   ])
 })
 

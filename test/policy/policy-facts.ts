@@ -1,5 +1,6 @@
 import type { RequestContext } from '../../src/decision/decide.ts'
 import type { Policy, PolicyFacts } from '../../src/decision/policy.ts'
+import type { DeviceIdentity } from '../../src/identity/device-identity.ts'
 import { parsePolicy } from '../../src/policy/policy-file.ts'
 import { compileSitePolicy } from '../../src/policy/site-policy.ts'
 
@@ -9,12 +10,13 @@ export function factsOf(
     readonly frontend?: PolicyFacts['request']['frontend']
     readonly client?: string
     readonly context?: RequestContext
+    readonly identity?: DeviceIdentity
   } = {},
 ): PolicyFacts {
-  const { frontend = 'radius', client = 'freeradius-1', context, ...facts } = difference
+  const { frontend = 'radius', client = 'freeradius-1', context, identity, ...facts } = difference
   return {
     reason: 'compliant',
-    request: { frontend, client, ...(context && { context }) },
+    request: { frontend, client, ...(context && { context }), ...(identity && { identity }) },
     matchedBy: 'deviceId',
     rank: 1,
     rankConflict: false,
