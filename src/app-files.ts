@@ -7,8 +7,10 @@ import { type Fault, failure, type Outcome, success } from './errors/fault.ts'
 import { type ClientCertificate, loadClientCertificate } from './intune/client-certificate.ts'
 import { createOutbound, type Outbound } from './intune/outbound.ts'
 import { loadTrust } from './intune/trust-roots.ts'
+import { findRadiusWarning } from './policy/radius-warning.ts'
 import { loadPolicy, openSitePolicy, type SitePolicy } from './policy/site-policy.ts'
 import { type Authenticator, createAuthenticator } from './server/authentication.ts'
+import type { ClientList } from './server/clients.ts'
 import { type FollowedClients, openClients, readClients } from './server/followed-clients.ts'
 import { loadTls, type TlsMaterial } from './server/tls.ts'
 import { describeFileFault } from './text/decode.ts'
@@ -50,10 +52,25 @@ export function openOperatorFiles(
   if (!certificate.ok) return certificate
   const tls = settings.serviceTls && loadTls(settings.serviceTls)
   if (tls && !tls.ok) return tls
-  const authentication = openAuthentication(settings, clock, logger)
+  const noteRadius = () => {
+    const warning =
+      authentication.ok && policy.ok && authentication.value.servesRadius() && policy.value.radiusWarning()
+    if (warning) logger.warn({ event: 'policy_warning' }, warning)
+  }
+  const authentication = openAuthentication(settings, { clock, logger, onRadius: () => noteRadius() })
   if (!authentication.ok) return authentication
-  const policy = openSitePolicy(settings.policyFile, { clock, onChange: logPolicyChange(logger) })
+  const logChange = logPolicyChange(logger)
+  let isOpen = false
+  const policy = openSitePolicy(settings.policyFile, {
+    clock,
+    onChange(change) {
+      logChange(change)
+      if (isOpen && change.taken && !change.list) noteRadius()
+    },
+  })
   if (!policy.ok) return policy
+  isOpen = true
+  noteRadius()
   const log = checkDecisionLog(settings)
   if (!log.ok) return log
   const { caFile } = settings.intune
@@ -64,7 +81,8 @@ export function openOperatorFiles(
   return success({
     certificate: certificate.value,
     ...(tls && { tls: tls.value }),
-    ...authentication.value,
+    authenticate: authentication.value.authenticate,
+    ...(authentication.value.clients && { clients: authentication.value.clients }),
     policy: policy.value,
     outbound: outbound.value,
   })
@@ -104,6 +122,25 @@ export function checkServiceFiles(settings: Settings): readonly Fault[] {
   ])
 }
 
+/** What is allowed and odd about the policy, and about it together with the clients; nothing where a file is wrong. */
+export function findPolicyWarnings(settings: Settings): readonly string[] {
+  const { policyFile, clientsFile, serviceTls } = settings
+  const policy = policyFile === undefined ? undefined : loadPolicy(policyFile)
+  if (policy && !policy.ok) return []
+  const verifiesCertificates = serviceTls?.clientCaFile !== undefined
+  const clients = clientsFile === undefined ? undefined : readClients(clientsFile, { verifiesCertificates })
+  const warning =
+    !clients || (clients.ok && mayAskByRadius(clients.value))
+      ? findRadiusWarning(policy?.value.definition)
+      : undefined
+  return [...(policy?.value.warnings ?? []), ...(warning === undefined ? [] : [warning])]
+}
+
+/** Whether anybody may use the RADIUS front end. Without CLIENTS_FILE everybody on this machine may. */
+function mayAskByRadius({ clients }: ClientList): boolean {
+  return clients.some(({ frontends }) => frontends.includes('radius'))
+}
+
 function faultsOf(outcomes: readonly (Outcome<unknown> | undefined)[]): readonly Fault[] {
   return outcomes.flatMap((outcome) => (outcome === undefined || outcome.ok ? [] : [outcome.fault]))
 }
@@ -123,14 +160,20 @@ function isDirectory(path: string): boolean {
   }
 }
 
+interface Authentication {
+  readonly authenticate: Authenticator
+  readonly clients?: FollowedClients
+  /** Whether anybody may use the RADIUS front end now; `onRadius` is called when that begins. */
+  readonly servesRadius: () => boolean
+}
+
 /** Who may ask: by CLIENTS_FILE, which is followed, or everyone on this machine where there is none. */
 function openAuthentication(
   { clientsFile, serviceTls }: Settings,
-  clock: Clock,
-  logger: Logger,
-): Outcome<{ readonly authenticate: Authenticator; readonly clients?: FollowedClients }> {
+  { clock, logger, onRadius }: Surroundings & { readonly onRadius: () => void },
+): Outcome<Authentication> {
   if (clientsFile === undefined) {
-    return success({ authenticate: createAuthenticator({ clients: undefined }) })
+    return success({ authenticate: createAuthenticator({ clients: undefined }), servesRadius: () => true })
   }
   const clients = openClients(clientsFile, {
     clock,
@@ -139,6 +182,9 @@ function openAuthentication(
       if (change.taken) {
         authenticate.replaceClients(change.list)
         logger.info({ event: 'clients_loaded', clients: change.list.clients.length }, 'clients loaded')
+        const servedRadius = servesRadius
+        servesRadius = mayAskByRadius(change.list)
+        if (servesRadius && !servedRadius) onRadius()
         return
       }
       const text = 'CLIENTS_FILE was changed but is refused; the clients in force stay'
@@ -147,5 +193,6 @@ function openAuthentication(
   })
   if (!clients.ok) return clients
   const authenticate = createAuthenticator({ clients: clients.value.initial, clock })
-  return success({ authenticate, clients: clients.value })
+  let servesRadius = mayAskByRadius(clients.value.initial)
+  return success({ authenticate, clients: clients.value, servesRadius: () => servesRadius })
 }

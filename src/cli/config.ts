@@ -1,4 +1,4 @@
-import { checkOperatorFiles } from '../app-files.ts'
+import { checkOperatorFiles, findPolicyWarnings } from '../app-files.ts'
 import { presentWanted, type WantedDevices } from '../decision/device-conditions.ts'
 import { problemOfLogFile } from '../files/log-file-problem.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
@@ -43,8 +43,7 @@ export const config = defineCommand(form, async ({ values }, context) => {
   }
   context.out(JSON.stringify({ ...loaded.settings, secrets }, null, 2))
   for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
-  const { policyFile } = loaded.settings
-  if (policyFile !== undefined) printWarnings(policyFile, context)
+  for (const warning of findPolicyWarnings(loaded.settings)) context.err(`warning: ${warning}`)
   const faults = checkOperatorFiles(loaded)
   for (const fault of faults) context.err(explainFault(fault))
   const { decisionLog } = loaded.settings
@@ -53,19 +52,13 @@ export const config = defineCommand(form, async ({ values }, context) => {
   return faults.length > 0 || problem !== undefined ? exitCodes.wrongConfiguration : exitCodes.fine
 })
 
-/** What is allowed and odd; what is wrong comes with the other files. */
-function printWarnings(file: string, context: CommandContext): void {
-  const policy = loadPolicy(file)
-  if (policy.ok) for (const warning of policy.value.warnings) context.err(`warning: ${warning}`)
-}
-
 function checkPolicy(file: string, context: CommandContext): ExitCode {
   const policy = loadPolicy(file)
   if (!policy.ok) {
     context.err(policy.fault.message)
     return exitCodes.wrongConfiguration
   }
-  printWarnings(file, context)
+  for (const warning of policy.value.warnings) context.err(`warning: ${warning}`)
   const { rules, profiles } = policy.value.definition
   const rows = rules.map(({ name, when, effect }, index) => [
     String(index + 1),

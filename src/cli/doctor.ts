@@ -1,4 +1,4 @@
-import { checkServiceFiles } from '../app-files.ts'
+import { checkServiceFiles, findPolicyWarnings } from '../app-files.ts'
 import { type Diagnosis, diagnoseConnection, diagnoseNothing } from '../connection/diagnose.ts'
 import type { StepReport } from '../connection/step-runner.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
@@ -44,6 +44,7 @@ export const doctor = defineCommand(form, async ({ values, positionals }, contex
         notices: loaded.notices,
         proxy: loaded.proxy,
         checkServiceFiles: () => checkServiceFiles(loaded.settings),
+        findServiceWarnings: () => findPolicyWarnings(loaded.settings),
         identifiers: identity.ok ? identity.value.identifiers : [],
       })
     : diagnoseNothing(loaded.problems.map(({ variable, problem }) => `${variable} ${problem}`))

@@ -26,6 +26,8 @@ export interface DiagnoseOptions {
   readonly proxy?: ProxySettings
   /** What is wrong with the files that have nothing to do with Microsoft; absent: they are not looked at. */
   readonly checkServiceFiles?: () => readonly Fault[]
+  /** What is odd about them; only asked where nothing is wrong. */
+  readonly findServiceWarnings?: () => readonly string[]
   /** Whom to ask about, best rank first; empty for a made-up device. */
   readonly identifiers?: readonly DeviceIdentifier[]
   readonly clock?: Clock
@@ -56,8 +58,10 @@ export async function diagnoseConnection(options: DiagnoseOptions): Promise<Diag
   const certificate = await step('certificate', {}, async () =>
     checkCertificate({ ...settings, passphrase: options.passphrase }, clock.nowMs()),
   )
-  const { checkServiceFiles } = options
-  if (checkServiceFiles) await step('service_files', {}, async () => judgeFiles(checkServiceFiles()))
+  const { checkServiceFiles, findServiceWarnings = () => [] } = options
+  if (checkServiceFiles) {
+    await step('service_files', {}, async () => judgeFiles(checkServiceFiles(), findServiceWarnings))
+  }
   const loginHost = await step('login_host', { way }, ({ way: { route } }) =>
     checkHosts([settings.authorityUrl], (url) => probeHost(url, 'token', route, limits)),
   )
@@ -155,8 +159,17 @@ function checkWay({ settings, proxy = {}, notices = [] }: DiagnoseOptions, clock
 }
 
 /** The first fault is the one that is told; the others are in its sentence. */
-function judgeFiles([first, ...others]: readonly Fault[]): Finding<void> {
-  if (first === undefined) return { result: 'ok', detail: 'every file can be used', value: undefined }
+function judgeFiles(
+  [first, ...others]: readonly Fault[],
+  findWarnings: () => readonly string[],
+): Finding<void> {
+  if (first === undefined) {
+    const warnings = findWarnings()
+    if (warnings.length === 0) return { result: 'ok', detail: 'every file can be used', value: undefined }
+    const remedy =
+      'Change POLICY_FILE as the warning says; docs/policy.md and docs/freeradius.md describe it. Clients that do not use RADIUS: leave radius out of their frontends in CLIENTS_FILE.'
+    return { result: 'warn', detail: warnings.join('; '), value: undefined, remedy }
+  }
   const message = [first, ...others].map((fault) => fault.message).join('; ')
   return { result: 'fail', fault: { ...first, message } }
 }

@@ -50,7 +50,7 @@ function isUnreachable(rule: PolicyRule, above: readonly PolicyRule[]): boolean 
 }
 
 /** True where every request that meets `narrow` also meets `wide`, reason and front end aside. */
-function covers(wide: RuleConditions, narrow: RuleConditions): boolean {
+export function covers(wide: RuleConditions, narrow: RuleConditions): boolean {
   const includes = <T>(wider: readonly T[] | undefined, narrower: readonly T[] | undefined) =>
     wider === undefined || narrower?.every((value) => wider.includes(value)) === true
   const matches = (wider: readonly string[] | undefined, narrower: readonly string[] | undefined) =>

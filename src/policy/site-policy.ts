@@ -10,6 +10,7 @@ import { describeFileFault, describeReadError } from '../text/decode.ts'
 import { defaultPolicy, defaultPolicyDefinition } from './default-policy.ts'
 import { type ParsedPolicy, parsePolicy } from './policy-file.ts'
 import { type ListFile, listFilesOf, type ReadLists, readLists, readListsInSlices } from './policy-lists.ts'
+import { findRadiusWarning } from './radius-warning.ts'
 
 /** Which policy is in force, for health and metrics. */
 export interface PolicyStatus {
@@ -42,6 +43,8 @@ export interface SitePolicy extends Policy {
   status(): PolicyStatus
   /** The compiled rules of this moment; they stay as they are when the file changes. */
   inForce(): Policy
+  /** What RADIUS makes of a device that has to be repaired, where that is a reject: see `findRadiusWarning`. */
+  radiusWarning(): string | undefined
   /** Stops looking at the file. */
   close(): void
 }
@@ -104,6 +107,7 @@ export function openSitePolicy(file: string | undefined, parts: SitePolicyParts)
       ...defaultPolicy,
       status: () => status,
       inForce: () => defaultPolicy,
+      radiusWarning: () => findRadiusWarning(),
       close: () => undefined,
     })
   }
@@ -123,6 +127,7 @@ class FollowedPolicy implements SitePolicy {
   readonly #parts: SitePolicyParts
   #policy: Policy
   #status: Omit<PolicyStatus, 'state' | 'problem'>
+  #definition: PolicyDefinition
   #inForceFiles: readonly ListFile[]
   #lists: ReadonlyMap<string, CurrentList> = new Map()
   /** What is wrong, by the file whose change was refused. */
@@ -140,6 +145,7 @@ class FollowedPolicy implements SitePolicy {
     const { clock, onChange } = parts
     this.#file = file
     this.#parts = parts
+    this.#definition = first.definition
     this.#inForceFiles = listFilesOf(first.definition.rules, file)
     this.#policy = this.#compile(first, first.lists)
     const rules = first.definition.rules.length
@@ -169,6 +175,10 @@ class FollowedPolicy implements SitePolicy {
 
   inForce(): Policy {
     return this.#policy
+  }
+
+  radiusWarning(): string | undefined {
+    return findRadiusWarning(this.#definition)
   }
 
   status(): PolicyStatus {
@@ -204,6 +214,7 @@ class FollowedPolicy implements SitePolicy {
       return this.#refuse(this.#file, lists.fault.message)
     }
     this.#waiting = undefined
+    this.#definition = parsed.value.definition
     this.#inForceFiles = files
     this.#policy = this.#compile(parsed.value, lists.value)
     // Those that are read by now, and those that no rule names any more.
