@@ -1,4 +1,5 @@
 import { checkServiceFiles, findPolicyWarnings } from '../app-files.ts'
+import type { Settings } from '../config/settings.ts'
 import { type Diagnosis, diagnoseConnection, diagnoseNothing } from '../connection/diagnose.ts'
 import type { StepReport } from '../connection/step-runner.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
@@ -44,7 +45,7 @@ export const doctor = defineCommand(form, async ({ values, positionals }, contex
         notices: loaded.notices,
         proxy: loaded.proxy,
         checkServiceFiles: () => checkServiceFiles(loaded.settings),
-        findServiceWarnings: () => findPolicyWarnings(loaded.settings),
+        findServiceWarnings: () => findWarnings(loaded.settings),
         identifiers: identity.ok ? identity.value.identifiers : [],
       })
     : diagnoseNothing(loaded.problems.map(({ variable, problem }) => `${variable} ${problem}`))
@@ -56,6 +57,12 @@ export const doctor = defineCommand(form, async ({ values, positionals }, contex
   if (loaded.ok) for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
   return exitCodeOf(diagnosis)
 })
+
+/** Before clients and policy are set up there is nothing odd about them: it is the connection that is tried first. */
+function findWarnings(settings: Settings): readonly string[] {
+  const { clientsFile, policyFile } = settings
+  return clientsFile === undefined && policyFile === undefined ? [] : findPolicyWarnings(settings)
+}
 
 /** The diagnosis as `--json` prints it; names are stable. */
 export function presentDiagnosis({ ok, steps, firstFailure }: Diagnosis): object {

@@ -8,12 +8,13 @@ import {
   issueServerCertificate,
 } from '../certificates/certificate-authority.ts'
 import { loadSettings } from '../config/load-settings.ts'
+import { sampleClientId } from '../config/sample-ids.ts'
 import { createSecret, hashSecret } from '../server/secret-hash.ts'
 import { type Simulator, startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { type Freeradius, type FreeradiusOptions, startFreeradius } from './lab-freeradius.ts'
 import { type EapDevice, type MabDevice, playEapTls, playMab, type RadiusReply } from './lab-peers.ts'
-import { putSampleDevices, sampleClientId } from './sample-devices.ts'
+import { putSampleDevices } from './sample-devices.ts'
 import { temporaryDirectory, writeSimulatorAccess } from './simulator-files.ts'
 
 const examplePolicy = join(import.meta.dirname, '../../deploy/freeradius/policy.yaml')

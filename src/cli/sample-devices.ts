@@ -1,11 +1,5 @@
 import type { Simulator } from '../simulator/simulator.ts'
 
-/** The app registration of the samples. */
-export const sampleClientId = '6f1c7a52-3c1e-4f0a-9f0d-2a6f5a1b9c01'
-
-/** The tenant of the samples. */
-export const sampleTenantId = '47f09275-5bc0-4807-8aae-f35cb0341329'
-
 /** Four people's devices, one for each row that Intune itself can cause, plus a MAC that Intune has never seen. */
 export const samples = {
   alice: { deviceId: 'a11ce000-0000-4000-8000-000000000001', mac: '005056A4895A', state: 'compliant' },

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { resolve as resolvePath } from 'node:path'
 import closeWithGrace from 'close-with-grace'
+import { sampleClientId, sampleTenantId } from '../config/sample-ids.ts'
 import { makeDirectory } from '../files/make-directory.ts'
 import { type ParsedScenario, parseScenario, startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { exitCodes, UnusableFile } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand, parsePort } from './command-line.ts'
-import { putSampleDevices, sampleClientId, sampleTenantId } from './sample-devices.ts'
+import { putSampleDevices } from './sample-devices.ts'
 import { temporaryDirectory, writeSimulatorAccess } from './simulator-files.ts'
 
 const form = {

@@ -1,6 +1,7 @@
 import { type Cloud, clouds } from './clouds.ts'
 import { readProxy } from './proxy.ts'
 import { type ConfigurationProblem, type ReadText, readEnvironment } from './read-environment.ts'
+import { isMicrosoftLogin, sampleClientId, sampleTenantId } from './sample-ids.ts'
 import type { IntuneSettings, ProxySettings, Secrets, ServiceTlsSettings, Settings } from './settings.ts'
 import type { VariableValues } from './variables.ts'
 
@@ -112,6 +113,7 @@ function intuneSettings(
       `INTUNE_TOKEN_ISSUING_URL names the tenant ${issuer.value.tenant}; INTUNE_TENANT_ID is not used`,
     )
   }
+  refuseSamples(values, issuer?.value.loginUrl ?? cloud.loginUrl, tenant, problems)
   const audience = audienceField?.value ?? cloud.audience
   const allowedHosts = values.INTUNE_ALLOWED_HOSTS ?? cloud.allowedHosts
   for (const [variable, value] of [
@@ -140,6 +142,32 @@ function intuneSettings(
     portalUrl: cloud.portalUrl,
     ...(values.INTUNE_API !== undefined && { api: values.INTUNE_API }),
     graphDetails: values.INTUNE_GRAPH_DETAILS === 'on',
+  }
+}
+
+/**
+ * The ids of the examples are those of the simulator: at Microsoft they name nobody, and whoever has copied them would
+ * look for the mistake in Entra ID.
+ */
+function refuseSamples(
+  { INTUNE_CLIENT_ID, INTUNE_TOKEN_ISSUING_URL }: Partial<VariableValues>,
+  loginUrl: string,
+  tenant: string | undefined,
+  problems: ConfigurationProblem[],
+): void {
+  if (!isMicrosoftLogin(loginUrl)) return
+  const exists = 'of the examples, which exists in the simulator alone; write that of your own'
+  if (tenant === sampleTenantId) {
+    problems.push({
+      variable: INTUNE_TOKEN_ISSUING_URL ? 'INTUNE_TOKEN_ISSUING_URL' : 'INTUNE_TENANT_ID',
+      problem: `names the tenant ${exists} tenant (Entra admin center, Overview: Tenant ID)`,
+    })
+  }
+  if (INTUNE_CLIENT_ID === sampleClientId) {
+    problems.push({
+      variable: 'INTUNE_CLIENT_ID',
+      problem: `is the app registration ${exists} app (Entra admin center, App registrations: Application (client) ID)`,
+    })
   }
 }
 

@@ -79,6 +79,13 @@ function textOf(name: VariableName, environment: Environment, readText: ReadText
       : describeFileFault(fileVariable, path, why)
     return { variable: fileVariable, problem: named.slice(fileVariable.length + 1) }
   }
+  // A ConfigMap or an example that was not edited.
+  if (!isSecret(name) && text.trim() === '') {
+    return {
+      variable: fileVariable,
+      problem: `names ${path}, which is empty; write the value of ${name} into it`,
+    }
+  }
   return checked(name, fileVariable, text.replace(/\r?\n$/, ''), `names ${path}, whose content `)
 }
 

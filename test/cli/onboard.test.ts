@@ -7,7 +7,7 @@ import { createSelfSignedCertificate } from '../../src/certificates/certificate-
 import { startSimulator } from '../../src/simulator/simulator.ts'
 import { clientId, type Report, runCaptured } from './doctor-rig.ts'
 
-const tenant = '47f09275-5bc0-4807-8aae-f35cb0341329'
+const tenant = '47f09275-5bc0-4807-8aae-f35cb034132a'
 const keyId = '0f1e2d3c-4b5a-4968-8776-655443322110'
 
 /** What `onboard --json` prints. */

@@ -3,7 +3,7 @@ import { loadSettings } from '../../src/config/load-settings.ts'
 import { variables } from '../../src/config/variables.ts'
 
 const required = {
-  INTUNE_TENANT_ID: '47F09275-5BC0-4807-8AAE-F35CB0341329',
+  INTUNE_TENANT_ID: '47F09275-5BC0-4807-8AAE-F35CB034132A',
   INTUNE_CLIENT_ID: '0D1F6E1A-0B3C-4D5E-8F70-112233445566',
   INTUNE_CERTIFICATE_FILE: '/etc/intune-nac/app.pem',
   INTUNE_PRIVATE_KEY_FILE: '/etc/intune-nac/app.key',

@@ -2,7 +2,7 @@ import t from 'tap'
 import { loadSettings } from '../../src/config/load-settings.ts'
 
 const required = {
-  INTUNE_TENANT_ID: '47F09275-5BC0-4807-8AAE-F35CB0341329',
+  INTUNE_TENANT_ID: '47F09275-5BC0-4807-8AAE-F35CB034132A',
   INTUNE_CLIENT_ID: '0D1F6E1A-0B3C-4D5E-8F70-112233445566',
   INTUNE_CERTIFICATE_FILE: '/etc/intune-nac/app.pem',
   INTUNE_PRIVATE_KEY_FILE: '/etc/intune-nac/app.key',
@@ -28,7 +28,7 @@ t.test(
     t.same(settings, {
       intune: {
         clientId: '0d1f6e1a-0b3c-4d5e-8f70-112233445566',
-        authorityUrl: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb0341329',
+        authorityUrl: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb034132a',
         graphUrl: 'https://graph.microsoft.com',
         audience: 'https://api.manage.microsoft.com/',
         allowedHosts: ['manage.microsoft.com'],
@@ -164,7 +164,7 @@ for (const row of [
   {
     case: 'the Azure AD Graph address of the 2018 guide becomes Microsoft Graph',
     variable: 'INTUNE_AUTO_DISCOVERY_URL',
-    text: 'https://graph.windows.net/47f09275-5bc0-4807-8aae-f35cb0341329',
+    text: 'https://graph.windows.net/47f09275-5bc0-4807-8aae-f35cb034132a',
     expected: { graphUrl: 'https://graph.microsoft.com' },
     notice: /retired/,
   },
@@ -178,8 +178,8 @@ for (const row of [
   {
     case: 'the authorization endpoint of the 2018 guide becomes the token endpoint',
     variable: 'INTUNE_TOKEN_ISSUING_URL',
-    text: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb0341329/oauth2/authorize',
-    expected: { authorityUrl: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb0341329' },
+    text: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb034132a/oauth2/authorize',
+    expected: { authorityUrl: 'https://login.microsoftonline.com/47f09275-5bc0-4807-8aae-f35cb034132a' },
     notice: /authorization endpoint/,
   },
   {

@@ -4,6 +4,7 @@ import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
+import { loadSettings } from '../../src/config/load-settings.ts'
 import { variables } from '../../src/config/variables.ts'
 
 const folder = join(import.meta.dirname, '../../deploy/kubernetes')
@@ -333,6 +334,33 @@ t.test(
         'a changed ConfigMap has another name, so the pods follow',
       )
       t.match(stdout, /mountPath: \/state/)
+    }
+  },
+)
+
+t.test(
+  'the example does not start before both ids have a value: no id of the samples is in it',
+  async (t) => {
+    const { configMapGenerator = [] } = Kustomization.parse(documentsOf('example/kustomization.yaml')[0])
+    const literals = configMapGenerator.flatMap(({ literals }) => literals)
+    t.same(literals, ['INTUNE_TENANT_ID=', 'INTUNE_CLIENT_ID='])
+    const [certificate, key] = ['INTUNE_CERTIFICATE_FILE', 'INTUNE_PRIVATE_KEY_FILE'].map((variable) =>
+      container.env.find(({ name }) => name === variable),
+    )
+    const environment = Object.fromEntries(container.env.map(({ name, value }) => [name, value]))
+    t.ok(certificate && key)
+    // Each literal is a file of the ConfigMap, and empty.
+    const loaded = loadSettings(environment, () => '')
+    t.match(loaded, {
+      ok: false,
+      problems: [
+        { variable: 'INTUNE_TENANT_ID_FILE', problem: /which is empty; write the value of INTUNE_TENANT_ID/ },
+        { variable: 'INTUNE_CLIENT_ID_FILE', problem: /which is empty; write the value of INTUNE_CLIENT_ID/ },
+      ],
+    })
+    const text = readFileSync(join(folder, 'example/kustomization.yaml'), 'utf8')
+    for (const line of ['newName:', 'INTUNE_TENANT_ID=', 'INTUNE_CLIENT_ID=']) {
+      t.match(text, new RegExp(`${line}.*# EDIT THIS`))
     }
   },
 )

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { bootSystemd, whyNoSystemd } from './boot-systemd.ts'
-import { environmentOf, valuesOf } from './unit-environment.ts'
+import { edited, environmentOf, valuesOf } from './unit-environment.ts'
 
 const root = join(import.meta.dirname, '../..')
 const unit = readFileSync(join(root, 'deploy/systemd/intune-nac.service'), 'utf8')
@@ -26,7 +26,7 @@ t.test(
       '/etc/systemd/system/intune-nac.service': unit,
       '/etc/systemd/system/boot.target': '[Unit]\nDescription=the unit alone\nRequires=basic.target\n',
       // No load balancer has to turn away here.
-      '/etc/intune-nac/intune-nac.env': `${example}\nSHUTDOWN_GRACE_SECONDS=0\n`,
+      '/etc/intune-nac/intune-nac.env': `${edited(example)}\nSHUTDOWN_GRACE_SECONDS=0\n`,
       '/etc/intune-nac/app.pem': app.certificatePem,
       '/etc/intune-nac/app.key': app.privateKeyPem,
       '/etc/intune-nac/service.pem': service.certificatePem,

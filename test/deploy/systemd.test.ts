@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { loadSettings } from '../../src/config/load-settings.ts'
 import { variables } from '../../src/config/variables.ts'
-import { environmentOf, valuesOf as valuesOfUnit } from './unit-environment.ts'
+import { edited, environmentOf, valuesOf as valuesOfUnit } from './unit-environment.ts'
 
 const folder = join(import.meta.dirname, '../../deploy/systemd')
 const unit = readFileSync(join(folder, 'intune-nac.service'), 'utf8')
@@ -61,7 +61,7 @@ t.test(
       'User=intune-nac',
     ]
     for (const dropIn of dropIns) {
-      const environment = environmentOf(`${unit}\n${dropIn}\n`, example)
+      const environment = environmentOf(`${unit}\n${dropIn}\n`, edited(example))
       t.match(environment, {
         STATE_DIRECTORY: /^\/var\/lib\/intune-nac/,
         LOGS_DIRECTORY: '/var/log/intune-nac',
@@ -75,6 +75,15 @@ t.test(
     }
   },
 )
+
+t.test('the example does not start before both ids have a value, and says where they are', async (t) => {
+  const loaded = loadSettings(environmentOf(unit, example), () => undefined)
+  t.match(loaded, {
+    ok: false,
+    problems: [{ variable: 'INTUNE_CLIENT_ID' }, { variable: 'INTUNE_TENANT_ID' }],
+  })
+  t.match(example, /EDIT THIS.*\n#.*Tenant ID\.\nINTUNE_TENANT_ID=\n.*client\) ID\.\nINTUNE_CLIENT_ID=\n/)
+})
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
 

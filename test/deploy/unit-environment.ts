@@ -1,3 +1,10 @@
+/** The example of the env file after the edit that it asks for. */
+export function edited(example: string): string {
+  return example
+    .replace(/^INTUNE_TENANT_ID=$/m, 'INTUNE_TENANT_ID=contoso.example')
+    .replace(/^INTUNE_CLIENT_ID=$/m, 'INTUNE_CLIENT_ID=0d1f6e1a-0b3c-4d5e-8f70-112233445566')
+}
+
 /** Every value of one setting of a unit, in the order of the file. */
 export function valuesOf(unit: string, name: string): string[] {
   return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map((match) => match[1] ?? '')
