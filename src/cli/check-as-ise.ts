@@ -109,6 +109,17 @@ async function ask(
       printable(`  ${product}, API version ${apiVersion} at ${apiPath}, redirect to ${redirectUrl}`),
     )
   }
+  let exitCode: ExitCode = exitCodes.fine
+  // The device first: a service that has just started lists what it has been asked about.
+  if (asked.endpoint !== undefined) {
+    const found = await client.lookUp(asked.endpoint)
+    if (!found.ok) {
+      context.err(explainFault(found.fault))
+      return exitCodes.no
+    }
+    context.out(asked.json ? JSON.stringify(found.value ?? null, null, 2) : asTable(found.value))
+    if (!found.value?.registered || !found.value.compliant) exitCode = exitCodes.no
+  }
   if (asked.poll !== undefined) {
     const devices = await client.poll(asked.poll)
     if (!devices.ok) {
@@ -117,16 +128,13 @@ async function ask(
     }
     const count = devices.value.length
     context.out(asked.json ? JSON.stringify(devices.value, null, 2) : `Poll: ${count} not compliant`)
+    if (count === 0) context.err(emptyList)
   }
-  if (asked.endpoint === undefined) return exitCodes.fine
-  const found = await client.lookUp(asked.endpoint)
-  if (!found.ok) {
-    context.err(explainFault(found.fault))
-    return exitCodes.no
-  }
-  context.out(asked.json ? JSON.stringify(found.value ?? null, null, 2) : asTable(found.value))
-  return found.value?.registered && found.value.compliant ? exitCodes.fine : exitCodes.no
+  return exitCode
 }
+
+const emptyList =
+  'The list holds the devices that the service knows of: after a start those that it has been asked about, and with STATE_DIR, some minutes later, all of Intune (docs/ise.md).'
 
 /** ISE's own names of what it makes of a reply; they are what authorization conditions are written with. */
 function asTable(device: MdmDevice | undefined): string {

@@ -8,9 +8,10 @@ import { unknownWord } from '../decision/text-pattern.ts'
 import type { Fault } from '../errors/fault.ts'
 import { isAnswerable, presentDecision } from '../frontends/json/present.ts'
 import type { IdentityAttributes } from '../identity/device-identity.ts'
+import { nearestIdentifierName } from '../identity/nearest-identifier.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { printableValues } from '../text/printable.ts'
+import { printable, printableValues } from '../text/printable.ts'
 import { checkAsIse } from './check-as-ise.ts'
 import { type Command, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
@@ -147,13 +148,26 @@ function parseFrontend(text: string): FrontendName {
 export function attributesOf(positionals: readonly string[]): IdentityAttributes {
   const attributes: Record<string, string[]> = {}
   for (const text of positionals) {
-    const name = attributeNames.find((candidate) => text.startsWith(`${candidate}=`))
+    const name = nameOf(text)
     const key = name ?? (/[0-9a-f]{8}-[0-9a-f]{4}-/i.test(text) ? 'deviceId' : 'mac')
     const list = attributes[key] ?? []
-    list.push(name === undefined ? text : text.slice(name.length + 1))
+    list.push(name === undefined ? text : text.slice(text.indexOf('=') + 1))
     attributes[key] = list
   }
   return attributes
+}
+
+/** The kind in front of `=`; undefined where there is none: neither a MAC address nor a device id has one. */
+function nameOf(text: string): (typeof attributeNames)[number] | undefined {
+  const [, given] = /^\s*([^=]*?)\s*=/.exec(text) ?? []
+  if (given === undefined) return undefined
+  const name = attributeNames.find((candidate) => candidate === given)
+  if (name !== undefined) return name
+  const nearest = nearestIdentifierName(given, attributeNames)
+  const hint = nearest === undefined ? '' : ` Did you mean ${nearest}=?`
+  throw new WrongUse(
+    `knows no identifier ${JSON.stringify(printable(given.slice(0, 40)))}.${hint} There are ${attributeNames.join(', ')}.`,
+  )
 }
 
 /** The answer of the JSON front end; it has an error in place of `fail`, and here a person reads. */

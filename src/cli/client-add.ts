@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { isSeq } from 'yaml'
 import { createSecret, hashSecret } from '../server/secret-hash.ts'
 import { printable } from '../text/printable.ts'
 import {
@@ -93,6 +94,9 @@ export const addClient = defineCommand(form, async ({ values, positionals }, con
     ...(certificate && { certificate }),
   }
   document.addIn(['clients'], document.createNode(entry))
+  // `clients: []` would have every entry on one line, which nobody can edit.
+  const list = document.get('clients')
+  if (isSeq(list)) list.flow = false
   checkClientsFile(file, document)
   // First the secret: a client whose secret nobody has would be of no use.
   if (secret !== undefined && secretFile !== undefined) replaceFile(secretFile, secret, () => 0o600)

@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { checkOperatorFiles } from '../app-files.ts'
-import { type LoadedSettings, loadSettings } from '../config/load-settings.ts'
-import { type ConfigurationProblem, readEnvironment } from '../config/read-environment.ts'
+import {
+  type ListenerSet,
+  type LoadedSettings,
+  loadListeners,
+  loadSettings,
+} from '../config/load-settings.ts'
+import type { ConfigurationProblem } from '../config/read-environment.ts'
 import { checkRuntime } from '../config/runtime-options.ts'
-import type { ListenerSettings, ProxySettings, Secrets, Settings } from '../config/settings.ts'
+import type { ProxySettings, Secrets, Settings } from '../config/settings.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import type { Fault } from '../errors/fault.ts'
+import { remedyOf } from '../errors/remedy.ts'
 import { decodeText, describeReadError } from '../text/decode.ts'
 import { printable } from '../text/printable.ts'
 import type { CommandContext } from './command.ts'
@@ -23,6 +29,14 @@ export interface Configured {
 export function configured(context: CommandContext): Configured | undefined {
   const loaded = configure(context)
   if (loaded.ok) return loaded
+  printProblems(loaded.problems, context)
+  return undefined
+}
+
+/** What the environment says of the listeners, or undefined after every problem with that was printed. */
+export function configuredListeners(context: CommandContext): ListenerSet | undefined {
+  const loaded = loadListeners(context.environment, readText)
+  if (loaded.ok) return loaded.listeners
   printProblems(loaded.problems, context)
   return undefined
 }
@@ -60,22 +74,7 @@ export function explainFault(fault: Fault): string {
   // Those about a file of the operator have a line for each problem; what others say may come from outside.
   const message =
     faultCatalogue[fault.code].area === 'configuration' ? fault.message : printable(fault.message)
-  return `${message}\n  code:   ${fault.code}\n  remedy: ${faultCatalogue[fault.code].remedy}`
-}
-
-/**
- * Where the variables say that the management listener is, or undefined after the problems with that were printed. What
- * else is wrong or missing in the environment is the affair of the service.
- */
-export function managementListener(context: CommandContext): ListenerSettings | undefined {
-  const { values, problems } = readEnvironment(context.environment, readText)
-  const own = problems.filter(({ variable, problem }) =>
-    /^MANAGEMENT_(HOST|PORT)(_FILE)?$|did you mean MANAGEMENT_(HOST|PORT)/m.test(`${variable}\n${problem}`),
-  )
-  const { MANAGEMENT_HOST: host, MANAGEMENT_PORT: port } = values
-  if (own.length === 0 && host !== undefined && port !== undefined) return { host, port }
-  printProblems(own, context)
-  return undefined
+  return `${message}\n  code:   ${fault.code}\n  remedy: ${remedyOf(fault)}`
 }
 
 function readText(path: string): string | { readonly why: string } {

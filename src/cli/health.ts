@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { z } from 'zod'
-import type { ListenerSettings, Settings } from '../config/settings.ts'
+import type { ListenerSet } from '../config/load-settings.ts'
+import type { ListenerSettings } from '../config/settings.ts'
 import { readCertificates } from '../pem/read-certificates.ts'
 import { describeFileFault } from '../text/decode.ts'
 import { printable } from '../text/printable.ts'
@@ -10,7 +11,7 @@ import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { configured } from './configured.ts'
+import { configuredListeners } from './configured.ts'
 import { widest } from './table.ts'
 
 const timeoutMs = 2500
@@ -35,8 +36,8 @@ const form = {
   usage: ['[options]'],
   does: [
     'Asks /readyz of the service on this machine and says in one line what it found.',
-    'For health checks of images without a shell: it reads the variables of the service, and trusts its',
-    'certificate.',
+    'For health checks of images without a shell: of the variables of the service it needs SERVICE_* and',
+    'MANAGEMENT_* alone, and only where they are not the defaults; it trusts the certificate of the service.',
   ],
   options: {
     url: { type: 'string', argument: 'URL', meaning: 'another address (default: that of the variables)' },
@@ -50,7 +51,7 @@ const form = {
   exitCodes: {
     0: 'ready',
     1: `not ready, or no answer within ${timeoutMs / 1000} seconds`,
-    78: 'the configuration is wrong',
+    78: 'one of these variables is wrong',
   },
 } as const satisfies CommandForm
 
@@ -58,9 +59,9 @@ const form = {
 export const health = defineCommand(form, async ({ values }, context) => {
   let target: Target
   if (values.url === undefined) {
-    const loaded = configured(context)
-    if (!loaded) return exitCodes.wrongConfiguration
-    target = localTarget(loaded.settings, values.verbose)
+    const listeners = configuredListeners(context)
+    if (!listeners) return exitCodes.wrongConfiguration
+    target = localTarget(listeners, values.verbose)
   } else target = { url: parseUrl(values.url) }
   try {
     const { status, text } = await fetchReadiness(target)
@@ -89,7 +90,7 @@ interface Target {
 }
 
 /** The service's own listener, since that is what callers need; not where it wants a certificate that this command has not. */
-function localTarget({ service, serviceTls, management }: Settings, verbose: boolean): Target {
+function localTarget({ service, serviceTls, management }: ListenerSet, verbose: boolean): Target {
   if (verbose || serviceTls?.clientCaFile !== undefined) return { url: localUrl('http', management) }
   if (serviceTls === undefined) return { url: localUrl('http', service) }
   return { url: localUrl('https', service), certificateFile: serviceTls.certificateFile }

@@ -6,7 +6,7 @@ import { DecisionTrace } from '../trace/decision-trace.ts'
 import { type CommandContext, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import { managementListener } from './configured.ts'
+import { configuredListeners } from './configured.ts'
 import { explainTrace } from './explain-trace.ts'
 import { localUrl } from './health.ts'
 import { readSecretFile } from './read-option-file.ts'
@@ -92,7 +92,7 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
 /** Undefined after it was printed what is wrong with the variables. */
 function baseOf(given: string | undefined, context: CommandContext): URL | undefined {
   if (given === undefined) {
-    const listener = managementListener(context)
+    const listener = configuredListeners(context)?.management
     return listener && localUrl('http', listener)
   }
   const base = URL.parse(given)

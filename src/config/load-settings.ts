@@ -90,6 +90,38 @@ export function loadSettings(
   return { ok: true, settings: deepFreeze(settings), secrets: Object.freeze(secrets), proxy, notices }
 }
 
+/** Where the service of this environment listens. */
+export type ListenerSet = Pick<Settings, 'service' | 'serviceTls' | 'management'>
+
+/**
+ * The same for the listeners alone, or every problem with what they depend on: what a command needs that asks a running
+ * service, which has its other variables from elsewhere.
+ */
+export function loadListeners(
+  environment: Readonly<Record<string, string | undefined>>,
+  readText: ReadText,
+):
+  | { readonly ok: true; readonly listeners: ListenerSet }
+  | { readonly ok: false; readonly problems: readonly ConfigurationProblem[] } {
+  const { values, problems: all } = readEnvironment(environment, readText)
+  const isOfListener = (name: string) => /^(SERVICE|MANAGEMENT|CLIENTS)_/.test(name)
+  const problems = all.filter(
+    ({ variable, problem }) =>
+      isOfListener(variable) || isOfListener(/did you mean (\w+)\?$/.exec(problem)?.[1] ?? ''),
+  )
+  const host = listenHost(values, problems, [])
+  const serviceTls = serviceTlsSettings(values, problems)
+  const { SERVICE_PORT, MANAGEMENT_HOST, MANAGEMENT_PORT } = values
+  if (problems.length > 0 || SERVICE_PORT === undefined) return { ok: false, problems }
+  if (MANAGEMENT_HOST === undefined || MANAGEMENT_PORT === undefined) return { ok: false, problems }
+  const listeners = {
+    service: { host, port: SERVICE_PORT },
+    ...(serviceTls && { serviceTls }),
+    management: { host: MANAGEMENT_HOST, port: MANAGEMENT_PORT },
+  }
+  return { ok: true, listeners }
+}
+
 function intuneSettings(
   values: Partial<VariableValues>,
   problems: ConfigurationProblem[],

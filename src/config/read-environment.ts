@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { didYouMean } from '../nearest-name.ts'
 import { describeFileFault } from '../text/decode.ts'
 import { describeUnseen } from '../text/unseen.ts'
 import { isServiceLink, judgeForeignVariable } from './foreign-variables.ts'
@@ -41,7 +42,7 @@ export function readEnvironment(
     else
       problems.push({
         variable: name,
-        problem: given === undefined ? 'is required' : firstMessage(parsed.error),
+        problem: given === undefined ? 'is required' : firstMessage(parsed.error, given),
       })
   }
   return { values: values as Partial<VariableValues>, problems, notices }
@@ -124,6 +125,9 @@ function judgeForeign(environment: Environment): { problems: ConfigurationProble
   return { problems, notices }
 }
 
-function firstMessage(error: z.ZodError): string {
-  return error.issues[0]?.message ?? 'is not valid'
+function firstMessage(error: z.ZodError, given: string): string {
+  const [issue] = error.issues
+  if (issue?.code !== 'invalid_value') return issue?.message ?? 'is not valid'
+  const accepted = issue.values.map(String)
+  return `must be one of ${accepted.join(', ')}${didYouMean(given, accepted)}`
 }

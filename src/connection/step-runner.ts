@@ -2,6 +2,7 @@ import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import { type Fault, failure } from '../errors/fault.ts'
+import { remedyOf } from '../errors/remedy.ts'
 
 /** The steps of a diagnosis, in the order in which they are printed, with the heading of each. */
 export const stepTitles = {
@@ -100,7 +101,7 @@ export function createStepRunner(
       const durationMs = clock.monotonicMs() - startedMs
       if (finding.result === 'fail') {
         const { fault } = finding
-        const { remedy } = faultCatalogue[fault.code]
+        const remedy = remedyOf(fault)
         reports.push({ step: name, title, result: 'fail', detail: fault.message, durationMs, remedy, fault })
         return { passed: false, cause: name }
       }

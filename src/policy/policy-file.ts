@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { PolicyDefinition } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
+import { didYouMean } from '../nearest-name.ts'
 import {
   type FileContent,
   type FileProblem,
@@ -71,7 +72,10 @@ export function parsePolicy(content: FileContent, fileName: string): Outcome<Par
   const yaml = parseYaml(content)
   if ('problems' in yaml) return invalidFile(fileName, yaml.problems)
   const parsed = PolicyFile.safeParse(yaml.value)
-  const problems = [...(parsed.success ? [] : schemaProblems(yaml, parsed.error)), ...crossProblems(yaml)]
+  const problems = [
+    ...(parsed.success ? [] : schemaProblems(yaml, PolicyFile, parsed.error)),
+    ...crossProblems(yaml),
+  ]
   if (!parsed.success || problems.length > 0) return invalidFile(fileName, problems)
   const { profiles = {}, defaultProfiles = {}, rules } = parsed.data
   const definition: PolicyDefinition = {
@@ -104,7 +108,8 @@ function crossProblems(yaml: YamlText): FileProblem[] {
   const problems: FileProblem[] = []
   const lookUp = (name: unknown, path: readonly PropertyKey[], label: string) => {
     if (typeof name !== 'string' || Object.hasOwn(profiles, name)) return
-    problems.push(yaml.problemAt(path, `${label}: there is no profile of that name in this file`))
+    const hint = didYouMean(name, Object.keys(profiles))
+    problems.push(yaml.problemAt(path, `${label}: there is no profile of that name in this file${hint}`))
   }
   for (const [outcome, name] of Object.entries(defaultProfiles)) {
     lookUp(name, ['defaultProfiles', outcome], `defaultProfiles.${printable(outcome)}`)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Placeholder, placeholderNames, type TextTemplate } from '../decision/policy-profile.ts'
 import { maxTextOctets } from '../decision/radius-attribute.ts'
+import { didYouMean } from '../nearest-name.ts'
 
 /** A text that a person or a switch reads: not empty, no control characters. */
 export const plainText = (maxCharacters: number) =>
@@ -23,7 +24,7 @@ export function parseTemplate(text: string, maxBytes: number): string | TextTemp
     const placeholder = placeholderNames.find((name) => name === match[1])
     if (placeholder === undefined) {
       return {
-        problem: `has an unknown placeholder; there are ${placeholderNames.map((name) => `{${name}}`).join(' ')}`,
+        problem: `has an unknown placeholder; there are ${placeholderNames.map((name) => `{${name}}`).join(' ')}${didYouMean(match[1] ?? '', placeholderNames)}`,
       }
     }
     if (match.index > from) parts.push(text.slice(from, match.index))

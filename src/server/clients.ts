@@ -169,7 +169,7 @@ export function parseClients(
   if ('problems' in yaml) return invalidFile(fileName, yaml.problems)
   const parsed = ClientsFile.safeParse(yaml.value)
   const problems = [
-    ...(parsed.success ? [] : schemaProblems(yaml, parsed.error)),
+    ...(parsed.success ? [] : schemaProblems(yaml, ClientsFile, parsed.error)),
     ...crossProblems(yaml, verifiesCertificates),
   ]
   if (parsed.success && problems.length === 0) return success(parsed.data)

@@ -27,6 +27,19 @@ export function createHttpsServer(
     forceCloseConnections: true,
     ...(logger ? { loggerInstance: logger } : {}),
   })
+  // curl users set the type once for all of their calls, also for those that have nothing to say.
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    async (_request: unknown, body: string) => {
+      if (body.trim() === '') return undefined
+      try {
+        return JSON.parse(body) as unknown
+      } catch {
+        throw Object.assign(new Error('The body is not valid JSON.'), { statusCode: 400 })
+      }
+    },
+  )
   app.addContentTypeParser(
     ['application/x-www-form-urlencoded', '*'],
     { parseAs: 'string' },

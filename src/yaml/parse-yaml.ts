@@ -10,7 +10,10 @@ import {
   visit,
 } from 'yaml'
 import type { z } from 'zod'
+import { didYouMean } from '../nearest-name.ts'
 import { decodeUtf8 } from '../text/utf8-text.ts'
+import { acceptedKeys } from './accepted-keys.ts'
+import { syntaxProblem } from './syntax-problem.ts'
 
 /** One thing that is wrong in a file, and where: line and column count from 1. */
 export interface FileProblem {
@@ -49,8 +52,7 @@ export function parseYaml(content: FileContent): YamlText | { readonly problems:
     return {
       problems: faults.map((fault) => {
         const { line, col } = lineCounter.linePos(fault.pos[0])
-        const problem = `is not valid YAML (${fault.code.toLowerCase().replaceAll('_', ' ')})`
-        return { line, column: col, problem }
+        return { line, column: col, problem: syntaxProblem(fault.code) }
       }),
     }
   }
@@ -73,16 +75,25 @@ export function parseYaml(content: FileContent): YamlText | { readonly problems:
   }
 }
 
-/** The problems that zod found, each at its place in the text; an unknown key is one problem of its own. */
-export function schemaProblems(yaml: YamlText, error: z.ZodError): FileProblem[] {
-  return error.issues.flatMap((issue) => issueProblems(yaml, issue, []))
+/**
+ * The problems that zod found with this schema, each at its place in the text; an unknown key is one problem of its own.
+ * Where a name or a value is nearly one that is accepted, the sentence ends in that one.
+ */
+export function schemaProblems(yaml: YamlText, schema: z.ZodType, error: z.ZodError): FileProblem[] {
+  return error.issues.flatMap((issue) => issueProblems({ yaml, schema }, issue, []))
+}
+
+interface Judged {
+  readonly yaml: YamlText
+  readonly schema: z.ZodType
 }
 
 function issueProblems(
-  yaml: YamlText,
+  judged: Judged,
   issue: z.core.$ZodIssue,
   parentPath: readonly PropertyKey[],
 ): FileProblem[] {
+  const { yaml, schema } = judged
   const path = [...parentPath, ...issue.path]
   const sentence = (at: readonly PropertyKey[], problem: string) => {
     return at.length === 0 ? problem : `${presentPath(at)}: ${problem}`
@@ -90,7 +101,11 @@ function issueProblems(
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((key) =>
-        yaml.problemAt(path, `${presentPath([...path, key])} is not a known key`, key),
+        yaml.problemAt(
+          path,
+          `${presentPath([...path, key])} is not a known key${didYouMean(key, acceptedKeys(schema, path))}`,
+          key,
+        ),
       )
     case 'invalid_key': {
       const key = String(path.at(-1))
@@ -98,10 +113,23 @@ function issueProblems(
       return [yaml.problemAt(path.slice(0, -1), sentence(path, first?.message ?? issue.message), key)]
     }
     case 'invalid_union':
-      return closestVariant(issue).flatMap((inner) => issueProblems(yaml, inner, path))
+      return closestVariant(issue).flatMap((inner) => issueProblems(judged, inner, path))
+    case 'invalid_value': {
+      const hint = didYouMean(textAt(yaml.value, path), issue.values.map(String))
+      return [yaml.problemAt(path, sentence(path, `${issue.message}${hint}`))]
+    }
     default:
       return [yaml.problemAt(path, sentence(path, issue.message))]
   }
+}
+
+/** The text at a path of the data; what is none is nearly nothing. */
+function textAt(value: unknown, path: readonly PropertyKey[]): string {
+  const found = path.reduce<unknown>(
+    (inner, part) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, part) : undefined),
+    value,
+  )
+  return typeof found === 'string' ? found : ''
 }
 
 /** Of the variants that a value could have been, the one that it came closest to: that went deepest before it failed. */

@@ -133,7 +133,7 @@ t.test(
     t.match(systemd.run('tail', '-1', '/var/log/private/intune-nac/decisions.log').out, /log_stopped/)
 
     for (const [line, said] of [
-      ['Environment=INTUNE_CLOUD=mars', /INTUNE_CLOUD Invalid option/],
+      ['Environment=INTUNE_CLOUD=mars', /INTUNE_CLOUD must be one of public, usgov/],
       ['Environment=NODE_TLS_REJECT_UNAUTHORIZED=0', /NODE_TLS_REJECT_UNAUTHORIZED is 0/],
     ] as const) {
       systemd.run(

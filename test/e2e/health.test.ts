@@ -52,6 +52,29 @@ t.test('health finds the service by its settings, through TLS, and says in one l
   t.teardown(() => service.child.kill('SIGKILL'))
   await service.waitFor(/"event":"listening"/)
   t.same(await health(), { exitCode: 0, output: 'ready\n' })
+  const listeners = Object.fromEntries(
+    Object.entries(variables).filter(([name]) => /^(SERVICE|MANAGEMENT)_/.test(name)),
+  )
+  t.same(
+    await runToEnd(['health'], listeners),
+    { exitCode: 0, output: 'ready\n' },
+    'the listeners are enough',
+  )
+  const { MANAGEMENT_PORT } = variables
+  t.match(
+    await runToEnd(['health', '--verbose'], { MANAGEMENT_PORT, INTUNE_CLIENT_ID: 'not looked at' }),
+    { exitCode: 0, output: /^certificate +ok/m },
+    'and what asks the management listener needs that one alone',
+  )
+  for (const [name, value] of [
+    ['MANAGEMENT_PORT', 'x'],
+    ['MANAGEMENT_PROT', '1'],
+  ] as const) {
+    t.match(await runToEnd(['health', '--verbose'], { [name]: value }), {
+      exitCode: 78,
+      output: /MANAGEMENT_/,
+    })
+  }
   const stranger = await health({ SERVICE_TLS_CERTIFICATE_FILE: file('other.pem', other.certificatePem) })
   t.match(
     stranger,
@@ -101,5 +124,6 @@ t.test('health believes nothing but an answer of the service', async (t) => {
   for (const args of [['--url', 'nonsense'], ['extra']]) {
     t.equal((await runToEnd(['health', ...args])).exitCode, 2, args.join(' '))
   }
-  t.equal((await runToEnd(['health'])).exitCode, 78, 'without settings there is no address')
+  const picked = await runToEnd(['health'], { SERVICE_PORT: '0' })
+  t.match(picked, { exitCode: 2, output: /--url/ }, 'the system has picked the port')
 })

@@ -5,6 +5,8 @@ import { laptop } from '../app/simulated-service.ts'
 import { runToEnd } from '../e2e/run-process.ts'
 import { iseService, user } from './ise-service.ts'
 
+t.setTimeout(60_000)
+
 t.test('check --as-ise asks a running service the way ISE does', async (t) => {
   const service = await iseService(t)
   const tablet = { deviceId: 'b0b00000-0000-4000-8000-000000000002', macs: ['3408BC507C78'] }
@@ -18,6 +20,18 @@ t.test('check --as-ise asks a running service the way ISE does', async (t) => {
     service.caFile,
   ]
   const ask = (...args: string[]) => runToEnd(['check', '--as-ise', service.url, ...options, ...args])
+
+  const fresh = await ask('--poll', 'guid')
+  t.match(fresh, {
+    exitCode: 0,
+    output: /Poll: 0 not compliant\nThe list holds the devices that the service knows/,
+  })
+  const first = await ask('3408BC507C78', '--poll', 'guid')
+  t.match(
+    first,
+    { exitCode: 1, output: /NonCompliant[^]*Poll: 1 not compliant\n$/ },
+    'the device, then the list',
+  )
 
   const known = await ask(laptop.deviceId, '00:50:56:a4:89:5a', '--poll', 'macaddress')
   t.equal(known.exitCode, 0, known.output)

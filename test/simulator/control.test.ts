@@ -10,6 +10,25 @@ import { clientId, intuneScope, startRig } from './rig.ts'
 
 const deviceId = 'ee9d3792-6859-4b71-93aa-56aba42581c5'
 
+t.test('a call that has nothing to say may name the type of what it does not send', async (t) => {
+  const rig = await startRig(t)
+  for (const [method, path] of [
+    ['POST', '/control/reset'],
+    ['POST', '/control/scale-unit'],
+    ['DELETE', '/control/faults'],
+    ['GET', '/control'],
+  ] as const) {
+    const reply = await rig.call(path, { method, headers: { 'content-type': 'application/json' } })
+    t.ok(reply.status < 300, `${method} ${path}: ${reply.status}`)
+  }
+  const broken = await rig.call('/control/faults', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{',
+  })
+  t.equal(broken.status, 400)
+})
+
 t.test('requests are recorded with what they were about and without a secret', async (t) => {
   const rig = await startRig(t)
   const { tenant, tenantId } = rig.simulator
