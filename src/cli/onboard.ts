@@ -1,8 +1,15 @@
 import { resolve } from 'node:path'
 import { type CloudName, clouds } from '../config/clouds.ts'
 import { isTenant } from '../config/ise-fields.ts'
+import { variables } from '../config/variables.ts'
 import { type AppCertificate, keyCredentialsOf, readAppCertificate } from '../onboarding/app-certificate.ts'
-import { type ConnectionNames, iseFieldsOf, serviceVariablesOf } from '../onboarding/connection-values.ts'
+import {
+  type ConnectionNames,
+  iseFieldsOf,
+  mdmServerFieldsOf,
+  type ServiceAddress,
+  serviceVariablesOf,
+} from '../onboarding/connection-values.ts'
 import { mergeCertificate, type ParsedManifest, parseManifest } from '../onboarding/manifest.ts'
 import { permissionNames, requiredResourceAccess } from '../onboarding/permissions.ts'
 import { printableValues } from '../text/printable.ts'
@@ -70,6 +77,12 @@ const form = {
       argument: 'NAME',
       meaning: `${Object.keys(clouds).join(', ')} (default: INTUNE_CLOUD)`,
     },
+    host: { type: 'string', argument: 'NAME', meaning: 'DNS name by which ISE asks this service' },
+    'ise-connector': {
+      type: 'boolean',
+      default: false,
+      meaning: "the fields of ISE's own Intune connector too, which asks Intune without this service",
+    },
     json: { type: 'boolean', default: false, meaning: 'everything as JSON' },
   },
   examples: [
@@ -122,7 +135,8 @@ export const onboard = defineCommand(form, async ({ values }, context) => {
     certificate,
     keyCredentials: keyCredentialsOf(certificate),
     requiredResourceAccess,
-    iseFields: iseFieldsOf(names),
+    mdmServer: mdmServerFieldsOf(addressOf(values.host, context)),
+    ...(values['ise-connector'] && { iseFields: iseFieldsOf(names) }),
     variables: serviceVariablesOf(names, onDisk),
     ...(merged && { manifest: { form: merged.form, kept: merged.kept, merged: JSON.parse(merged.text) } }),
   }
@@ -171,6 +185,18 @@ function readNames(
   }
 }
 
+function addressOf(host: string | undefined, { environment }: CommandContext): ServiceAddress {
+  return {
+    host,
+    // A Service of Kubernetes may have put its address there.
+    port: /^\d+$/.test(environment.SERVICE_PORT ?? '')
+      ? (environment.SERVICE_PORT ?? '')
+      : variables.SERVICE_PORT.default,
+    pathPrefix: environment.SERVICE_PATH_PREFIX || undefined,
+    certificateFile: environment.SERVICE_TLS_CERTIFICATE_FILE || undefined,
+  }
+}
+
 function pick<T extends string>(value: string, choices: readonly T[], option: string): T {
   const found = choices.find((choice) => choice === value)
   if (found === undefined) throw new WrongUse(`${option} must be one of ${choices.join(', ')}`)
@@ -181,7 +207,8 @@ function asText(
   answer: {
     readonly certificate: AppCertificate
     readonly keyCredentials: ReturnType<typeof keyCredentialsOf>
-    readonly iseFields: object
+    readonly mdmServer: object
+    readonly iseFields?: object
     readonly variables: object
   },
   { certificateFile, privateKeyFile }: CertificateOnDisk,
@@ -200,22 +227,24 @@ function asText(
     `  $keyid:              ${certificate.keyId}`,
     `  SHA-1 (portal):      ${certificate.thumbprintSha1}`,
     `  SHA-256:             ${certificate.thumbprintSha256}`,
-    '  $base64Value:',
-    certificate.base64Value,
+    '  $base64Value:        "key" of the entry below',
     '',
     '1. Upload the certificate: App registrations > your app > Certificates & secrets > Certificates.',
     '   Or as an entry of keyCredentials in the manifest (Microsoft Graph form, that of today):',
     json(answer.keyCredentials.microsoftGraph),
-    '   The same in the Azure AD Graph form of old manifests:',
-    json(answer.keyCredentials.azureAdGraph),
+    '   The same in the Azure AD Graph form of old manifests; "value" is "key" above:',
+    json({ ...answer.keyCredentials.azureAdGraph, value: '$base64Value' }),
     '',
     '2. Permissions, then "Grant admin consent":',
     ...permissionNames.map((name) => `   ${name}`),
     '   In the manifest, requiredResourceAccess:',
     json(requiredResourceAccess),
     '',
-    '3. Cisco ISE, Administration > Network Resources > External MDM:',
-    ...list(answer.iseFields),
+    '3. Cisco ISE, Administration > Network Resources > External MDM > Add, with this service (docs/ise.md):',
+    ...list({ 'Server Type': 'Mobile Device Manager', 'Authentication Type': 'Basic', ...answer.mdmServer }),
+    ...(answer.iseFields
+      ? ["   ISE's own Intune connector, which asks Intune without this service:", ...list(answer.iseFields)]
+      : []),
     '',
     '4. This service:',
     ...Object.entries(answer.variables).map(([name, value]) => `  export ${name}='${value}'`),

@@ -1,6 +1,44 @@
 import { type Cloud, type CloudName, clouds } from '../config/clouds.ts'
 
-/** The four fields of Cisco ISE's external MDM server form for Intune, by the labels they have there. */
+/** What Cisco ISE has to be given to ask this service: the fields of its form for an MDM server, by their labels there. */
+export interface MdmServerFields {
+  readonly 'Host Name / IP Address': string
+  readonly Port: string
+  readonly 'Instance Name': string
+  readonly 'User Name': string
+  readonly Password: string
+  /** Not in the form: what goes under Trusted Certificates before. */
+  readonly 'Trusted Certificates': string
+}
+
+/** Where the service is asked, as far as it is known when ISE is set up. */
+export interface ServiceAddress {
+  readonly host?: string | undefined
+  readonly port: string
+  /** Path below which a proxy publishes the service. */
+  readonly pathPrefix?: string | undefined
+  readonly certificateFile?: string | undefined
+}
+
+/** The values for ISE with this service as its MDM server (docs/ise.md). */
+export function mdmServerFieldsOf({
+  host,
+  port,
+  pathPrefix,
+  certificateFile,
+}: ServiceAddress): MdmServerFields {
+  const certificate = certificateFile ?? 'SERVICE_TLS_CERTIFICATE_FILE'
+  return {
+    'Host Name / IP Address': host ?? `<DNS name of this service, one of those in ${certificate}>`,
+    Port: port,
+    'Instance Name': pathPrefix?.replace(/^\/+|\/+$/g, '') || '(empty)',
+    'User Name': 'ise',
+    Password: 'printed once by: intune-nac client add ise --basic --frontend ise --file clients.yaml',
+    'Trusted Certificates': `the root that signed ${certificate}, or itself where it is self-signed`,
+  }
+}
+
+/** The four fields of the form of ISE's own Intune connector, by the labels they have there. */
 export interface IseFields {
   readonly 'Auto Discovery URL': string
   readonly 'Client ID': string

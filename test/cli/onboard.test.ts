@@ -27,7 +27,7 @@ interface Onboarding {
 }
 
 async function onboard(...args: string[]) {
-  const run = await runCaptured(['onboard', '--json', ...args])
+  const run = await runCaptured(['onboard', '--json', '--ise-connector', ...args])
   return { ...run, answer: JSON.parse(run.out || 'null') as Onboarding }
 }
 
@@ -157,6 +157,38 @@ t.test('the four ISE fields and the variables follow tenant, client and cloud', 
   const unknown = await onboard('--certificate', join(directory, 'ise.pem'), '--cloud', 'china')
   t.match(unknown.answer.iseFields, { 'Client ID': '<application (client) id>', 'Token Audience': /^<ask/ })
 })
+
+t.test(
+  'for ISE it prints what asks this service, and the old connector only where it is asked for',
+  async (t) => {
+    const directory = t.testdir({ 'ise.pem': pair.certificatePem })
+    const given = ['onboard', '--certificate', join(directory, 'ise.pem')]
+    const service = {
+      SERVICE_PORT: '8443',
+      SERVICE_PATH_PREFIX: '/nac',
+      SERVICE_TLS_CERTIFICATE_FILE: 'nac.pem',
+    }
+    const { out } = await runCaptured([...given, '--host', 'nac.example'], service)
+    for (const line of [
+      /External MDM > Add, with this service/,
+      /Host Name \/ IP Address: nac\.example$/m,
+      /Port: 8443$/m,
+      /Instance Name: nac$/m,
+      /User Name: ise$/m,
+      /Password: printed once by: intune-nac client add ise --basic --frontend ise/,
+      /Trusted Certificates: the root that signed nac\.pem/,
+    ]) {
+      t.match(out, line)
+    }
+    t.notMatch(out, /Auto Discovery URL|Token Issuing URL/)
+    const base64 = derOf(pair.certificatePem).toString('base64')
+    t.equal(out.split(base64).length - 1, 1, 'the certificate is there once')
+    const bare = JSON.parse((await runCaptured([...given, '--json'])).out) as object
+    t.match(bare, { mdmServer: { Port: '8080', 'Instance Name': '(empty)' } })
+    t.notOk('iseFields' in bare)
+    t.match((await runCaptured([...given, '--ise-connector'])).out, /Token Issuing URL: https:/)
+  },
+)
 
 const graphManifest = (entries: unknown[]) =>
   JSON.stringify({ id: 'x', displayName: 'ise', appId: clientId, web: {}, keyCredentials: entries })

@@ -29,7 +29,7 @@ t.test('check --as-ise asks a running service the way ISE does', async (t) => {
   const first = await ask('3408BC507C78', '--poll', 'guid')
   t.match(
     first,
-    { exitCode: 1, output: /NonCompliant[^]*Poll: 1 not compliant\n$/ },
+    { exitCode: 1, output: /NonCompliant[\s\S]*Poll: 1 not compliant\n$/ },
     'the device, then the list',
   )
 
