@@ -265,7 +265,7 @@ t.test('a manifest goes to standard output alone, so that it can be piped', asyn
     '--out-manifest',
     join(directory, 'merged.json'),
   ])
-  t.match(written.out, /Certificates & secrets[\s\S]*Token Audience: https:\S+\/\n[\s\S]*merged\.json/)
+  t.match(written.out, /Certificates & secrets[\s\S]*User Name: ise\n[\s\S]*merged\.json/)
 })
 
 t.test('a wrong call says what is wrong, and leaves nothing behind', async (t) => {
