@@ -69,12 +69,29 @@ export function findUnsaidWarnings(rules: readonly PolicyRule[]): PolicyWarning[
   return warnings
 }
 
-/** Finds rules that refuse a device only where it is known by two identifiers at once, as hardly anybody means it. */
+/**
+ * Finds rules on which a device that is refused can come in: they ask for two of its identifiers at once, or for one that
+ * neither a request nor Intune needs to say. The device id is the one that Intune says of every device.
+ */
 export function findNarrowDenials(rules: readonly PolicyRule[]): PolicyWarning[] {
-  return rules.flatMap(({ name, when, effect }, index) => {
+  const refusing = ({ effect }: PolicyRule) => effect.decision === 'deny' || effect.atMost !== undefined
+  const refusesById = rules.some((rule) => refusing(rule) && rule.when.deviceId !== undefined)
+  return rules.flatMap((rule, index) => {
+    const { name, when } = rule
     const named = deviceConditions.filter((condition) => when[condition] !== undefined)
-    if (named.length < 2 || (effect.decision !== 'deny' && effect.atMost === undefined)) return []
-    const problem = `rule ${JSON.stringify(name)} asks for ${named.join(' and ')} at once: a device of which one is not known passes; write a rule for each`
-    return [{ path: ['rules', index, 'when'], problem }]
+    const [only] = named
+    if (only === undefined || !refusing(rule)) return []
+    const warn = (problem: string) => [
+      { path: ['rules', index, 'when'], problem: `rule ${JSON.stringify(name)} ${problem}` },
+    ]
+    if (named.length > 1) {
+      return warn(
+        `asks for ${named.join(' and ')} at once: a device of which one is not known passes; write a rule for each`,
+      )
+    }
+    if (only === 'deviceId' || refusesById || when[only]?.namesUnknown) return []
+    return warn(
+      `passes over devices whose ${only} neither the request nor Intune says; have a rule refuse them by deviceId as well, or name ${unknownWord}`,
+    )
   })
 }

@@ -64,12 +64,22 @@ t.test('a policy says where a value is no identifier, and takes no numbers', asy
   }
 })
 
-t.test('a rule that refuses by two identifiers at once is a warning', async (t) => {
+t.test('a rule on which a refused device can come in is a warning', async (t) => {
   const parsed = parsePolicy(
     `rules: [{ name: it, when: { mac: 005056A4895A, deviceId: ${stolen} }, decision: deny }]`,
     'f',
   )
   t.match(parsed, { value: { warnings: [/asks for deviceId and mac at once/] } })
+  const warningsOf = (...rules: string[]) => {
+    const policy = parsePolicy(`rules: [${rules.join(', ')}]`, 'f')
+    return policy.ok ? policy.value.warnings : [policy.fault.message]
+  }
+  const byMac = '{ name: m, when: { mac: 005056A4895A }, decision: deny }'
+  const byId = `{ name: i, when: { deviceId: ${stolen} }, decision: deny }`
+  t.match(warningsOf(byMac), [/rule "m" passes over devices whose mac neither the request nor Intune says/])
+  t.same(warningsOf(byMac, byId), [], 'with a rule by id the device is known')
+  t.same(warningsOf(byMac.replace('005056A4895A', '[005056A4895A, unknown]')), [])
+  t.same(warningsOf(byMac.replace('deny', 'allow')), [])
 })
 
 t.test('100,000 devices are read in slices', async (t) => {

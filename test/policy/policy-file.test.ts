@@ -19,7 +19,7 @@ const broken: readonly (readonly [what: string, text: string, at: string, proble
   ['a list', '- a\n', '1:1', /must be a map/],
   ['not YAML', 'rules: [', '1:9', /not valid YAML/],
   ['a tab as indentation', 'rules:\n\t- a\n', '2:1', /not valid YAML/],
-  ['a key given twice', 'rules: []\nrules: []\n', '2:1', /not valid YAML \(duplicate key\)/],
+  ['a key given twice', 'rules: []\nrules: []\n', '2:1', /not valid YAML: the key is there twice/],
   ['an alias', 'rules: &a []\nprofiles: *a\n', '2:11', /is an alias/],
   ['two documents', 'rules: []\n---\nrules: []\n', '2:1', /not valid YAML/],
   ['no rules', 'profiles: {}\n', '1:1', /^rules: is required/],
