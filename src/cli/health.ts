@@ -36,8 +36,8 @@ const form = {
   usage: ['[options]'],
   does: [
     'Asks /readyz of the service on this machine and says in one line what it found.',
-    'For health checks of images without a shell: of the variables of the service it needs SERVICE_* and',
-    'MANAGEMENT_* alone, and only where they are not the defaults; it trusts the certificate of the service.',
+    'For health checks of images without a shell. Of the variables of the service it needs SERVICE_* and',
+    'MANAGEMENT_* alone, where they are not the defaults; it trusts the certificate of the service.',
   ],
   options: {
     url: { type: 'string', argument: 'URL', meaning: 'another address (default: that of the variables)' },

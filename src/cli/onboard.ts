@@ -81,7 +81,7 @@ const form = {
     'ise-connector': {
       type: 'boolean',
       default: false,
-      meaning: "the fields of ISE's own Intune connector too, which asks Intune without this service",
+      meaning: "the fields of ISE's own Intune connector too, which does without this service",
     },
     json: { type: 'boolean', default: false, meaning: 'everything as JSON' },
   },

@@ -5,6 +5,8 @@ import t, { type Test } from 'tap'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { runToEnd, startCommand } from '../e2e/run-process.ts'
 
+t.setTimeout(90_000)
+
 const pair = await createSelfSignedCertificate({ commonName: 'intune-nac test' })
 
 /** A randomised MAC is decided by policy alone, so no cloud is needed: nothing listens at port 1. */

@@ -94,7 +94,10 @@ t.test('a broken edit changes nothing, is reported once with its place, and can 
   await pass(5000)
   t.equal(rule(), 'first')
   t.match(changes.slice(1), [
-    { taken: false, problem: /policy\.yaml:4:5: rules\[0\]\.profil is not a known key$/ },
+    {
+      taken: false,
+      problem: /policy\.yaml:4:5: rules\[0\]\.profil is not a known key; did you mean profile\?$/,
+    },
   ])
   t.equal(changes.length, 2)
   t.match(policy.status(), { state: 'refused', refusals: 1, problem: /:4:5:/ })
