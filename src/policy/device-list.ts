@@ -4,9 +4,9 @@ import { unknownWord } from '../decision/text-pattern.ts'
 import { parseSerialNumber } from '../identity/hardware-identifiers.ts'
 import { parseDeviceId } from '../identity/intune-device-id.ts'
 import { parseMacAddress } from '../identity/mac-address.ts'
+import { decodeUtf8 } from '../text/utf8-text.ts'
 import { turnEvery } from '../turns/turn-every.ts'
 import type { FileProblem } from '../yaml/parse-yaml.ts'
-import { decodeUtf8 } from '../yaml/utf8-text.ts'
 
 /** More than the largest tenants have; one line takes 40 octets. */
 const maxFileBytes = 32 * 1024 * 1024

@@ -29,5 +29,5 @@ export function parseRequestOrigin(request: RadiusRequest, method: Authenticatio
 
 function textOf(request: RadiusRequest, name: RequestAttributeName): string | undefined {
   const texts = boundedTexts(request, name)
-  return texts.length > 0 ? texts.slice(0, maxValues).join(', ') : undefined
+  return texts !== undefined && texts.length > 0 ? texts.slice(0, maxValues).join(', ') : undefined
 }
