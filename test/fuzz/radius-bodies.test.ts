@@ -6,7 +6,12 @@ import { type FaultCode, faultCatalogue } from '../../src/errors/catalogue.ts'
 import { authenticationMethodOf } from '../../src/frontends/radius/authentication-method.ts'
 import { parseRadiusRequest } from '../../src/frontends/radius/parse-request.ts'
 import { presentDecision, presentFault, presentProbe } from '../../src/frontends/radius/present.ts'
-import { replyMessage, safeText, writeProfile } from '../../src/frontends/radius/reply-attributes.ts'
+import {
+  profilePlaces,
+  replyMessage,
+  safeText,
+  writeProfile,
+} from '../../src/frontends/radius/reply-attributes.ts'
 import { parseRequestContext } from '../../src/frontends/radius/request-context.ts'
 import { parseRequestIdentity } from '../../src/frontends/radius/request-identity.ts'
 import { canonicalMac, json, mutated, sanUri, spelledMac, text } from './arbitraries.ts'
@@ -63,6 +68,7 @@ const decision: fc.Arbitrary<Decision> = fc
   }))
 const form = fc.record({
   section: fc.constantFrom('authorize' as const, 'post-auth' as const),
+  place: fc.constantFrom(...profilePlaces),
   dialect: fc.constantFrom('v3' as const, 'v4' as const),
   denial: fc.constantFrom('status' as const, 'control' as const),
   macAuthentication: fc.boolean(),
@@ -76,7 +82,12 @@ function isSafe({ status, body }: { readonly status: number; readonly body: obje
     Object.entries(body).every(([key, value]) => {
       if (!/[:.]/.test(key)) return typeof value === 'string'
       const { do_xlat, op, value: values } = value
-      return do_xlat === false && (op === ':=' || op === '+=') && Array.isArray(values) && values.length > 0
+      return (
+        do_xlat === false &&
+        [':=', '+=', '-=', '!*'].includes(op) &&
+        Array.isArray(values) &&
+        values.length > 0
+      )
     })
   )
 }
@@ -156,8 +167,8 @@ await fuzz(t, 'radius-bodies', {
     }),
   ),
   'a profile is written to the letter or not at all': fuzzed(
-    fc.property(profile, form, (given, { dialect }) => {
-      const written = writeProfile(given, dialect)
+    fc.property(profile, form, (given, { dialect, place }) => {
+      const written = writeProfile(given, dialect, place)
       if (!written.ok) return written.fault.code === 'configuration_invalid'
       const sent = Object.values(written.value).flatMap(({ value }) => value)
       const longest = Math.max(0, ...sent.map((value) => Buffer.byteLength(String(value))))

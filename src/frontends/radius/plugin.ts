@@ -18,6 +18,8 @@ import {
   type RadiusAnswer,
   type ReplyForm,
 } from './present.ts'
+import { profilePlaceOf } from './profile-place.ts'
+import type { RadiusRequest } from './request-attributes.ts'
 import { parseRequestContext } from './request-context.ts'
 import { parseRequestIdentity } from './request-identity.ts'
 import { parseRequestOrigin } from './request-origin.ts'
@@ -97,10 +99,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
     const options = new URLSearchParams(query)
     const method = authenticationMethodOf(radius.value)
-    const form: ReplyForm = {
-      ...replyFormOf(section, options, method === 'mab'),
-      isEapUnderWay: section === 'authorize' && isEapUnderWay(radius.value),
-    }
+    const form = replyFormOf(section, options, radius.value)
     const probe = monitorProbeOf(radius.value)
     if (probe !== undefined) {
       const { clientName: client } = request
@@ -167,13 +166,15 @@ const notFound =
 function replyFormOf(
   section: ReplyForm['section'],
   query: URLSearchParams,
-  macAuthentication: boolean,
+  request: RadiusRequest,
 ): ReplyForm {
   return {
     section,
+    place: profilePlaceOf(section, request),
     dialect: query.get('dialect') === 'v4' ? 'v4' : 'v3',
     denial: query.get('denial') === 'control' ? 'control' : 'status',
-    macAuthentication,
+    macAuthentication: authenticationMethodOf(request) === 'mab',
+    isEapUnderWay: section === 'authorize' && isEapUnderWay(request),
   }
 }
 

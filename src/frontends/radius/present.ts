@@ -8,6 +8,8 @@ import {
   controlAttribute,
   type Dialect,
   dialects,
+  type ProfilePlace,
+  profilePlaces,
   type ReplyAttributes,
   replyMessage,
   safeText,
@@ -22,6 +24,8 @@ export interface ReplyForm {
   readonly denial: 'status' | 'control'
   /** True where the Accept of FreeRADIUS has to come from here, because nobody authenticates. */
   readonly macAuthentication: boolean
+  /** Where FreeRADIUS puts the attributes of the profile. */
+  readonly place: ProfilePlace
   /** True in the middle of EAP, where an answer that lets it go on lets nobody in yet. */
   readonly isEapUnderWay?: boolean
 }
@@ -54,7 +58,7 @@ export function presentDecision(decision: Decision, form: ReplyForm): PresentedD
     return { answer: { status: 503, body: { ...facts, errorCode } }, sent: 'unavailable' }
   }
   if (outcome === 'deny') return rejected(deny(facts, denialText(decision), form))
-  const attributes = profileOf(decision, form.dialect)
+  const attributes = profileOf(decision, form)
   if (!attributes.ok) {
     return { ...rejected(deny({ ...facts, decision: 'deny' }, notSetUp, form)), fault: attributes.fault }
   }
@@ -106,23 +110,19 @@ function radiusStatusOf(httpStatus: number): number {
   return httpStatus === 404 || httpStatus === 405 || httpStatus === 410 ? 400 : httpStatus
 }
 
-function profileOf({ profile }: Decision, dialect: Dialect): Outcome<ReplyAttributes> {
+function profileOf({ profile }: Decision, form: ReplyForm): Outcome<ReplyAttributes> {
   if (profile === undefined) return noAttributes
-  return Object.isFrozen(profile) ? writeOnce(profile, dialect) : writeProfile(profile, dialect)
+  return Object.isFrozen(profile) ? writeOnce(profile, form) : writeProfile(profile, form.dialect, form.place)
 }
 
 const noAttributes = success<ReplyAttributes>({})
-const written: Readonly<Record<Dialect, WeakMap<AttributeProfile, Outcome<ReplyAttributes>>>> = {
-  v3: new WeakMap(),
-  v4: new WeakMap(),
-}
 
 /** A profile without placeholders is the same in every decision, and writing it takes 3 µs. */
-function writeOnce(profile: AttributeProfile, dialect: Dialect): Outcome<ReplyAttributes> {
-  const known = written[dialect].get(profile)
+function writeOnce(profile: AttributeProfile, { dialect, place }: ReplyForm): Outcome<ReplyAttributes> {
+  const known = written[dialect][place].get(profile)
   if (known !== undefined) return known
-  const attributes = writeProfile(profile, dialect)
-  written[dialect].set(profile, attributes)
+  const attributes = writeProfile(profile, dialect, place)
+  written[dialect][place].set(profile, attributes)
   return attributes
 }
 
@@ -140,6 +140,10 @@ const proofs = forEach(dialects, (dialect) =>
   forEach(['allow', 'remediate'], (outcome) =>
     forEach(decisionReasons, (reason) => proof(outcome, reason, dialect)),
   ),
+)
+
+const written = forEach(dialects, () =>
+  forEach(profilePlaces, () => new WeakMap<AttributeProfile, Outcome<ReplyAttributes>>()),
 )
 
 function forEach<K extends string, V>(keys: readonly K[], make: (key: K) => V): Readonly<Record<K, V>> {

@@ -18,7 +18,7 @@ export type Dialect = (typeof dialects)[number]
  * value, which would let whoever chooses a text run expansions on the RADIUS server.
  */
 export interface ReplyAttribute {
-  readonly op: ':=' | '+='
+  readonly op: ':=' | '+=' | '-=' | '!*'
   readonly do_xlat: false
   readonly value: readonly (string | number)[]
 }
@@ -27,12 +27,28 @@ export interface ReplyAttribute {
 export type ReplyAttributes = Readonly<Record<string, ReplyAttribute>>
 
 /**
+ * Where the attributes of a profile go. `reply`: into the reply to this request. `session-state`: into the list that
+ * FreeRADIUS keeps for a conversation and that its default site adds to the reply at the end, in post-auth; for EAP that
+ * goes on, whose next reply is an Access-Challenge. `last-reply`: into the reply that ends an EAP conversation, in the
+ * place of whatever the conversation kept.
+ */
+export const profilePlaces = ['reply', 'session-state', 'last-reply'] as const
+
+/** One of them. */
+export type ProfilePlace = (typeof profilePlaces)[number]
+
+/**
  * Writes a profile. rlm_rest drops what it does not like and cuts what is too long without a word, and half a profile can
  * open more than the whole one would, so a profile that cannot be written to the letter is refused with
  * `configuration_invalid`. Only Reply-Message, which nobody enforces, is shortened.
  */
-export function writeProfile(profile: AttributeProfile, dialect: Dialect): Outcome<ReplyAttributes> {
-  const merged = new Map<string, { attribute: RadiusAttribute; values: (string | number)[] }>()
+export function writeProfile(
+  profile: AttributeProfile,
+  dialect: Dialect,
+  place: ProfilePlace = 'reply',
+): Outcome<ReplyAttributes> {
+  const list = place === 'session-state' ? 'session-state' : 'reply'
+  const merged = new Map<string, MergedAttribute>()
   let octets = 0
   for (const attribute of profile.attributes) {
     if (!isAttributeName(attribute.name)) return unwritable(profile, 'a name')
@@ -45,7 +61,7 @@ export function writeProfile(profile: AttributeProfile, dialect: Dialect): Outco
       return unwritable(profile, attribute.name)
     }
     octets += values.reduce<number>((sum, value) => sum + octetsInReply(value), 0)
-    const key = attributeKey('reply', attribute, dialect)
+    const key = attributeKey(list, attribute, dialect)
     const entry = merged.get(key) ?? { attribute, values: [] }
     for (const value of values) entry.values.push(value)
     merged.set(key, entry)
@@ -54,7 +70,51 @@ export function writeProfile(profile: AttributeProfile, dialect: Dialect): Outco
   const written = [...merged].map(([key, { attribute, values }]) => {
     return [key, { op: operatorOf(attribute, profile), do_xlat: false, value: values }] as const
   })
-  return success(Object.fromEntries(written))
+  const removals = dialect === 'v3' ? removalsOf([...merged.values()], profile, place) : {}
+  return success({ ...removals, ...Object.fromEntries(written) })
+}
+
+interface MergedAttribute {
+  readonly attribute: RadiusAttribute
+  readonly values: (string | number)[]
+}
+
+/** rlm_rest stops reading at 256 values (REST_BODY_MAX_ATTRS), without a word; a few are those of the decision. */
+const maxValuesRead = 250
+
+/**
+ * Takes away what an earlier answer to the same request brought, so that a site that asks in `authorize` and again in
+ * `post-auth` has nothing twice. FreeRADIUS 3 goes through the answer from top to bottom, `:=` replaces the first value of
+ * a name and leaves the others, and `+=` adds to what is there (radius_pairmove of src/main/evaluate.c). AV pairs of other
+ * modules stay: of those only equal ones go. Names are case-insensitive, so another spelling is a key of its own.
+ */
+function removalsOf(
+  merged: readonly MergedAttribute[],
+  profile: AttributeProfile,
+  place: ProfilePlace,
+): ReplyAttributes {
+  const list = place === 'session-state' ? 'session-state' : 'reply'
+  const removals: Record<string, ReplyAttribute> = {}
+  for (const { attribute, values } of merged) {
+    const name = otherSpelling(attribute.name)
+    if (place === 'last-reply') removals[`session-state:${name}`] = removal('!*', values.slice(0, 1))
+    if (isAvPair(attribute.name)) removals[`${list}:${name}`] = removal('-=', values)
+    else if (values.length > 1 || operatorOf(attribute, profile) === '+=') {
+      removals[`${list}:${name}`] = removal('!*', values.slice(0, 1))
+    }
+  }
+  const counted = [...merged, ...Object.values(removals).map(({ value }) => ({ values: value }))]
+  return counted.reduce((sum, { values }) => sum + values.length, 0) > maxValuesRead ? {} : removals
+}
+
+/** `!*` removes every value of the name; the value only has to be one of its type. */
+function removal(op: '-=' | '!*', value: readonly (string | number)[]): ReplyAttribute {
+  return { op, do_xlat: false, value }
+}
+
+function otherSpelling(name: string): string {
+  const lower = name.toLowerCase()
+  return lower === name ? name.toUpperCase() : lower
 }
 
 /** A Reply-Message: one line, at most 253 octets. */
@@ -86,7 +146,7 @@ function harmless(text: string): string {
 }
 
 function attributeKey(
-  list: 'reply' | 'control',
+  list: 'reply' | 'session-state' | 'control',
   { name, tag }: Pick<RadiusAttribute, 'name' | 'tag'>,
   dialect: Dialect,
 ): string {
@@ -100,7 +160,11 @@ function attributeKey(
 function operatorOf({ name }: RadiusAttribute, { attributes }: AttributeProfile): ReplyAttribute['op'] {
   const same = attributes.filter((other) => other.name.toLowerCase() === name.toLowerCase())
   const severalTags = new Set(same.map(({ tag }) => tag)).size > 1
-  return severalTags || /av-?pair$/i.test(name) ? '+=' : ':='
+  return severalTags || isAvPair(name) ? '+=' : ':='
+}
+
+function isAvPair(name: string): boolean {
+  return /av-?pair$/i.test(name)
 }
 
 function writeValue(

@@ -66,6 +66,7 @@ export const requestAttributeNames = [
   'NAS-Port-Id',
   'EAP-Message',
   'EAP-Type',
+  'FreeRADIUS-Proxied-To',
   'Intune-Device-Id',
   ...certificateAttributeNames,
 ] as const

@@ -3,9 +3,6 @@ import type { AuthenticationMethod } from './authentication-method.ts'
 import { boundedTexts } from './bounded-text.ts'
 import type { RadiusRequest, RequestAttributeName } from './request-attributes.ts'
 
-/** More values than that of one attribute are nothing that a NAS sends. */
-const maxValues = 4
-
 /**
  * Who asks and at which port, for the decision log: NAS-Port (RFC 2865 section 5.5), NAS-Port-Id (RFC 2869 section 5.17),
  * User-Name, and the user in the certificate, which counts only where the RADIUS server has verified one.
@@ -28,6 +25,6 @@ export function parseRequestOrigin(request: RadiusRequest, method: Authenticatio
 }
 
 function textOf(request: RadiusRequest, name: RequestAttributeName): string | undefined {
-  const texts = boundedTexts(request, name)
-  return texts !== undefined && texts.length > 0 ? texts.slice(0, maxValues).join(', ') : undefined
+  const shown = boundedTexts(request, name)?.join(', ')
+  return shown === '' ? undefined : shown
 }

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Decision, RadiusAttribute } from '../../../src/decision/decision.ts'
 import { failure, success } from '../../../src/errors/fault.ts'
 import { createAuthenticator } from '../../../src/server/authentication.ts'
-import { allowed, attribute, createRadiusApp, mabBody } from './radius-app.ts'
+import { allowed, attribute, createRadiusApp, eapBody, mabBody } from './radius-app.ts'
 
 const remediation = {
   action: 'fix_compliance',
@@ -35,11 +35,44 @@ t.test('allow is 200 with the profile, and Auth-Type Accept for MAB in authorize
     body: { ...expected, 'control:Auth-Type': attribute(':=', 'Accept') },
   })
   t.strictSame(await ask(mabBody(), 'post-auth'), { status: 200, body: expected })
-  t.strictSame(
-    (await ask({ ...mabBody(), 'EAP-Message': { type: 'octets', value: ['0x02'] } })).body,
-    expected,
-    'EAP has to succeed by itself',
+  t.notOk('control:Auth-Type' in (await ask(eapBody())).body, 'EAP has to succeed by itself')
+})
+
+t.test('while EAP goes on nothing of the profile is for the next reply, which is a challenge', async (t) => {
+  const { ask } = createRadiusApp(t)
+  const profile = Object.entries({
+    'Tunnel-Type': 'VLAN',
+    'Tunnel-Medium-Type': 'IEEE-802',
+    'Tunnel-Private-Group-Id': '10',
+    'Session-Timeout': 28_800,
+  })
+  const decided = {
+    decision: 'allow',
+    reason: 'compliant',
+    decisionId: 'd-1',
+    'control:NAC-Decision': attribute(':=', 'allow'),
+    'control:NAC-Reason': attribute(':=', 'compliant'),
+  }
+  const inList = (list: string) =>
+    Object.fromEntries(profile.map(([name, value]) => [`${list}:${name}`, attribute(':=', value)]))
+  const removed = Object.fromEntries(
+    profile.map(([name, value]) => [`session-state:${name.toLowerCase()}`, attribute('!*', value)]),
   )
+  const kept = { status: 200, body: { ...decided, ...inList('session-state') } }
+  const replied = { status: 200, body: { ...decided, ...inList('reply') } }
+  t.strictSame(await ask(eapBody()), kept, 'kept until the conversation ends')
+  const { 'EAP-Message': message, ...before } = eapBody()
+  t.strictSame(await ask(before), kept, 'EAP-Type says that it is EAP as well')
+  t.strictSame(await ask({ ...mabBody(), 'EAP-Message': message }), kept, 'EAP with Call-Check')
+  const v4 = Object.keys((await ask(eapBody(), 'authorize?dialect=v4')).body)
+  t.ok(v4.includes('session-state.Tunnel-Private-Group-Id'))
+  t.notOk(v4.some((name) => name.startsWith('reply')))
+  const ended = { status: 200, body: { ...decided, ...removed, ...inList('reply') } }
+  t.strictSame(await ask(eapBody(), 'post-auth'), ended, 'the end takes the place of what was kept')
+  const inTunnel = eapBody(undefined, { 'FreeRADIUS-Proxied-To': { type: 'ipaddr', value: ['127.0.0.1'] } })
+  t.strictSame(await ask(inTunnel), replied, 'the challenges of a tunnel stay inside')
+  const verified = eapBody(undefined, { 'TLS-Client-Cert-Common-Name': { value: ['laptop'] } })
+  t.strictSame(await ask(verified), replied, 'a certificate that is verified is the last round')
 })
 
 t.test('Auth-Type Accept is for what the NAS calls MAB, and for nothing that a user can type', async (t) => {
@@ -158,6 +191,27 @@ t.test('several values, tags and AV pairs keep each other', async (t) => {
     'reply:Cisco-AVPair': attribute('+=', 'url-redirect-acl=ACL', 'url-redirect=https://x.example/a?b=50%25'),
     'reply:Filter-Id': attribute(':=', 'a', 'b', 'c'),
   })
+  const keys = Object.keys(body)
+  const removals = {
+    'reply:tunnel-private-group-id': attribute('!*', '130'),
+    'reply:cisco-avpair': attribute('-=', 'url-redirect-acl=ACL', 'url-redirect=https://x.example/a?b=50%25'),
+    'reply:filter-id': attribute('!*', 'a'),
+  }
+  for (const [key, removal] of Object.entries(removals)) {
+    t.strictSame(body[key], removal, `${key}: what an earlier answer brought goes`)
+    const spelled = keys.findIndex((other) => other.toLowerCase().startsWith(key) && other !== key)
+    t.ok(keys.indexOf(key) < spelled, 'FreeRADIUS goes from top to bottom')
+  }
+  t.notOk('reply:tunnel-type' in body, 'one value is replaced by itself')
+})
+
+t.test('a profile of very many values is written whole, without removals', async (t) => {
+  const { ask, decides } = createRadiusApp(t)
+  const values = Array.from({ length: 150 }, (_, index) => `a=${index}`)
+  decides(success(withAttributes({ name: 'Cisco-AVPair', values })))
+  const { body } = await ask(mabBody())
+  t.strictSame(body['reply:Cisco-AVPair'], attribute('+=', ...values))
+  t.notOk('reply:cisco-avpair' in body, 'rlm_rest reads 256 values')
 })
 
 t.test('the names of FreeRADIUS 4 are an option', async (t) => {

@@ -18,7 +18,13 @@ const decision: Decision = {
 }
 
 function present(profile: Decision['profile'], dialect: 'v3' | 'v4') {
-  const form = { section: 'post-auth', dialect, denial: 'status', macAuthentication: false } as const
+  const form = {
+    section: 'post-auth',
+    place: 'reply',
+    dialect,
+    denial: 'status',
+    macAuthentication: false,
+  } as const
   return presentDecision({ ...decision, ...(profile && { profile }) }, form)
 }
 
@@ -78,7 +84,13 @@ t.test('what every Accept carries follows the decision, the reason and the diale
     ['v3', ':'],
     ['v4', '.'],
   ] as const) {
-    const form = { section: 'authorize', dialect, denial: 'status', macAuthentication: true } as const
+    const form = {
+      section: 'authorize',
+      place: 'reply',
+      dialect,
+      denial: 'status',
+      macAuthentication: true,
+    } as const
     const control = (value: string) => ({ op: ':=', do_xlat: false, value: [value] })
     t.strictSame(presentDecision({ ...decision, reason: 'in_grace_period' }, form).answer, {
       status: 200,
@@ -97,7 +109,7 @@ t.test('what every Accept carries follows the decision, the reason and the diale
 t.test('what is sent follows the answer, not the decision', async (t) => {
   const forms = ['status', 'control'].flatMap((denial) =>
     (['authorize', 'post-auth'] as const).map(
-      (section) => ({ section, dialect: 'v3', denial, macAuthentication: true }) as ReplyForm,
+      (section) => ({ section, dialect: 'v3', denial, macAuthentication: true, place: 'reply' }) as ReplyForm,
     ),
   )
   for (const form of forms) {

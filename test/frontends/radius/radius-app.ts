@@ -39,7 +39,7 @@ export const allowed: Decision = {
 export const userPassword = `${canaryMarker}-of-a-user`
 
 /** An attribute as FreeRADIUS must be told it. */
-export function attribute(op: ':=' | '+=', ...value: (string | number)[]) {
+export function attribute(op: ':=' | '+=' | '-=' | '!*', ...value: (string | number)[]) {
   return { op, do_xlat: false, value }
 }
 
@@ -83,8 +83,8 @@ function expectSafe(t: Test, reply: { statusCode: number; headers: Record<string
       t.notOk(/^(state|class|group|expiration)$/i.test(name), `${name} is no name of the dictionary`)
       continue
     }
-    t.match(name, /^(reply|control)[:.][A-Za-z][\w.-]*(:\d+)?$/, `${name} has its list`)
-    t.match(value, { do_xlat: false, op: /^(:=|\+=)$/, value: Array }, `${name} is in object form`)
+    t.match(name, /^(reply|control|session-state)[:.][A-Za-z][\w.-]*(:\d+)?$/, `${name} has its list`)
+    t.match(value, { do_xlat: false, op: /^(:=|\+=|-=|!\*)$/, value: Array }, `${name} is in object form`)
   }
 }
 
