@@ -10,6 +10,9 @@ peers=(
   freeradius-rest:/usr/lib/freeradius/rlm_rest.so
   freeradius-utils:/usr/bin/radclient
   eapoltest:/usr/bin/eapol_test
+  hostapd:/usr/sbin/hostapd
+  wpasupplicant:/usr/sbin/wpa_supplicant
+  iproute2:/usr/sbin/ip
   faketime:/usr/bin/faketime
   curl:/usr/bin/curl
   libxml2-utils:/usr/bin/xmllint
