@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts'
 import type { Simulator } from '../simulator/simulator.ts'
 
 /** Four people's devices, one for each row that Intune itself can cause, plus a MAC that Intune has never seen. */
@@ -9,9 +10,13 @@ export const samples = {
   randomised: { mac: 'DA1B2C3D4E5F' },
 } as const
 
-/** Puts the samples into a simulated tenant. */
+/**
+ * Puts the samples into a simulated tenant. They were in contact half an hour ago: Intune knows that of every device, and
+ * there are connectors that fail without it (`lastContactTimeUtc` of NAC 1.x).
+ */
 export function putSampleDevices(simulator: Simulator): void {
+  const lastContactMs = systemClock.nowMs() - 30 * 60_000
   for (const { deviceId, mac, state } of [samples.alice, samples.bob, samples.carol]) {
-    simulator.tenant.putDevice({ deviceId, macs: [mac], complianceState: state })
+    simulator.tenant.putDevice({ deviceId, macs: [mac], complianceState: state, lastContactMs })
   }
 }

@@ -1,5 +1,8 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
+import type { Fault } from '../errors/fault.ts'
+import { createMethodCheck } from './allowed-methods.ts'
+import { sendProblem } from './problem.ts'
 
 /** One check. Only `failing` makes the service not ready. No text holds a secret. */
 export interface Check {
@@ -47,6 +50,7 @@ export function registerHealthRoutes(
   app: FastifyInstance,
   { readiness, verbose }: { readonly readiness: () => Readiness; readonly verbose: boolean },
 ): void {
+  app.addHook('onRequest', createMethodCheck(['/livez', '/readyz'], sendFault))
   app.get('/livez', (_request, reply) => {
     reply.header('cache-control', 'no-store').send({ status: 'ok' } satisfies z.infer<typeof Liveness>)
   })
@@ -63,6 +67,10 @@ export function registerHealthRoutes(
           : ({ status, checks: shorten(checks) } satisfies ReadinessAnswer),
       )
   })
+}
+
+function sendFault(reply: FastifyReply, fault: Fault): void {
+  sendProblem(reply, fault)
 }
 
 function shorten(checks: Readiness['checks']): ReadinessAnswer['checks'] {

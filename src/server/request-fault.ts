@@ -1,10 +1,12 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { type Fault, failure } from '../errors/fault.ts'
 import { sendProblem } from './problem.ts'
+import { RefusedRequest } from './request-form.ts'
 import { traceFields } from './request-trace.ts'
 
 /** Turns whatever Fastify or a handler threw into a fault; what is not known to be the caller's is `internal`. */
 export function requestFault(error: unknown): Fault {
+  if (error instanceof RefusedRequest) return error.fault
   const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as {
     code?: unknown
     statusCode?: unknown

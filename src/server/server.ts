@@ -19,6 +19,7 @@ import { type Readiness, registerHealthRoutes } from './health.ts'
 import type { HttpsServers } from './https-server.ts'
 import { sendProblem } from './problem.ts'
 import { createProblemErrorHandler, sendRouteNotFound } from './request-fault.ts'
+import { refuseMalformedRequest } from './request-form.ts'
 
 /** What the main server works with. */
 export interface ServerParts extends Omit<FrontendOptions, 'answerTogether'> {
@@ -40,8 +41,8 @@ export interface ServerParts extends Omit<FrontendOptions, 'answerTogether'> {
 const maxBodyBytes = 64 * 1024
 /** All header fields with the request line; a URL with a whole certificate SAN fits. */
 const maxHeaderBytes = 16 * 1024
-/** Callers keep a few connections each; whoever opens this many wants something else than decisions. */
-const defaultMaxConnections = 16_384
+/** Callers keep a few connections each; whoever opens this many wants something else than decisions. The process needs more descriptors than this. */
+export const defaultMaxConnections = 16_384
 /** Enough for a RADIUS server with a thousand threads, and four strangers are needed to hold all. */
 const defaultMaxConnectionsPerAddress = 4096
 /** How long one request may take to arrive. */
@@ -162,6 +163,7 @@ function createBareServer(
     frameworkErrors: onError,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, early.isAnswered(socket)),
   })
+  app.addHook('onRequest', refuseMalformedRequest)
   if (trustedProxies) app.addHook('onRequest', createForwardedForHook(logger))
   const early = endConnectionsEarly(app, maxBodyBytes)
   app.setErrorHandler(onError)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { loadSettings } from '../../src/config/load-settings.ts'
 import { variables } from '../../src/config/variables.ts'
+import { defaultMaxConnections } from '../../src/server/server.ts'
 import { edited, environmentOf, valuesOf as valuesOfUnit } from './unit-environment.ts'
 
 const folder = join(import.meta.dirname, '../../deploy/systemd')
@@ -35,6 +36,11 @@ t.test('a wrong configuration is not tried again, and a stop waits for the answe
   t.same(valuesOf('RestartPreventExitStatus'), ['78'])
   const graceSeconds = Number(/^SHUTDOWN_GRACE_SECONDS=(\d+)$/m.exec(example)?.[1])
   t.ok(Number(valuesOf('TimeoutStopSec')[0]) >= graceSeconds + 10 + 5, 'with five seconds to spare')
+})
+
+t.test('descriptors are left when the listener is full', async (t) => {
+  const spare = Number(valuesOf('LimitNOFILE')[0]) - defaultMaxConnections
+  t.ok(spare >= 2048, `${spare} for Microsoft, files and the management listener`)
 })
 
 t.test('what outlives a restart lies in the directories that systemd makes for the unit', async (t) => {

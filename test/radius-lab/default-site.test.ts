@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { playMab, type RadiusReply } from '../../src/cli/lab-peers.ts'
+import { playMab, playRadclient, type RadiusReply } from '../../src/cli/lab-peers.ts'
 import type { LabStage } from '../../src/cli/lab-stage.ts'
 import { type DebianFreeradius, type DebianSite, debianFreeradius, debianSiteMissing } from './debian-site.ts'
 import { enrol, ids, lab, macs, sanForms } from './lab.ts'
@@ -78,6 +78,16 @@ for (const [name, site, played] of sites) {
     }
   })
 }
+
+t.test('accounting is acknowledged where the example of rlm_rest tells of it', { skip }, async (t) => {
+  const stage = await lab(t)
+  const radius = await debianFreeradius(t, stage, { preacct: true, accounting: true })
+  const about = ['User-Name = "alice"', 'Acct-Session-Id = "1"', 'NAS-IP-Address = 127.0.0.1', 'NAS-Port = 1']
+  for (const type of ['Start', 'Interim-Update', 'Stop', 'Accounting-On']) {
+    const reply = await playRadclient(radius, 'acct', [...about, `Acct-Status-Type = ${type}`])
+    t.equal(reply.code, 'accounting', type)
+  }
+})
 
 t.test('who is denied, or cannot be decided about, is refused in the first round', { skip }, async (t) => {
   const policy = 'rules:\n  - name: none\n    when: { reason: noncompliant }\n    decision: deny\n'

@@ -80,8 +80,8 @@ export const callerFaults = {
   },
   media_type_not_supported: {
     area: 'caller',
-    meaning: 'The Content-Type of the request body is not one that this route reads.',
-    remedy: 'Send application/json.',
+    meaning: 'The Content-Type or the Content-Encoding of the request body is not one that this route reads.',
+    remedy: 'Send application/json, not compressed.',
     retryable: false,
   },
   too_many_attempts: {

@@ -26,7 +26,7 @@ export function parseDecisionQuery(query: unknown): Outcome<DecisionQuestion> {
   })
 }
 
-/** Reads the body of POST /v1/decision, any JSON value. Fails with `request_malformed` (field: the key). */
+/** Reads the body of POST /v1/decision, any JSON value; null is absent. Fails with `request_malformed` (field: the key). */
 export function parseDecisionBody(body: unknown): Outcome<DecisionQuestion> {
   return parseQuestion(body, 'key', (refresh) => (typeof refresh === 'boolean' ? refresh : undefined))
 }
@@ -41,6 +41,8 @@ function parseQuestion(
   let refresh = false
   for (const name of Object.keys(given)) {
     const value = given[name]
+    // Many a serialiser writes null for what is not there; an unknown name is a mistake all the same.
+    if (value === null && acceptedNames.includes(name)) continue
     if (name === 'refresh') {
       const parsed = parseRefresh(value)
       if (parsed === undefined) {

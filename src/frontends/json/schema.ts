@@ -7,29 +7,36 @@ const oneOrMore = z.union([text, z.array(text).max(16)]).meta({
   description: 'The text as the NAC product has it, or several; a blank one counts as absent.',
 })
 
+const oneOrMoreOrNull = z.union([text, z.array(text).max(16), z.null()]).meta({
+  id: 'IdentifierTextOrNull',
+  description: 'The text as the NAC product has it, or several; a blank one and null count as absent.',
+})
+
 /** The identifiers of a question; both ways of asking take the same names. */
-const identifiers = {
-  mac: oneOrMore.optional().meta({
-    description: 'MAC address (Calling-Station-Id), any usual spelling.',
-    examples: ['00:50:56:a4:89:5a'],
-  }),
-  deviceId: oneOrMore
-    .optional()
-    .meta({ description: 'Intune device id (GUID).', examples: ['3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11'] }),
-  imei: oneOrMore.optional().meta({ description: 'IMEI.', examples: ['490154203237518'] }),
-  meid: oneOrMore.optional().meta({ description: 'MEID.', examples: ['A10000009296F2'] }),
-  udid: oneOrMore.optional().meta({ description: 'Apple UDID.', examples: ['00008020-0015784C218A402E'] }),
-  serialNumber: oneOrMore.optional().meta({ description: 'Serial number.', examples: ['C02ABC12DEFG'] }),
-  certificateSan: oneOrMore.optional().meta({
-    description:
-      "The client certificate's subject alternative names. Best one by one (a list, or the parameter repeated), URIs as they are and other names with their label (DNS:, email:). In a joined text, as OpenSSL or ClearPass print it, nothing is escaped: a device id counts where it comes first, or behind nothing but Microsoft's SID and IP addresses; elsewhere the next rank decides.",
-    examples: ['IntuneDeviceId://3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11'],
-  }),
-  certificateCn: oneOrMore.optional().meta({
-    description:
-      "The client certificate's common name alone, not its subject: a device id counts where it is the whole name and there is no other.",
-    examples: ['3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11'],
-  }),
+function identifiersOf<T extends z.ZodType>(given: T) {
+  return {
+    mac: given.optional().meta({
+      description: 'MAC address (Calling-Station-Id), any usual spelling.',
+      examples: ['00:50:56:a4:89:5a'],
+    }),
+    deviceId: given
+      .optional()
+      .meta({ description: 'Intune device id (GUID).', examples: ['3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11'] }),
+    imei: given.optional().meta({ description: 'IMEI.', examples: ['490154203237518'] }),
+    meid: given.optional().meta({ description: 'MEID.', examples: ['A10000009296F2'] }),
+    udid: given.optional().meta({ description: 'Apple UDID.', examples: ['00008020-0015784C218A402E'] }),
+    serialNumber: given.optional().meta({ description: 'Serial number.', examples: ['C02ABC12DEFG'] }),
+    certificateSan: given.optional().meta({
+      description:
+        "The client certificate's subject alternative names. Best one by one (a list, or the parameter repeated), URIs as they are and other names with their label (DNS:, email:). In a joined text, as OpenSSL or ClearPass print it, nothing is escaped: a device id counts where it comes first, or behind nothing but Microsoft's SID and IP addresses; elsewhere the next rank decides.",
+      examples: ['IntuneDeviceId://3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11'],
+    }),
+    certificateCn: given.optional().meta({
+      description:
+        "The client certificate's common name alone, not its subject: a device id counts where it is the whole name and there is no other.",
+      examples: ['3eeb9e62-0f3b-4d8d-9c5a-6a4b7a3f9d11'],
+    }),
+  }
 }
 
 const refreshDescription =
@@ -37,20 +44,20 @@ const refreshDescription =
 
 /** The query of GET /v1/decision. A name may be repeated. */
 export const DecisionQuery = z.strictObject({
-  ...identifiers,
+  ...identifiersOf(oneOrMore),
   refresh: z
     .enum(['true', 'false'])
     .optional()
     .meta({ description: refreshDescription, examples: ['false'] }),
 })
 
-/** The body of POST /v1/decision. */
+/** The body of POST /v1/decision. Many a serialiser writes null for what is not there. */
 export const DecisionBody = z
   .strictObject({
-    ...identifiers,
+    ...identifiersOf(oneOrMoreOrNull),
     refresh: z
       .boolean()
-      .optional()
+      .nullish()
       .meta({ description: refreshDescription, examples: [false] }),
   })
   .meta({
@@ -73,7 +80,9 @@ export const RecheckTarget = z.strictObject({
 })
 
 /** The names of the identifiers, in the order in which messages list them. */
-export const identifierNames = Object.keys(identifiers) as readonly (keyof typeof identifiers)[]
+export const identifierNames = Object.keys(identifiersOf(text)) as readonly (keyof ReturnType<
+  typeof identifiersOf
+>)[]
 
 /** One decision, flat: ClearPass and scripts pick attributes by name. Every key is always there. */
 export const DecisionAnswer = z

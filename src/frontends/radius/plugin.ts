@@ -1,9 +1,11 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { Decision } from '../../decision/decision.ts'
 import { failure, type Outcome } from '../../errors/fault.ts'
+import { createMethodCheck } from '../../server/allowed-methods.ts'
 import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { requestFault } from '../../server/request-fault.ts'
+import { RefusedRequest } from '../../server/request-form.ts'
 import { traceContextOf, traceFields } from '../../server/request-trace.ts'
 import { authenticationMethodOf, isEapUnderWay } from './authentication-method.ts'
 import { type CalledStationForm, calledStationForms } from './called-station.ts'
@@ -27,12 +29,21 @@ import { parseRequestOrigin } from './request-origin.ts'
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The section of the RADIUS server that a route answers. */
-    radiusSection?: ReplyForm['section'] | 'accounting'
+    radiusSection?: ReplyForm['section'] | (typeof accountingSections)[number]
   }
 }
 
+/** Where this front end is mounted. */
+export const radiusPrefix = '/v1/radius'
+
+/** The sections that decide. In `authenticate` any success would be the Accept of whoever asks, so it has no answer. */
+const decidingSections = ['authorize', 'post-auth'] as const
+/** The sections in which rlm_rest tells of accounting; those about a proxy are asked about log-ins as well. */
+const accountingSections = ['preacct', 'accounting', 'pre-proxy', 'post-proxy'] as const
+
 /**
- * The front end of FreeRADIUS (rlm_rest), below /v1/radius: `authorize`, `post-auth` and `accounting`. Answers are
+ * The front end of FreeRADIUS (rlm_rest), below /v1/radius: `authorize`, `post-auth` and, for accounting, whatever section
+ * asks. Answers are
  * application/json in every case, because the module takes another type for an outage or, worse, for success.
  */
 export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, options, done) => {
@@ -55,6 +66,15 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       },
     }),
   )
+  const addresses = [...decidingSections, ...accountingSections].map(
+    (section) => `${radiusPrefix}/${section}`,
+  )
+  app.addHook(
+    'onRequest',
+    createMethodCheck(addresses, (reply, fault, request) => {
+      refuse(fault.code, presentFault(fault), request, reply)
+    }),
+  )
   app.setNotFoundHandler((_request, reply) => {
     send(reply, presentFault(failure('route_not_found', notFound).fault))
   })
@@ -71,12 +91,13 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       ...err,
       ...traceFields(request),
     })
-    if (routeOptions.config.radiusSection === 'accounting' && fault.code !== 'internal') {
+    const isAccounting = ['preacct', 'accounting'].includes(routeOptions.config.radiusSection ?? '')
+    if (isAccounting && fault.code !== 'internal' && !(error instanceof RefusedRequest)) {
       return sendNothing(reply)
     }
     send(reply, presentFault(fault))
   })
-  for (const section of ['authorize', 'post-auth'] as const) {
+  for (const section of decidingSections) {
     app.route({
       method: ['GET', 'POST'],
       url: `/${section}`,
@@ -84,14 +105,32 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       handler: (request, reply) => answer(section, request, reply),
     })
   }
-  app.route({
-    method: ['GET', 'POST'],
-    url: '/accounting',
-    config: { radiusSection: 'accounting' },
-    // Nothing is read from it: a NAS repeats accounting until it is acknowledged, whatever is wrong with it.
-    handler: (_request, reply) => sendNothing(reply),
-  })
+  for (const section of ['preacct', 'accounting'] as const) {
+    app.route({
+      method: ['GET', 'POST'],
+      url: `/${section}`,
+      config: { radiusSection: section },
+      // Nothing is read from it: a NAS repeats accounting until it is acknowledged, whatever is wrong with it.
+      handler: (_request, reply) => sendNothing(reply),
+    })
+  }
+  for (const section of ['pre-proxy', 'post-proxy'] as const) {
+    app.route({
+      method: ['GET', 'POST'],
+      url: `/${section}`,
+      config: { radiusSection: section },
+      handler: acknowledgeAccounting,
+    })
+  }
   done()
+
+  /** What is proxied and is no accounting is a log-in: to say "ok" to it would let in whom nobody here was asked about. */
+  function acknowledgeAccounting(request: FastifyRequest, reply: FastifyReply) {
+    const radius = parseRadiusRequest(request.body, request.url.split('?')[1] ?? '')
+    if (radius.ok && radius.value.has('Acct-Status-Type')) return sendNothing(reply)
+    const { fault } = radius.ok ? failure('route_not_found', notDecidedHere) : radius
+    return refuse(fault.code, presentFault(fault), request, reply)
+  }
 
   function answer(section: ReplyForm['section'], request: FastifyRequest, reply: FastifyReply) {
     const query = request.url.split('?')[1] ?? ''
@@ -161,7 +200,9 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
 }
 
 const notFound =
-  'There is nothing at this address. FreeRADIUS asks /v1/radius/authorize, /v1/radius/post-auth and /v1/radius/accounting.'
+  'There is nothing at this address. FreeRADIUS asks /v1/radius/authorize and /v1/radius/post-auth, and tells /v1/radius/preacct and /v1/radius/accounting; nobody is authenticated here.'
+const notDecidedHere =
+  'Log-ins are not decided where they are proxied: take rest out of pre-proxy and post-proxy, and ask /v1/radius/post-auth.'
 
 function replyFormOf(
   section: ReplyForm['section'],

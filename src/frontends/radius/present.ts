@@ -107,7 +107,7 @@ export function presentFault(fault: Fault): RadiusAnswer {
 function radiusStatusOf(httpStatus: number): number {
   if (httpStatus >= 500 || httpStatus === 429) return 503
   if (httpStatus === 401 || httpStatus === 403 || httpStatus === 421) return 403
-  return httpStatus === 404 || httpStatus === 405 || httpStatus === 410 ? 400 : httpStatus
+  return httpStatus === 404 || httpStatus === 410 ? 400 : httpStatus
 }
 
 function profileOf({ profile }: Decision, form: ReplyForm): Outcome<ReplyAttributes> {

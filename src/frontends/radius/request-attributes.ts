@@ -67,6 +67,7 @@ export const requestAttributeNames = [
   'EAP-Message',
   'EAP-Type',
   'FreeRADIUS-Proxied-To',
+  'Acct-Status-Type',
   'Intune-Device-Id',
   ...certificateAttributeNames,
 ] as const

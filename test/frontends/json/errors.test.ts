@@ -125,7 +125,19 @@ const refused: readonly {
     status: 400,
     problem: { code: 'request_malformed', field: 'imei' },
   },
-  { case: 'null for an identifier', request: post('{"mac":null}'), status: 400, problem: { field: 'mac' } },
+  {
+    case: 'null for every identifier',
+    request: post('{"mac":null,"deviceId":null}'),
+    status: 400,
+    problem: { code: 'identifier_missing' },
+  },
+  {
+    case: 'null for a name that is none',
+    request: post('{"mac":"005056A4895A","macAddress":null}'),
+    status: 400,
+    problem: { field: 'macAddress' },
+  },
+  { case: 'null in a list', request: post('{"mac":[null]}'), status: 400, problem: { field: 'mac' } },
   {
     case: 'a list with a number in it',
     request: post('{"mac":["005056A4895A",1]}'),
@@ -213,6 +225,14 @@ t.test('every other method on the address is 405 and names the right ones, whate
     t.equal(reply.headers.allow, 'GET, HEAD, POST')
     t.match(reply.json(), { code: 'method_not_allowed' })
   }
+})
+
+t.test('null for what is optional is absent, as serialisers write it', async (t) => {
+  const { inject, requests } = createJsonApp(t)
+  const payload = { mac: '005056A4895A', deviceId: null, imei: null, certificateSan: null, refresh: null }
+  t.equal((await inject({ method: 'POST', url: '/v1/decision', payload })).statusCode, 200)
+  t.match(requests, [{ refresh: false, identity: { identifiers: [{ kind: 'mac', value: '005056A4895A' }] } }])
+  t.equal(requests[0]?.identity.identifiers.length, 1)
 })
 
 t.test('a parameter name is quoted harmlessly', async (t) => {

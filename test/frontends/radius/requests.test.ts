@@ -122,25 +122,55 @@ t.test('what is not a JSON object is 400 and never shows what was in it', async 
   }
 })
 
-t.test('addresses and methods that do not exist are 400: 404 would let FreeRADIUS go on', async (t) => {
+t.test('addresses that do not exist are 400: 404 would let FreeRADIUS go on', async (t) => {
   const { inject } = createRadiusApp(t)
-  for (const path of ['', '/', '/nothing', '/authorize/alice', '/Authorize', '/preacct']) {
+  // In `authenticate` a success would be an Accept.
+  for (const path of ['', '/', '/nothing', '/authorize/alice', '/Authorize', '/authenticate']) {
     const reply = await inject({ method: 'POST', url: `/v1/radius${path}`, payload: json })
     t.equal(reply.statusCode, 400, path)
     t.match(reply.json(), { errorCode: 'route_not_found', detail: /\/v1\/radius\/authorize/ })
   }
-  for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
-    t.equal((await inject({ method, url, payload: json })).statusCode, 400, method)
+})
+
+t.test('every other method on an address is 405 and names the right ones, whatever the body', async (t) => {
+  const { inject, requests } = createRadiusApp(t)
+  const sections = ['authorize', 'post-auth', 'preacct', 'accounting', 'pre-proxy', 'post-proxy']
+  for (const path of [...sections, 'authorize/', '/authorize', 'authorize?x=1']) {
+    for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND'] as const) {
+      const reply = await inject({
+        method: method as 'PUT',
+        url: `http://localhost/v1/radius/${path}`,
+        headers: { 'content-type': 'text/xml' },
+        payload: '<a',
+      })
+      t.equal(reply.statusCode, 405, `${method} ${path}`)
+      t.equal(reply.headers.allow, 'GET, HEAD, POST')
+      t.match(reply.json(), { errorCode: 'method_not_allowed' })
+    }
   }
+  t.equal(requests.length, 0)
 })
 
 t.test('accounting is acknowledged whatever it holds', async (t) => {
   const { inject, requests } = createRadiusApp(t)
   const payloads = [json, '', '{', '[]', 'x=1', Buffer.from([0xff, 0xfe]), 'x'.repeat(70 * 1024)]
-  for (const payload of payloads) {
-    const reply = await inject({ method: 'POST', url: '/v1/radius/accounting', payload })
-    t.equal(reply.statusCode, 204)
-    t.equal(reply.body, '')
+  for (const section of ['accounting', 'preacct']) {
+    for (const payload of payloads) {
+      const reply = await inject({ method: 'POST', url: `/v1/radius/${section}`, payload })
+      t.equal(reply.statusCode, 204, section)
+      t.equal(reply.body, '')
+    }
+  }
+  t.equal(requests.length, 0)
+})
+
+t.test('what is proxied is acknowledged where it is accounting, and no log-in is', async (t) => {
+  const { ask, requests } = createRadiusApp(t)
+  for (const section of ['pre-proxy', 'post-proxy']) {
+    const accounting = { ...mabBody(), 'Acct-Status-Type': { type: 'integer', value: ['Start'] } }
+    t.strictSame(await ask(accounting, section), { status: 204, body: {} }, section)
+    t.match(await ask(mabBody(), section), { status: 400, body: { detail: /post-auth/ } }, section)
+    t.match(await ask('{', section), { status: 400, body: { errorCode: 'request_malformed' } }, section)
   }
   t.equal(requests.length, 0)
 })
