@@ -1,9 +1,9 @@
-import { statSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { logPolicyChange } from './app-log.ts'
 import type { Clock } from './clock.ts'
 import type { ProxySettings, Secrets, Settings } from './config/settings.ts'
 import { type Fault, failure, type Outcome, success } from './errors/fault.ts'
+import { problemOfLogFile } from './files/log-file-problem.ts'
 import { type ClientCertificate, loadClientCertificate } from './intune/client-certificate.ts'
 import { createOutbound, type Outbound } from './intune/outbound.ts'
 import { loadTrust } from './intune/trust-roots.ts'
@@ -13,7 +13,7 @@ import { type Authenticator, createAuthenticator } from './server/authentication
 import type { ClientList } from './server/clients.ts'
 import { type FollowedClients, openClients, readClients } from './server/followed-clients.ts'
 import { loadTls, type TlsMaterial } from './server/tls.ts'
-import { describeFileFault } from './text/decode.ts'
+import { printable } from './text/printable.ts'
 
 /** What the operator's files hold, read and checked. Those that can change while the service runs are followed. */
 export interface OperatorFiles {
@@ -145,19 +145,13 @@ function faultsOf(outcomes: readonly (Outcome<unknown> | undefined)[]): readonly
   return outcomes.flatMap((outcome) => (outcome === undefined || outcome.ok ? [] : [outcome.fault]))
 }
 
-/** A directory never becomes a file by waiting; whatever else keeps the log from being opened may. */
+/** What can be seen without opening it, which is for the service alone. */
 function checkDecisionLog({ decisionLog }: Settings): Outcome<void> {
-  if (decisionLog === undefined || !isDirectory(decisionLog.file)) return success(undefined)
-  const message = describeFileFault('DECISION_LOG_FILE', decisionLog.file, 'is a directory, not a file')
-  return failure('configuration_invalid', message, { field: 'DECISION_LOG_FILE' })
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory()
-  } catch {
-    return false
-  }
+  const problem = decisionLog && problemOfLogFile(decisionLog.file)
+  if (problem === undefined) return success(undefined)
+  return failure('configuration_invalid', printable(`DECISION_LOG_FILE ${problem}`), {
+    field: 'DECISION_LOG_FILE',
+  })
 }
 
 interface Authentication {

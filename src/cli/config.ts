@@ -1,6 +1,5 @@
 import { checkOperatorFiles, findPolicyWarnings } from '../app-files.ts'
 import { presentWanted, type WantedDevices } from '../decision/device-conditions.ts'
-import { problemOfLogFile } from '../files/log-file-problem.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
 import { loadPolicy } from '../policy/site-policy.ts'
 import { printable } from '../text/printable.ts'
@@ -46,10 +45,7 @@ export const config = defineCommand(form, async ({ values }, context) => {
   for (const warning of findPolicyWarnings(loaded.settings)) context.err(`warning: ${warning}`)
   const faults = checkOperatorFiles(loaded)
   for (const fault of faults) context.err(explainFault(fault))
-  const { decisionLog } = loaded.settings
-  const problem = decisionLog && problemOfLogFile(decisionLog.file)
-  if (problem !== undefined) context.err(`DECISION_LOG_FILE ${problem}`)
-  return faults.length > 0 || problem !== undefined ? exitCodes.wrongConfiguration : exitCodes.fine
+  return faults.length > 0 ? exitCodes.wrongConfiguration : exitCodes.fine
 })
 
 function checkPolicy(file: string, context: CommandContext): ExitCode {

@@ -1,25 +1,50 @@
-import { type Stats, statSync } from 'node:fs'
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 
 /**
  * What keeps a path from being that of a file that is appended to and moved aside, in words that go on behind the name of its
  * variable; undefined where nothing does that can be seen without opening it. Never throws.
  */
 export function problemOfLogFile(file: string): string | undefined {
-  const kind = kindOf(file)
+  const found = statOf(file)
+  if (found === 'unknown') return undefined
+  if (found === 'missing') return problemOfFolder(file)
+  const kind = kindOf(found)
   if (kind === undefined) return undefined
   return `names ${file}, which is ${kind}. Name a regular file, or one that is to be made; without it the lines go to standard output alone.`
 }
 
-function kindOf(file: string): string | undefined {
-  let stats: Stats | undefined
+/** The file is made where it is missing; its folder is not, because a folder that is missing is one misspelt, or not mounted. */
+function problemOfFolder(file: string): string | undefined {
+  const folder = dirname(targetOf(file))
+  const found = statOf(folder)
+  if (found === 'unknown' || (found !== 'missing' && found.isDirectory())) return undefined
+  const why = found === 'missing' ? 'does not exist' : 'is not a directory'
+  return `names ${file}, but ${folder} ${why}. Make that directory, writable for the service, or name a file in one that is there.`
+}
+
+function statOf(path: string): Stats | 'missing' | 'unknown' {
   try {
-    stats = statSync(file, { throwIfNoEntry: false })
-  } catch {
-    // Opening it says what is wrong.
-    return undefined
+    return statSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // ENOTDIR: a file where a directory belongs. What else is wrong, opening it says.
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'unknown'
   }
-  if (stats === undefined || stats.isFile()) return undefined
-  if (stats.isDirectory()) return 'a directory'
+}
+
+/** Where the file would be made: a link that leads nowhere is followed, once. */
+function targetOf(file: string): string {
+  try {
+    return lstatSync(file).isSymbolicLink() ? resolve(dirname(file), readlinkSync(file)) : resolve(file)
+  } catch {
+    return resolve(file)
+  }
+}
+
+function kindOf(stats: Stats): string | undefined {
+  if (stats.isFile()) return undefined
+  if (stats.isDirectory()) return 'a directory, not a file'
   if (stats.isFIFO()) return 'a FIFO'
   return stats.isSocket() ? 'a socket' : 'a device'
 }

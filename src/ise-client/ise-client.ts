@@ -7,6 +7,7 @@ import {
   type MdmDevicePage,
   type MdmInfo,
   readDevicePage,
+  readError,
   readMdmInfo,
 } from './read-reply.ts'
 
@@ -69,7 +70,7 @@ export function createIseClient(options: IseClientOptions): IseClient {
         signal: AbortSignal.timeout(timeoutMs),
       })
       const text = await reply.body.text()
-      return reply.statusCode === 200 ? success(text) : refused(origin, reply.statusCode)
+      return reply.statusCode === 200 ? success(text) : refused(origin, reply.statusCode, text)
     } catch (error) {
       return notReached(origin, error)
     }
@@ -139,20 +140,25 @@ export function createIseClient(options: IseClientOptions): IseClient {
   }
 }
 
-/** ISE tells these apart as: wrong credentials, or a server that is not reachable. */
-function refused(host: string, status: number) {
-  if (status === 401 || status === 403) {
-    return failure(
-      'mdm_credentials_refused',
-      `${host} refused the user name and password (HTTP ${status}).`,
-      {
-        status,
-      },
-    )
+/** ISE tells these apart as: wrong credentials, or a server that is not reachable. What the server says of it, it does not show. */
+function refused(host: string, status: number, text: string) {
+  const error = readError(text)
+  const said = error === undefined ? '' : ` It says ${error.code}: ${error.message}`
+  if (status === 401) {
+    const message = `${host} refused the user name and password (HTTP 401).${said}`
+    return failure('mdm_credentials_refused', message, { status })
   }
-  return failure('mdm_unreachable', `${host} answered with HTTP ${status}: ISE calls that unreachable.`, {
-    status,
-  })
+  if (status === 403) {
+    const message = `${host} does not let this caller in (HTTP 403).${said}`
+    return failure('mdm_access_refused', message, { status })
+  }
+  return failure(
+    'mdm_unreachable',
+    `${host} answered with HTTP ${status}: ISE calls that unreachable.${said}`,
+    {
+      status,
+    },
+  )
 }
 
 const certificateErrors: ReadonlySet<string> = new Set([

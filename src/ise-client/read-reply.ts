@@ -60,6 +60,15 @@ export function readDevicePage(xml: string): Outcome<MdmDevicePage> {
   return success({ devices, next: childText(root.value, 'paging_info') || '0' })
 }
 
+/** What a server of this service says of a refusal, cut to what a line holds; undefined for any other body. */
+export function readError(xml: string): { readonly code: string; readonly message: string } | undefined {
+  const root = readDocument(xml, 'error')
+  if (!root.ok) return undefined
+  const text = (name: string) => childText(root.value, name).slice(0, 500)
+  const [code, message] = [text('error_code'), text('error_message')]
+  return code === '' ? undefined : { code, message }
+}
+
 function readDevice(device: XmlElement): MdmDevice {
   const attributes = child(device, 'attributes')
   const compliance = attributes && child(attributes, 'compliance')

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { createPrivateKey } from 'node:crypto'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
@@ -66,6 +67,8 @@ t.test('what is wrong with a file is said the same by config, doctor, serve and 
   )
   writeFileSync(join(directory, 'utf16.key'), utf16)
   writeFileSync(join(directory, 'latin1.txt'), Buffer.from('Grün1', 'latin1'))
+  symlinkSync(join(directory, 'nowhere/decisions.log'), join(directory, 'astray.log'))
+  execFileSync('mkfifo', [join(directory, 'fifo')])
   const at = (name: string) => join(directory, name)
   const tls = { SERVICE_TLS_CERTIFICATE_FILE: at('app.pem'), SERVICE_TLS_PRIVATE_KEY_FILE: at('app.key') }
   const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
@@ -112,6 +115,17 @@ t.test('what is wrong with a file is said the same by config, doctor, serve and 
     [{ CLIENTS_FILE: directory }, /CLIENTS_FILE names .*, which is a directory, not a file/],
     [{ POLICY_FILE: directory }, /POLICY_FILE names .*, which is a directory, not a file/],
     [{ DECISION_LOG_FILE: directory }, /DECISION_LOG_FILE names .*, which is a directory, not a file/],
+    [
+      { DECISION_LOG_FILE: at('gone/deep/decisions.log') },
+      /DECISION_LOG_FILE names .*, but .*\/gone\/deep does not exist\. Make that directory/,
+    ],
+    [
+      { DECISION_LOG_FILE: at('app.pem/decisions.log') },
+      /DECISION_LOG_FILE names .*, but .*\/app\.pem is not a directory/,
+    ],
+    [{ DECISION_LOG_FILE: at('app.pem/deep/decisions.log') }, /app\.pem\/deep does not exist/],
+    [{ DECISION_LOG_FILE: at('astray.log') }, /DECISION_LOG_FILE names .*, but .*\/nowhere does not exist/],
+    [{ DECISION_LOG_FILE: at('fifo') }, /DECISION_LOG_FILE names .*, which is a FIFO/],
     [{ POLICY_FILE: at('gone.yaml') }, /POLICY_FILE names .*, which does not exist/],
     [{ INTUNE_CLOUD: 'public\r' }, /INTUNE_CLOUD ends in a carriage return/],
     [{ HTTPS_PROXY: 'http://svc:Sommer100%@127.0.0.1:9' }, /HTTPS_PROXY has a % .*: write % as %25/],

@@ -50,6 +50,19 @@ t.test('check --as-ise asks a running service the way ISE does', async (t) => {
   const wrong = join(t.testdir({}), 'wrong')
   writeFileSync(wrong, 'wrong')
   t.match(await ask('--password-file', wrong), { exitCode: 1, output: /mdm_credentials_refused/ })
+  t.match((await ask('--password-file', wrong)).output, /It says unauthenticated: /)
+  const elsewhere = [
+    'check',
+    `--as-ise=${service.url}`,
+    '--user=elsewhere',
+    `--password-file=${service.passwordFile}`,
+    `--ca-file=${service.caFile}`,
+  ]
+  const refused = await runToEnd(elsewhere)
+  t.equal(refused.exitCode, 1)
+  t.match(refused.output, /does not let this caller in \(HTTP 403\)\. It says client_forbidden: .*address/)
+  t.match(refused.output, /mdm_access_refused/)
+  t.notMatch(refused.output, /refused the user name/, 'they are right')
   const untrusted = [
     'check',
     `--as-ise=${service.url}`,

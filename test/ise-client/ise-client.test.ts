@@ -115,6 +115,46 @@ t.test('what goes wrong with the connection is told apart', async (t) => {
   t.match(await untrusting.requery({ macAddress: laptop.mac }, undefined), { ok: false })
 })
 
+t.test('a refusal is shown with the code and the reason of the server', async (t) => {
+  const document = (code: string) =>
+    `<ise_api><name>error</name><error_code>${code}</error_code><error_message>Because.</error_message></ise_api>`
+  let answer: readonly [number, string] = [200, '']
+  const server = createServer((_request, response) => response.writeHead(answer[0]).end(answer[1]))
+  await new Promise<void>((go) => server.listen(0, '127.0.0.1', go))
+  t.teardown(() => server.close())
+  const client = createIseClient({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...user,
+  })
+  t.teardown(() => client.close())
+  for (const [status, body, code, message] of [
+    [
+      401,
+      document('unauthenticated'),
+      'mdm_credentials_refused',
+      /\(HTTP 401\)\. It says unauthenticated: Because\./,
+    ],
+    [
+      403,
+      document('client_forbidden'),
+      'mdm_access_refused',
+      /\(HTTP 403\)\. It says client_forbidden: Because\./,
+    ],
+    [
+      403,
+      document('too_many_attempts'),
+      'mdm_access_refused',
+      /\(HTTP 403\)\. It says too_many_attempts: Because\./,
+    ],
+    [403, '<html>go away</html>', 'mdm_access_refused', /\(HTTP 403\)\.$/],
+    [503, document('rate_limited'), 'mdm_unreachable', /HTTP 503.* It says rate_limited: Because\./],
+    [404, '', 'mdm_unreachable', /HTTP 404: ISE calls that unreachable\.$/],
+  ] as const) {
+    answer = [status, body]
+    t.match(await client.testConnection(), { fault: { code, message, status } }, `${status} ${code}`)
+  }
+})
+
 t.test('a list that does not end is given up, and pages are joined', async (t) => {
   const pages: Record<string, string> = { 0: '7', 7: '9', 9: '0', 1: '1' }
   let first = '0'

@@ -33,6 +33,12 @@ export async function iseService(t: Test, environment: Record<string, string> = 
       frontends: ['ise'],
       basic: { username: user.username, passwordHash: await hashSecret(user.password) },
     },
+    {
+      name: 'from-elsewhere',
+      frontends: ['ise'],
+      networks: ['192.0.2.0/24'],
+      basic: { username: 'elsewhere', passwordHash: await hashSecret(user.password) },
+    },
   ]
   const service = await simulatedService(t, {
     environment: {

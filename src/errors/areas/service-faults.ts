@@ -21,6 +21,13 @@ export const serviceFaults = {
     remedy: 'Use the Basic credentials of a client in CLIENTS_FILE that may use the front end ise.',
     retryable: false,
   },
+  mdm_access_refused: {
+    area: 'network',
+    meaning: 'The MDM server does not let the caller in, whatever its user name and password are.',
+    remedy:
+      'The message has the code and the reason of the server. client_forbidden: the network or the front end ise is missing at the client in CLIENTS_FILE. too_many_attempts: wait, or correct whoever sends wrong credentials from this address. Without a code, it is a proxy in between.',
+    retryable: false,
+  },
   mdm_reply_malformed: {
     area: 'network',
     meaning: "The MDM server answered with something that is not a document of Cisco's MDM API.",

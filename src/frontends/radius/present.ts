@@ -100,8 +100,21 @@ export function presentFault(fault: Fault): RadiusAnswer {
   const shown = code === 'identifier_malformed' ? faultCatalogue[code].meaning : safeText(detail)
   return {
     status,
-    body: { errorCode: code, ...(fault.field && { field: fault.field }), detail: shown, remedy },
+    body: {
+      errorCode: code,
+      ...(fault.field && { field: fault.field }),
+      detail: shown,
+      remedy: remedies[code] ?? remedy,
+    },
   }
+}
+
+/** Where the remedy of the catalogue names what RADIUS does not have. */
+const remedies: Readonly<Record<string, string>> = {
+  identifier_missing:
+    "Set body = 'json' in this section of rlm_rest, without which it sends no attributes, and let the NAS send Calling-Station-Id; in EAP the certificate may name the device instead.",
+  media_type_not_supported:
+    "Set body = 'json' in this section of rlm_rest, and let nothing on the way compress it.",
 }
 
 function radiusStatusOf(httpStatus: number): number {

@@ -101,7 +101,10 @@ t.test('a question without a device is refused, visibly, and never falls through
   for (const body of empty) {
     const { status, body: answer } = await ask(body)
     t.equal(status, 400)
-    t.match(answer, { errorCode: 'identifier_missing', detail: String, remedy: String })
+    t.match(answer, { errorCode: 'identifier_missing', detail: String })
+    t.match(answer.remedy, /body = 'json'/, 'what rlm_rest without it sends')
+    t.match(answer.remedy, /Calling-Station-Id/)
+    t.notMatch(answer.remedy, /serialNumber/, 'nothing that RADIUS does not have')
   }
   t.equal((await inject({ url, method: 'GET' })).statusCode, 400, 'a bare GET is harmless')
   t.equal(requests.length, 0, 'nobody was asked')
