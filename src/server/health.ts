@@ -30,21 +30,22 @@ export const Liveness = z
 export const ReadinessAnswer = z
   .strictObject({
     status: z.enum(['ready', 'not_ready']),
-    checks: z.record(z.string(), z.enum(['ok', 'failing'])).meta({
-      description: 'Every check by name; what fails is said on the management listener.',
+    checks: z.record(z.string(), z.literal('failing')).meta({
+      description:
+        'The checks that fail, by name; why, and how every other check is, is said on the management listener alone.',
     }),
   })
   .meta({
     id: 'Readiness',
     description: 'Whether decisions can be made now.',
-    examples: [{ status: 'not_ready', checks: { shutdown: 'failing', token: 'ok' } }],
+    examples: [{ status: 'not_ready', checks: { shutdown: 'failing' } }],
   })
 export type ReadinessAnswer = z.infer<typeof ReadinessAnswer>
 
 /**
  * Adds GET /livez (always 200: it depends on nothing) and GET /readyz (200 or 503), both without credentials.
  * `verbose` says what is wrong and what to do; it is for the management listener, because anyone can read it. The short
- * form does not even say what is degraded: when Intune cannot be asked is nobody's business.
+ * form names what fails and nothing else: when Intune cannot be asked is nobody's business, and "ok" would be a lie then.
  */
 export function registerHealthRoutes(
   app: FastifyInstance,
@@ -74,8 +75,6 @@ function sendFault(reply: FastifyReply, fault: Fault): void {
 }
 
 function shorten(checks: Readiness['checks']): ReadinessAnswer['checks'] {
-  const short = Object.entries(checks).map(
-    ([name, { status }]) => [name, status === 'failing' ? 'failing' : 'ok'] as const,
-  )
-  return Object.fromEntries(short)
+  const failing = Object.entries(checks).filter(([, { status }]) => status === 'failing')
+  return Object.fromEntries(failing.map(([name]) => [name, 'failing' as const]))
 }

@@ -262,7 +262,7 @@ async function health(t: Test, app: FastifyInstance, path: string) {
 t.test('/livez and /readyz answer anyone, on both servers', async (t) => {
   const { app } = createJsonApp(t)
   t.same(await health(t, app, '/livez'), { status: 200, body: { status: 'ok' } })
-  t.same(await health(t, app, '/readyz'), { status: 200, body: { status: 'ready', checks: { token: 'ok' } } })
+  t.same(await health(t, app, '/readyz'), { status: 200, body: { status: 'ready', checks: {} } })
   t.equal((await app.inject({ method: 'HEAD', url: '/livez' })).statusCode, 200)
 
   const broken = createJsonApp(t, { readiness: failing }).app
@@ -275,7 +275,7 @@ t.test('/livez and /readyz answer anyone, on both servers', async (t) => {
     await health(t, broken, '/readyz'),
     {
       status: 503,
-      body: { status: 'not_ready', checks: { token: 'failing', upstream: 'ok', certificate: 'ok' } },
+      body: { status: 'not_ready', checks: { token: 'failing' } },
     },
     'strangers do not read why',
   )
