@@ -10,6 +10,8 @@ import { DecisionAnswer, DecisionBody, DecisionQuery, RecheckTarget } from '../s
 import { Liveness, ReadinessAnswer } from '../src/server/health.ts'
 import { Problem, problemMediaType } from '../src/server/problem.ts'
 import { DecisionTrace } from '../src/trace/decision-trace.ts'
+import { isePaths, iseSchemas } from './openapi-ise.ts'
+import { radiusPaths, radiusSchemas } from './openapi-radius.ts'
 
 const noStore: ZodOpenApiHeadersObject = {
   'cache-control': { required: true, schema: { const: 'no-store' } },
@@ -78,12 +80,14 @@ function describeApi() {
       title: 'intune-nac',
       version: '1',
       description:
-        'May this device in? Decisions from the compliance state in Microsoft Intune. Any other method on /v1/decision is 405, any other address 404, both as a Problem.',
+        'May this device in? Decisions from the compliance state in Microsoft Intune. Any other method on /v1/decision, /livez and /readyz is 405, any other address 404, both as a Problem. Below /v1/radius and /ciscoise every answer is in the dialect of that front end: another method is 405, and another address 400 (RADIUS) or 404 (ISE). Two Host fields are 400, and a body with a Content-Encoding is 415, everywhere.',
     },
     servers: [{ url: '/' }],
     security: [{ basic: [] }, { bearer: [] }],
     tags: [
       { name: 'decisions', description: 'Questions about one device.' },
+      { name: 'radius', description: 'FreeRADIUS, by rlm_rest (docs/freeradius.md).' },
+      { name: 'ise', description: "Cisco ISE, by Cisco's MDM API (docs/ise.md)." },
       { name: 'health', description: 'For orchestrators; without credentials.' },
     ],
     paths: {
@@ -105,7 +109,7 @@ function describeApi() {
           responses: {
             ...decisionResponses,
             '413': error('The body is larger than 64 KiB. Code: body_too_large.'),
-            '415': error('The body is not application/json. Code: media_type_not_supported.'),
+            '415': error('The body is not application/json, or compressed. Code: media_type_not_supported.'),
           },
         },
       },
@@ -155,6 +159,8 @@ function describeApi() {
           },
         },
       },
+      ...radiusPaths,
+      ...isePaths,
       '/livez': {
         get: {
           operationId: 'livez',
@@ -193,6 +199,7 @@ function describeApi() {
       },
     },
     components: {
+      schemas: { ...radiusSchemas, ...iseSchemas },
       securitySchemes: {
         basic: {
           type: 'http',

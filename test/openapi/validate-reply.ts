@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { parse } from 'yaml'
+import { parseStrictly, type StrictElement } from '../frontends/ise/strict-xml.ts'
 
 /** A reply as inject gives it; a fetch reply fits after reading its body. */
 export interface CheckedReply {
@@ -12,14 +13,22 @@ export interface CheckedReply {
 
 interface Response {
   readonly headers?: Readonly<Record<string, { readonly required?: boolean }>>
-  readonly content: Readonly<Record<string, unknown>>
+  /** Absent where there is no body. */
+  readonly content?: Readonly<Record<string, { readonly schema: Schema }>>
+}
+
+interface Schema {
+  readonly $ref?: string
+  readonly type?: string
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly items?: Schema
 }
 
 interface OpenApiDocument {
   readonly paths: Readonly<
     Record<string, Readonly<Record<string, { responses: Readonly<Record<string, Response>> }>>>
   >
-  readonly components: { readonly schemas: Readonly<Record<string, unknown>> }
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> }
 }
 
 /** The part of tap's test object that is needed. */
@@ -52,7 +61,7 @@ export function schemaErrors(keys: readonly string[], value: unknown): readonly 
 
 /**
  * Fails the test unless openapi.yaml describes this reply: its status, media type, header fields and body. An address
- * or a method that the document does not have must be answered with a Problem. `path` is without the query.
+ * or a method that the document does not have must be answered with an error of the dialect. `path` is without the query.
  */
 export function expectDocumented(
   t: Assertions,
@@ -60,21 +69,26 @@ export function expectDocumented(
 ): void {
   const name = `${method} ${path} ${reply.statusCode}`
   const mediaType = String(reply.headers['content-type']).split(';')[0] ?? ''
-  const operation = openApi.paths[path]?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
+  const known = documentedPath(path)
+  const operation = openApi.paths[known]?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
   if (operation === undefined) {
     t.ok(reply.statusCode >= 400, `${name}: what is not documented is refused`)
-    t.equal(mediaType, 'application/problem+json', `${name}: the media type is that of a problem`)
+    const { media, schema } = errorOf(path)
+    t.equal(mediaType, media, `${name}: the media type is that of an error`)
+    if (method === 'HEAD') return
     t.same(
-      schemaErrors(['components', 'schemas', 'Problem'], JSON.parse(reply.body)),
+      schemaErrors(['components', 'schemas', schema], bodyOf(reply, { $ref: schema })),
       [],
-      `${name}: the body is a problem`,
+      `${name}: an error`,
     )
     return
   }
   const response = operation.responses[String(reply.statusCode)]
   t.ok(response, `${name}: the status is documented`)
   if (response === undefined) return
-  t.ok(response.content[mediaType], `${name}: the media type ${mediaType} is documented`)
+  const content = response.content?.[mediaType]
+  if (response.content === undefined) t.equal(reply.body, '', `${name}: there is no body`)
+  else t.ok(content, `${name}: the media type ${mediaType} is documented`)
   for (const [header, { required }] of Object.entries(response.headers ?? {})) {
     if (required) t.ok(reply.headers[header], `${name}: the header ${header} is there`)
   }
@@ -82,10 +96,52 @@ export function expectDocumented(
     t.equal(reply.body, '', `${name}: HEAD has no body`)
     return
   }
-  const place = ['paths', path, method.toLowerCase(), 'responses', String(reply.statusCode), 'content']
+  if (content === undefined) return
+  const place = ['paths', known, method.toLowerCase(), 'responses', String(reply.statusCode), 'content']
   t.same(
-    schemaErrors([...place, mediaType, 'schema'], JSON.parse(reply.body)),
+    schemaErrors([...place, mediaType, 'schema'], bodyOf(reply, content.schema)),
     [],
     `${name}: the body is documented`,
   )
+}
+
+/** The error of each front end. */
+function errorOf(path: string): { readonly media: string; readonly schema: string } {
+  const address = path.replaceAll(/\/{2,}/g, '/')
+  if (/^\/v1\/radius(\/|$)/.test(address)) return { media: 'application/json', schema: 'RadiusProblem' }
+  if (/^\/ciscoise(\/|$)/.test(address)) return { media: 'application/xml', schema: 'IseError' }
+  return { media: 'application/problem+json', schema: 'Problem' }
+}
+
+/** The path of the document that the address is one of; slashes at the end and twice do not matter. */
+function documentedPath(given: string): string {
+  const path = given.replaceAll(/\/{2,}/g, '/').replace(/(.)\/$/, '$1')
+  if (openApi.paths[path] !== undefined) return path
+  const template = Object.keys(openApi.paths).find((known) => {
+    return known.includes('{') && new RegExp(`^${known.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path)
+  })
+  return template ?? path
+}
+
+function bodyOf({ headers, body }: CheckedReply, schema: Schema): unknown {
+  if (!/xml/.test(String(headers['content-type']))) return JSON.parse(body)
+  return describedValue(parseStrictly(body), schema)
+}
+
+/** An element as the document describes it: a text, or its children by name, in a list where the schema says so. */
+function describedValue(element: StrictElement, given: Schema): unknown {
+  const schema =
+    given.$ref === undefined ? given : (openApi.components.schemas[given.$ref.split('/').at(-1) ?? ''] ?? {})
+  if (schema.properties === undefined) return element.children.length === 0 ? element.text : element
+  const value: Record<string, unknown> = {}
+  for (const child of element.children) {
+    const property = schema.properties[child.name] ?? {}
+    if (property.type !== 'array') value[child.name] = describedValue(child, property)
+    else
+      value[child.name] = [
+        ...((value[child.name] as unknown[]) ?? []),
+        describedValue(child, property.items ?? {}),
+      ]
+  }
+  return value
 }

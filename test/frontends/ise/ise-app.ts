@@ -9,6 +9,7 @@ import { frontends } from '../../../src/frontends/frontends.ts'
 import { type Authenticate, createAuthenticator } from '../../../src/server/authentication.ts'
 import { createServer } from '../../../src/server/server.ts'
 import { keepReplies, keptLogger } from '../../fakes/kept-output.ts'
+import { expectDocumented } from '../../openapi/validate-reply.ts'
 import { collectXml } from './judge-xml.ts'
 import { parseStrictly } from './strict-xml.ts'
 
@@ -148,6 +149,11 @@ export function createIseApp(t: Test, difference: Difference = {}) {
       const name = `${request.method ?? 'GET'} ${request.url}`
       t.equal(reply.headers['content-type'], 'application/xml; charset=utf-8', `${name}: XML`)
       t.equal(reply.headers['cache-control'], 'no-store', `${name}: not stored`)
+      const path = String(request.url)
+        .replace(/^https?:\/\/[^/]+/, '')
+        .split('?')[0]
+        ?.replace(difference.pathPrefix ?? '', '')
+      expectDocumented(t, { method: request.method ?? 'GET', path: path ?? '', reply })
       if (request.method === 'HEAD') return { reply, root: { name: '', text: '', children: [] } }
       collectXml(reply.body)
       const root = parseStrictly(reply.body)

@@ -9,6 +9,7 @@ import { frontends } from '../../../src/frontends/frontends.ts'
 import { type Authenticate, createAuthenticator } from '../../../src/server/authentication.ts'
 import { createServer } from '../../../src/server/server.ts'
 import { keepReplies, keptLogger } from '../../fakes/kept-output.ts'
+import { expectDocumented } from '../../openapi/validate-reply.ts'
 
 /** A compliant device with a VLAN. */
 export const allowed: Decision = {
@@ -113,6 +114,11 @@ export function createRadiusApp(
   const inject = async (given: InjectOptions | string) => {
     const reply = await app.inject(given)
     expectSafe(t, reply)
+    const request = typeof given === 'string' ? { url: given } : given
+    const path = String(request.url)
+      .replace(/^https?:\/\/[^/]+/, '')
+      .split('?')[0]
+    expectDocumented(t, { method: request.method ?? 'GET', path: path ?? '', reply })
     return reply
   }
   return {
