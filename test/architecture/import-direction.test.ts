@@ -87,7 +87,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ise-client': ['errors', 'tls', 'xml'],
   simulator: ['certificates', 'clock.ts'],
   'app-log.ts': ['errors', 'lifecycle', 'policy', 'server', 'telemetry'],
-  'app-files.ts': ['app-log.ts', 'clock.ts', 'config', 'errors', 'intune', 'policy', 'server', 'text'],
+  'app-files.ts': [
+    'app-log.ts',
+    'clock.ts',
+    'config',
+    'errors',
+    'files',
+    'intune',
+    'policy',
+    'server',
+    'text',
+  ],
   'app-state.ts': ['clock.ts', 'compliance', 'config', 'identity', 'intune', 'state', 'telemetry', 'trace'],
   'app.ts': [
     'app-files.ts',

@@ -15,6 +15,8 @@ export const routes = [
   '/v1/radius/authorize',
   '/v1/radius/post-auth',
   '/v1/radius/accounting',
+  '/v1/radius/preacct',
+  '/v1/radius/post-proxy',
   '/ciscoise/mdminfo',
   ...[1, 2, 3].flatMap((version) => [
     `/ciscoise/mdmapi/v${version}/devices`,
@@ -36,7 +38,7 @@ export const routes = [
 
 /** The longest that is ever sent is a list of devices or the metrics. */
 const maxReplyBytes = 1024 * 1024
-const radiusStatuses: readonly number[] = [200, 204, 400, 401, 403, 413, 503]
+const radiusStatuses: readonly number[] = [200, 204, 400, 401, 403, 405, 413, 415, 503]
 
 /** Why a reply is not what its front end promises, or undefined where it is. */
 export function isFitReply(
@@ -61,7 +63,10 @@ export function isFitReply(
     return '503 without Retry-After'
   if (method === 'HEAD') return body === '' ? undefined : 'HEAD with a body'
   if (isProblem) return problemWith(reply)
-  if (listener === 'server' && /^\/+v1\/+radius\/+(?:authorize|post-auth|accounting)\/*$/.test(path)) {
+  if (
+    listener === 'server' &&
+    /^\/+v1\/+radius\/+(?:authorize|post-auth|preacct|accounting|pre-proxy|post-proxy)\/*$/.test(path)
+  ) {
     if (!radiusStatuses.includes(statusCode)) return 'no status for RADIUS'
     if (!/^application\/json(?:;|$)/.test(type)) return 'no JSON for RADIUS'
     if (/%[{(]/.test(body)) return 'an expansion'
