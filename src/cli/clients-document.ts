@@ -1,6 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { type Document, parseDocument } from 'yaml'
-import { type ClientList, parseClients } from '../server/clients.ts'
+import { readOperatorFile } from '../files/read-operator-file.ts'
+import { type ClientList, maxClientsFileBytes, parseClients } from '../server/clients.ts'
+import { printable } from '../text/printable.ts'
 import { type CommandContext, UnusableFile, WrongUse } from './command.ts'
 import type { CommandOptions } from './command-form.ts'
 import { replaceFile } from './replace-file.ts'
@@ -36,10 +38,17 @@ export function readClientsFile(
 ): ClientsDocument {
   const file = clientsFileOf(given, context)
   if (!existsSync(file) && absent === undefined) throw new UnusableFile(`${file} is not there`)
-  const content = existsSync(file) ? readFileSync(file) : Buffer.from(absent ?? '')
+  const content = existsSync(file) ? readExisting(file) : Buffer.from(absent ?? '')
   const list = parseClients(content, file)
   if (!list.ok) throw new UnusableFile(`${file} was left as it is:`, list.fault.message.split('\n'))
   return { file, document: parseDocument(content.toString('utf8')), list: list.value }
+}
+
+/** As the service reads it: what it would refuse is of no use here either. */
+function readExisting(file: string): Buffer {
+  const read = readOperatorFile(file, maxClientsFileBytes)
+  if (read.ok) return read.value
+  throw new UnusableFile(`cannot read the clients file ${printable(file)}, which ${read.why}`)
 }
 
 /** Replaces the file whole, so that a service that reads it never sees half of it. Nothing is written that the service would refuse. */

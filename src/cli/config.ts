@@ -1,5 +1,6 @@
 import { checkOperatorFiles, findPolicyWarnings } from '../app-files.ts'
 import { presentWanted, type WantedDevices } from '../decision/device-conditions.ts'
+import { readOnce } from '../files/read-once.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
 import { loadPolicy } from '../policy/site-policy.ts'
 import { printable } from '../text/printable.ts'
@@ -49,7 +50,7 @@ export const config = defineCommand(form, async ({ values }, context) => {
 })
 
 function checkPolicy(file: string, context: CommandContext): ExitCode {
-  const policy = loadPolicy(file)
+  const policy = loadPolicy(file, readOnce)
   if (!policy.ok) {
     context.err(policy.fault.message)
     return exitCodes.wrongConfiguration

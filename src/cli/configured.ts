@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { checkOperatorFiles } from '../app-files.ts'
 import {
   type ListenerSet,
@@ -12,7 +11,8 @@ import type { ProxySettings, Secrets, Settings } from '../config/settings.ts'
 import { faultCatalogue } from '../errors/catalogue.ts'
 import type { Fault } from '../errors/fault.ts'
 import { remedyOf } from '../errors/remedy.ts'
-import { decodeText, describeReadError } from '../text/decode.ts'
+import { readOnce } from '../files/read-once.ts'
+import { decodeText } from '../text/decode.ts'
 import { printable } from '../text/printable.ts'
 import type { CommandContext } from './command.ts'
 
@@ -77,11 +77,12 @@ export function explainFault(fault: Fault): string {
   return `${message}\n  code:   ${fault.code}\n  remedy: ${remedyOf(fault)}`
 }
 
+/** As long as Linux lets a variable itself be. */
+const maxValueBytes = 128 * 1024
+
+/** What a NAME_FILE variable names. Nobody looks at it again, so it may be a pipe. */
 function readText(path: string): string | { readonly why: string } {
-  try {
-    const decoded = decodeText(readFileSync(path))
-    return decoded.ok ? decoded.text : decoded
-  } catch (error) {
-    return { why: describeReadError(error) }
-  }
+  const read = readOnce(path, maxValueBytes)
+  const decoded = read.ok ? decodeText(read.value) : read
+  return decoded.ok ? decoded.text : decoded
 }

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { z } from 'zod'
 import type { ListenerSet } from '../config/load-settings.ts'
 import type { ListenerSettings } from '../config/settings.ts'
 import { readCertificates } from '../pem/read-certificates.ts'
+import { readBytesLater } from '../pem/read-file.ts'
 import { describeFileFault } from '../text/decode.ts'
 import { printable } from '../text/printable.ts'
 import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
@@ -143,7 +143,8 @@ async function fetchReadiness({ url, certificateFile }: Target): Promise<{ statu
 
 /** As the service itself reads it. */
 async function readCertificateFile(file: string): Promise<string> {
-  const certificates = readCertificates(await readFile(file))
+  const bytes = await readBytesLater(file)
+  const certificates = bytes.ok ? readCertificates(bytes.value) : bytes
   if (certificates.ok) return certificates.value.pem
   throw new Error(describeFileFault('SERVICE_TLS_CERTIFICATE_FILE', file, certificates.why))
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createSelfSignedCertificate } from '../certificates/certificate-authority.ts'
 import { makeDirectory } from '../files/make-directory.ts'
@@ -46,15 +46,6 @@ export async function createCertificateFiles(options: {
     throw error
   }
   return { content: Buffer.from(certificatePem), certificateFile, privateKeyFile }
-}
-
-/** Reads a file that the operator named, or UnusableFile. */
-export function readGiven(file: string, option: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    throw new UnusableFile(`${option}: ${file} cannot be read (${codeOf(error)})`)
-  }
 }
 
 /** UnusableFile, naming them, when any of the files is there already. */

@@ -16,13 +16,8 @@ import { printableValues } from '../text/printable.ts'
 import { type CommandContext, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
-import {
-  type CertificateOnDisk,
-  createCertificateFiles,
-  readGiven,
-  refuseExisting,
-  writeNew,
-} from './onboard-files.ts'
+import { type CertificateOnDisk, createCertificateFiles, refuseExisting, writeNew } from './onboard-files.ts'
+import { readFileBytes } from './read-option-file.ts'
 
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
@@ -120,7 +115,7 @@ export const onboard = defineCommand(form, async ({ values }, context) => {
         days,
       })
     : {
-        content: readGiven(values.certificate ?? '', '--certificate'),
+        content: readFileBytes(values.certificate ?? '', '--certificate'),
         certificateFile: resolve(values.certificate ?? ''),
       }
   const read = readAppCertificate(onDisk.content, values['key-id'])
@@ -156,7 +151,7 @@ export const onboard = defineCommand(form, async ({ values }, context) => {
 })
 
 function readManifest(file: string): ParsedManifest {
-  const parsed = parseManifest(readGiven(file, '--merge').toString('utf8'))
+  const parsed = parseManifest(readFileBytes(file, '--merge').toString('utf8'))
   if (!parsed.ok) throw new UnusableFile(`${file}: ${parsed.fault.message}; nothing was written`)
   return parsed.value
 }

@@ -1,17 +1,19 @@
-import { readFileSync } from 'node:fs'
-import { decodeText, describeReadError } from '../text/decode.ts'
+import { readOnce } from '../files/read-once.ts'
+import { decodeText } from '../text/decode.ts'
 import { printable } from '../text/printable.ts'
 import { UnusableFile } from './command.ts'
 
-/** What is in a file that an option names. Throws UnusableFile, naming the option, where it cannot be read. */
+/** A manifest, a scenario, the certificates of a large company. */
+const maxOptionFileBytes = 16 * 1024 * 1024
+
+/**
+ * What is in a file that an option names; a pipe as well, because it is read once. Throws UnusableFile, naming the option,
+ * where it cannot be read.
+ */
 export function readFileBytes(file: string, option: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    throw new UnusableFile(
-      `cannot read the file of ${option}: ${printable(file)}, which ${describeReadError(error)}`,
-    )
-  }
+  const read = readOnce(file, maxOptionFileBytes)
+  if (read.ok) return read.value
+  throw new UnusableFile(`cannot read the file of ${option}: ${printable(file)}, which ${read.why}`)
 }
 
 /** The secret in a file, as `client add --secret-file` writes it: without its line end. */

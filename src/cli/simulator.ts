@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs'
 import { resolve as resolvePath } from 'node:path'
 import closeWithGrace from 'close-with-grace'
 import { sampleClientId, sampleTenantId } from '../config/sample-ids.ts'
 import { makeDirectory } from '../files/make-directory.ts'
 import { type ParsedScenario, parseScenario, startSimulator } from '../simulator/simulator.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { exitCodes, UnusableFile } from './command.ts'
+import { exitCodes } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand, parsePort } from './command-line.ts'
+import { readFileBytes } from './read-option-file.ts'
 import { putSampleDevices } from './sample-devices.ts'
 import { temporaryDirectory, writeSimulatorAccess } from './simulator-files.ts'
 
@@ -75,9 +75,5 @@ export const simulator = defineCommand(form, async ({ values }, context) => {
 })
 
 function readScenario(path: string): ParsedScenario {
-  try {
-    return parseScenario(readFileSync(path, 'utf8'))
-  } catch {
-    throw new UnusableFile(`--scenario: ${path} cannot be read`)
-  }
+  return parseScenario(readFileBytes(path, '--scenario').toString('utf8'))
 }

@@ -1,7 +1,9 @@
 import { type BigIntStats, statSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { repeatInBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
+import type { FileRead } from './intake.ts'
+import { readOperatorFileLater } from './read-operator-file.ts'
 
 /** A file that is looked at while the service runs. */
 export interface FollowedFile {
@@ -9,8 +11,10 @@ export interface FollowedFile {
   /** `fileState` from before the file was read for the first time: an edit in between is then seen as a change. */
   readonly state: string
   readonly clock: Clock
-  /** Called once for each change with the whole content; undefined where the file cannot be read any more. */
-  readonly onChange: (content: Buffer | undefined) => void
+  /** More than this is not read. */
+  readonly maxBytes: number
+  /** Called once for each change with the whole content, or with why there is none that can be used any more. */
+  readonly onChange: (read: FileRead) => void
 }
 
 /** Twice within a change: once to see it, once to see that nobody writes any more. */
@@ -29,16 +33,16 @@ const lastRestlessLook = 18
  * Polls instead of fs.watch: that misses the symlink swap by which Kubernetes updates a mounted file, and network
  * file systems. The file is read off the request path and a slow disk only delays the next look.
  */
-export function followFile({ file, state, clock, onChange }: FollowedFile): () => void {
+export function followFile({ file, state, clock, maxBytes, onChange }: FollowedFile): () => void {
   /** The state that was last passed on. */
   let settled = state
   /** The state that was seen at the last look; a change counts when it is seen twice. */
   let seen = state
   /** What was read at the last look at a file that is not quiet, and how many looks it has not been. */
-  let read: { readonly content: Buffer | undefined } | undefined
+  let last: FileRead | undefined
   let restlessLooks = 0
   /** What was passed on last. */
-  let passedOn: { readonly content: Buffer | undefined } | undefined
+  let passedOn: FileRead | undefined
   let closed = false
 
   async function look(): Promise<void> {
@@ -47,23 +51,23 @@ export function followFile({ file, state, clock, onChange }: FollowedFile): () =
     seen = now
     if (now === settled) {
       restlessLooks = 0
-      read = undefined
+      last = undefined
       return
     }
-    const content = await readFile(file).catch(() => undefined)
+    const read = await readOperatorFileLater(file, maxBytes)
     if (closed) return
     // An editor that is still writing must not get half of its text taken for all of it.
-    const isSame = read !== undefined && isEqual(read.content, content)
+    const isSame = last !== undefined && isEqual(last, read)
     const isSettled = quiet || isSame || restlessLooks >= maxRestlessLooks
     const isWhole = isSettled && (await stateOf(file)) === now
-    read = { content }
+    last = read
     restlessLooks += 1
     if (closed || (!isWhole && restlessLooks <= lastRestlessLook)) return
     settled = now
     restlessLooks = 0
-    if (passedOn && isEqual(passedOn.content, content)) return
-    passedOn = { content }
-    onChange(content)
+    if (passedOn && isEqual(passedOn, read)) return
+    passedOn = read
+    onChange(read)
   }
 
   const stop = repeatInBackground('followed_file', clock, pollMs, look)
@@ -73,8 +77,9 @@ export function followFile({ file, state, clock, onChange }: FollowedFile): () =
   }
 }
 
-function isEqual(one: Buffer | undefined, other: Buffer | undefined): boolean {
-  return one === undefined || other === undefined ? one === other : one.equals(other)
+function isEqual(one: FileRead, other: FileRead): boolean {
+  if (one.ok) return other.ok && one.value.equals(other.value)
+  return !other.ok && one.why === other.why
 }
 
 /** Changes whenever the file does: also where a symlink is swapped for one to another file of the same size. */

@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { kindInsteadOfFile } from './file-kind.ts'
 
 /**
  * What keeps a path from being that of a file that is appended to and moved aside, in words that go on behind the name of its
@@ -9,7 +10,7 @@ export function problemOfLogFile(file: string): string | undefined {
   const found = statOf(file)
   if (found === 'unknown') return undefined
   if (found === 'missing') return problemOfFolder(file)
-  const kind = kindOf(found)
+  const kind = kindInsteadOfFile(found)
   if (kind === undefined) return undefined
   return `names ${file}, which is ${kind}. Name a regular file, or one that is to be made; without it the lines go to standard output alone.`
 }
@@ -40,11 +41,4 @@ function targetOf(file: string): string {
   } catch {
     return resolve(file)
   }
-}
-
-function kindOf(stats: Stats): string | undefined {
-  if (stats.isFile()) return undefined
-  if (stats.isDirectory()) return 'a directory, not a file'
-  if (stats.isFIFO()) return 'a FIFO'
-  return stats.isSocket() ? 'a socket' : 'a device'
 }

@@ -14,7 +14,8 @@ import { findPolicyWarnings } from './policy-warnings.ts'
 import { Profile } from './profile-schema.ts'
 import { Rule } from './rule-schema.ts'
 
-const maxFileLength = 256 * 1024
+/** How long a policy file may be. */
+export const maxPolicyFileBytes = 256 * 1024
 const maxRules = 500
 const maxProfiles = 200
 
@@ -66,7 +67,7 @@ export interface ParsedPolicy {
  * `configuration_invalid`; the message lists every problem on a line of its own as `file:line:column: problem`.
  */
 export function parsePolicy(content: FileContent, fileName: string): Outcome<ParsedPolicy> {
-  if (content.length > maxFileLength) {
+  if (content.length > maxPolicyFileBytes) {
     return invalidFile(fileName, [{ line: 1, column: 1, problem: 'the file is larger than 256 KiB' }])
   }
   const yaml = parseYaml(content)

@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type NamedList, namedLists, type PolicyRule } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import { fileState } from '../files/followed-file.ts'
-import { describeFileFault, describeReadError } from '../text/decode.ts'
+import { readOperatorFile, readOperatorFileLater } from '../files/read-operator-file.ts'
+import { describeFileFault } from '../text/decode.ts'
 import { type ReadDevices, readDeviceList, readDeviceListInSlices } from './device-list.ts'
+
+/** A hundred thousand device ids with a remark for each. */
+export const maxListFileBytes = 16 * 1024 * 1024
 
 /** A list file that the rules of a policy file name, and where it is. */
 export interface ListFile extends NamedList {
@@ -32,8 +34,8 @@ export function readLists(files: readonly ListFile[]): Outcome<FirstLists> {
   const states = new Map<string, string>()
   for (const { key, kind, path } of files) {
     states.set(path, states.get(path) ?? fileState(path))
-    const content = contentOf(path)
-    if (!content.ok) return content
+    const content = readOperatorFile(path, maxListFileBytes)
+    if (!content.ok) return unreadable(path, content.why)
     const read = asOutcome(path, readDeviceList(kind, content.value))
     if (!read.ok) return read
     lists.set(key, read.value)
@@ -45,29 +47,17 @@ export function readLists(files: readonly ListFile[]): Outcome<FirstLists> {
 export async function readListsInSlices(files: readonly ListFile[]): Promise<Outcome<ReadLists>> {
   const lists = new Map<string, ReadonlySet<string>>()
   for (const { key, kind, path } of files) {
-    let content: Buffer
-    try {
-      content = await readFile(path)
-    } catch (error) {
-      return unreadable(path, error)
-    }
-    const read = asOutcome(path, await readDeviceListInSlices(kind, content))
+    const content = await readOperatorFileLater(path, maxListFileBytes)
+    if (!content.ok) return unreadable(path, content.why)
+    const read = asOutcome(path, await readDeviceListInSlices(kind, content.value))
     if (!read.ok) return read
     lists.set(key, read.value)
   }
   return success(lists)
 }
 
-function contentOf(path: string): Outcome<Buffer> {
-  try {
-    return success(readFileSync(path))
-  } catch (error) {
-    return unreadable(path, error)
-  }
-}
-
-function unreadable(path: string, error: unknown) {
-  const message = describeFileFault('a rule of POLICY_FILE', path, describeReadError(error))
+function unreadable(path: string, why: string) {
+  const message = describeFileFault('a rule of POLICY_FILE', path, why)
   return failure('configuration_invalid', message, { field: 'POLICY_FILE' })
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { DeviceList } from '../decision/device-conditions.ts'
@@ -6,10 +5,19 @@ import type { Policy } from '../decision/policy.ts'
 import { compilePolicy, type PolicyDefinition } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import { fileState, followFile } from '../files/followed-file.ts'
-import { describeFileFault, describeReadError } from '../text/decode.ts'
+import type { FileRead } from '../files/intake.ts'
+import { readOperatorFile } from '../files/read-operator-file.ts'
+import { describeFileFault } from '../text/decode.ts'
 import { defaultPolicy, defaultPolicyDefinition } from './default-policy.ts'
-import { type ParsedPolicy, parsePolicy } from './policy-file.ts'
-import { type ListFile, listFilesOf, type ReadLists, readLists, readListsInSlices } from './policy-lists.ts'
+import { maxPolicyFileBytes, type ParsedPolicy, parsePolicy } from './policy-file.ts'
+import {
+  type ListFile,
+  listFilesOf,
+  maxListFileBytes,
+  type ReadLists,
+  readLists,
+  readListsInSlices,
+} from './policy-lists.ts'
 import { findRadiusWarning } from './radius-warning.ts'
 
 /** Which policy is in force, for health and metrics. */
@@ -74,19 +82,15 @@ export interface LoadedPolicy extends ParsedPolicy {
 }
 
 /**
- * Reads a policy file and its list files once. Fails with `configuration_invalid`, naming line and column of each problem.
+ * Reads a policy file, by `read` where it is not one that is followed, and its list files once. Fails with
+ * `configuration_invalid`, naming line and column of each problem.
  */
-export function loadPolicy(file: string): Outcome<LoadedPolicy> {
-  let parsed: Outcome<ParsedPolicy>
-  try {
-    parsed = parsePolicy(readFileSync(file), file)
-  } catch (error) {
-    return unreadable(file, describeReadError(error))
-  }
+export function loadPolicy(file: string, read = readOperatorFile): Outcome<LoadedPolicy> {
+  const parsed = parseRead(read(file, maxPolicyFileBytes), file)
   if (!parsed.ok) return parsed
-  const read = readLists(listFilesOf(parsed.value.definition.rules, file))
-  if (!read.ok) return read
-  return success({ ...parsed.value, lists: read.value.lists, listStates: read.value.states })
+  const listed = readLists(listFilesOf(parsed.value.definition.rules, file))
+  if (!listed.ok) return listed
+  return success({ ...parsed.value, lists: listed.value.lists, listStates: listed.value.states })
 }
 
 /**
@@ -156,10 +160,8 @@ class FollowedPolicy implements SitePolicy {
       file,
       state,
       clock,
-      onChange: (content) =>
-        this.#inTurn(() =>
-          this.#takePolicy(content === undefined ? unreadable(file) : parsePolicy(content, file)),
-        ),
+      maxBytes: maxPolicyFileBytes,
+      onChange: (read) => this.#inTurn(() => this.#takePolicy(parseRead(read, file))),
     })
   }
 
@@ -262,7 +264,10 @@ class FollowedPolicy implements SitePolicy {
       if (this.#stops.has(file)) continue
       const state = states.get(file) ?? fileState(file)
       const onChange = () => this.#inTurn(() => this.#takeList(file))
-      this.#stops.set(file, followFile({ file, state, clock: this.#parts.clock, onChange }))
+      this.#stops.set(
+        file,
+        followFile({ file, state, clock: this.#parts.clock, maxBytes: maxListFileBytes, onChange }),
+      )
     }
   }
 
@@ -291,8 +296,8 @@ function currentList(devices: ReadonlySet<string>): CurrentList {
   }
 }
 
-function unreadable(file: string, why = 'cannot be read') {
-  return failure('configuration_invalid', describeFileFault('POLICY_FILE', file, why), {
-    field: 'POLICY_FILE',
-  })
+function parseRead(read: FileRead, file: string): Outcome<ParsedPolicy> {
+  if (read.ok) return parsePolicy(read.value, file)
+  const message = describeFileFault('POLICY_FILE', file, read.why)
+  return failure('configuration_invalid', message, { field: 'POLICY_FILE' })
 }

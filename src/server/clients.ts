@@ -57,7 +57,8 @@ const doorNames = [...frontendNames, 'management'] as const satisfies readonly D
 const maxBearerClients = 16
 const maxClients = 1000
 const maxNetworks = 256
-const maxFileLength = 1024 * 1024
+/** How long a clients file may be. */
+export const maxClientsFileBytes = 1024 * 1024
 
 const Hash = z.string('must be a text').transform((text, context): SecretHash => {
   const parsed = parseSecretHash(text)
@@ -162,7 +163,7 @@ export function parseClients(
   fileName: string,
   { verifiesCertificates = true }: ClientsFileOptions = {},
 ): Outcome<ClientList> {
-  if (content.length > maxFileLength) {
+  if (content.length > maxClientsFileBytes) {
     return invalidFile(fileName, [{ line: 1, column: 1, problem: 'the file is larger than 1 MiB' }])
   }
   const yaml = parseYaml(content)

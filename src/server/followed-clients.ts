@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import { fileState, followFile } from '../files/followed-file.ts'
-import { describeFileFault, describeReadError } from '../text/decode.ts'
-import { type ClientList, type ClientsFileOptions, parseClients } from './clients.ts'
+import { readOperatorFile } from '../files/read-operator-file.ts'
+import { describeFileFault } from '../text/decode.ts'
+import { type ClientList, type ClientsFileOptions, maxClientsFileBytes, parseClients } from './clients.ts'
 
 /** The clients file as the service follows it. */
 export interface FollowedClients {
@@ -36,8 +36,9 @@ export function openClients(
     file,
     state,
     clock,
-    onChange(content) {
-      const parsed = content === undefined ? unreadable(file) : parseClients(content, file, parts)
+    maxBytes: maxClientsFileBytes,
+    onChange(read) {
+      const parsed = read.ok ? parseClients(read.value, file, parts) : unreadable(file, read.why)
       problem = parsed.ok ? undefined : parsed.fault.message
       onChange(
         parsed.ok ? { taken: true, list: parsed.value } : { taken: false, problem: parsed.fault.message },
@@ -49,16 +50,11 @@ export function openClients(
 
 /** Reads a clients file once. Fails with `configuration_invalid`, naming line and column of each problem. */
 export function readClients(file: string, options: ClientsFileOptions): Outcome<ClientList> {
-  let content: Buffer
-  try {
-    content = readFileSync(file)
-  } catch (error) {
-    return unreadable(file, describeReadError(error))
-  }
-  return parseClients(content, file, options)
+  const read = readOperatorFile(file, maxClientsFileBytes)
+  return read.ok ? parseClients(read.value, file, options) : unreadable(file, read.why)
 }
 
-function unreadable(file: string, why = 'cannot be read') {
+function unreadable(file: string, why: string) {
   return failure('configuration_invalid', describeFileFault('CLIENTS_FILE', file, why), {
     field: 'CLIENTS_FILE',
   })

@@ -293,7 +293,7 @@ t.test('a wrong call says what is wrong, and leaves nothing behind', async (t) =
     [[...certificate, '--client', 'ise'], /--client must be/],
     [[...certificate, '--cloud', 'mars'], /--cloud must be one of public, usgov/],
     [['--new', '--out', at('x'), '--days', '0'], /--days must be/],
-    [['--certificate', at('missing.pem')], /missing\.pem cannot be read \(ENOENT\)/],
+    [['--certificate', at('missing.pem')], /missing\.pem, which does not exist/],
     [['--certificate', at('text.txt')], /holds no PEM certificate/],
     [[...certificate, '--merge', at('list.json')], /is not a manifest/],
     [[...certificate, '--merge', at('broken.json')], /is not a manifest/],

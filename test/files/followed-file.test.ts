@@ -8,13 +8,19 @@ import { FakeClock } from '../fakes/fake-clock.ts'
 function follow(t: Test, text: string) {
   const file = join(t.testdir({ followed: text }), 'followed')
   const clock = new FakeClock()
-  const passed: { readonly text: string | undefined; readonly atMs: number }[] = []
+  const passed: { readonly text: string | undefined; readonly why?: string; readonly atMs: number }[] = []
   const startedMs = clock.monotonicMs()
   const stop = followFile({
     file,
     state: fileState(file),
     clock,
-    onChange: (changed) => passed.push({ text: changed?.toString(), atMs: clock.monotonicMs() - startedMs }),
+    maxBytes: 1024,
+    onChange: (read) =>
+      passed.push({
+        text: read.ok ? read.value.toString() : undefined,
+        ...(!read.ok && { why: read.why }),
+        atMs: clock.monotonicMs() - startedMs,
+      }),
   })
   t.teardown(stop)
   /** So much time in steps of 100 ms, each begun by `act`; the file system has its say in between. */

@@ -129,7 +129,7 @@ t.test('a file that disappears is refused, and taken again when it is back', asy
   rmSync(file)
   await pass(3000)
   t.equal(rule(), 'first')
-  t.match(changes.at(-1), { taken: false, problem: /cannot be read/ })
+  t.match(changes.at(-1), { taken: false, problem: /POLICY_FILE names .*, which does not exist/ })
   writeFileSync(`${file}.new`, denyAll)
   renameSync(`${file}.new`, file)
   await pass(2000)

@@ -91,7 +91,7 @@ t.test(
     t.equal(await ask(basic('one', 'a')), 'one')
     rmSync(file)
     await twoSeconds()
-    t.match(changes[1], { taken: false, problem: /cannot be read/ })
+    t.match(changes[1], { taken: false, problem: /CLIENTS_FILE names .*, which does not exist/ })
     writeFileSync(file, `clients:\n${entry('one', hashA)}    certificate: { subject: CN=x }\n`)
     await twoSeconds()
     t.match(

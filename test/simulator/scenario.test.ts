@@ -161,5 +161,5 @@ t.test('the command takes a scenario in place of the samples', async (t) => {
   t.match(bad.output, /variants\.notFound: .*\n.*faults\.0\.kind: /, 'every problem is printed')
   const none = await runToEnd(['simulator', '--scenario', join(directory, 'none.yaml')])
   t.equal(none.exitCode, 2)
-  t.match(none.output, 'none.yaml cannot be read')
+  t.match(none.output, 'none.yaml, which does not exist')
 })
