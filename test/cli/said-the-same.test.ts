@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { runCommand } from '../../src/cli/run-command.ts'
+import { makeUnusual, type UnusualKind, unusualKinds } from '../fakes/unusual-file.ts'
 import { encryptedWith } from '../pem/encrypted-key.ts'
 
 const { certificatePem, privateKeyPem } = await createSelfSignedCertificate({ commonName: 'nac.example' })
@@ -133,6 +134,46 @@ t.test('what is wrong with a file is said the same by config, doctor, serve and 
   ]
   for (const [changed, cause] of cases) {
     await saidByAll(t, { ...variablesIn(directory), ...changed }, cause)
+  }
+})
+
+t.test('what stands in the place of a file is said the same by all, and waited for by none', async (t) => {
+  const directory = t.testdir({
+    'app.pem': certificatePem,
+    'app.key': privateKeyPem,
+    'encrypted.key': encrypted,
+  })
+  const at = (name: string) => join(directory, name)
+  const tls = { SERVICE_TLS_CERTIFICATE_FILE: at('app.pem'), SERVICE_TLS_PRIVATE_KEY_FILE: at('app.key') }
+  const variables: readonly (readonly [string, Record<string, string>])[] = [
+    ['INTUNE_CERTIFICATE_FILE', {}],
+    ['INTUNE_PRIVATE_KEY_FILE', {}],
+    ['INTUNE_CA_FILE', {}],
+    ['SERVICE_TLS_CERTIFICATE_FILE', tls],
+    ['SERVICE_TLS_PRIVATE_KEY_FILE', tls],
+    ['SERVICE_TLS_CLIENT_CA_FILE', tls],
+    ['CLIENTS_FILE', {}],
+    ['POLICY_FILE', {}],
+  ]
+  for (const kind of Object.keys(unusualKinds) as UnusualKind[]) {
+    const made = await makeUnusual(t, at('file'), kind)
+    for (const [variable, besides] of variables) {
+      const cause = new RegExp(`${variable} names .*, which ${unusualKinds[kind].source}`)
+      await saidByAll(t, { ...variablesIn(directory), ...besides, [variable]: made }, cause)
+    }
+    // What is read once may be a pipe, but this one has no writer.
+    const why = kind === 'fifo' ? 'is a pipe that nobody writes to' : unusualKinds[kind].source
+    const passphrase = {
+      INTUNE_PRIVATE_KEY_FILE: at('encrypted.key'),
+      INTUNE_PRIVATE_KEY_PASSPHRASE_FILE: made,
+    }
+    const cause = new RegExp(`INTUNE_PRIVATE_KEY_PASSPHRASE_FILE names a file that ${why}`)
+    await saidByAll(t, { ...variablesIn(directory), ...passphrase }, cause)
+    await saidByAll(
+      t,
+      { ...variablesIn(directory), LOG_LEVEL_FILE: made },
+      new RegExp(`LOG_LEVEL_FILE names .*, which ${why}`),
+    )
   }
 })
 

@@ -1,8 +1,9 @@
-import { appendFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { fileState, followFile } from '../../src/files/followed-file.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
+import { replaceByUnusual, type UnusualKind, unusualKinds } from '../fakes/unusual-file.ts'
 
 /** A file that is followed, and what was passed on of it with the time. */
 function follow(t: Test, text: string) {
@@ -89,4 +90,30 @@ t.test('a file that is gone for a moment is not gone', async (t) => {
   writeFileSync(file, 'one')
   await during(2000)
   t.equal(texts().at(-1), 'one', 'the same text counts when it comes back')
+})
+
+t.test('what is no file is passed on as that, once, and the file again when it is back', async (t) => {
+  const { file, passed, texts, during } = follow(t, 'text 0')
+  for (const [index, kind] of (Object.keys(unusualKinds) as UnusualKind[]).entries()) {
+    await replaceByUnusual(t, file, kind)
+    await during(2000)
+    t.match(passed.at(-1), { text: undefined, why: unusualKinds[kind] }, kind)
+    const { length } = passed
+    await during(10_000)
+    t.equal(passed.length, length, `${kind} is passed on once`)
+    writeFileSync(`${file}.new`, `text ${index + 1}`)
+    rmSync(file, { recursive: true })
+    renameSync(`${file}.new`, file)
+    await during(2000)
+    t.equal(texts().at(-1), `text ${index + 1}`, `after ${kind}`)
+  }
+})
+
+t.test('a file that grows without end is refused at its bound', async (t) => {
+  const { file, passed, during } = follow(t, 'text')
+  await during(12_000, () => appendFileSync(file, 'x'.repeat(500)))
+  t.match(passed.at(-1), { why: 'is larger than 1 KiB' })
+  writeFileSync(file, 'text again')
+  await during(2000)
+  t.match(passed.at(-1), { text: 'text again' })
 })

@@ -9,6 +9,7 @@ import { followCertificate } from '../../src/intune/follow-certificate.ts'
 import type { HttpRequest } from '../../src/intune/outbound.ts'
 import { type CertificateEvent, RotatingCertificate } from '../../src/intune/rotating-certificate.ts'
 import { FakeClock, settle } from '../fakes/fake-clock.ts'
+import { replaceByUnusual, type UnusualKind, unusualKinds } from '../fakes/unusual-file.ts'
 import {
   byDeviceId,
   byMac,
@@ -95,6 +96,27 @@ t.test('files that are replaced by renaming or by a symbolic link are noticed to
   symlinkSync(`${privateKeyFile}.third`, privateKeyFile)
   await clock.advance(10_000)
   t.equal(subject(), 'CN=third', 'linked')
+})
+
+t.test('what is no file is refused, the old pair stays, and a file that is back counts', async (t) => {
+  for (const which of ['certificateFile', 'privateKeyFile'] as const) {
+    const followed = follow(t)
+    const { clock, events, kinds, subject, rotation } = followed
+    for (const kind of Object.keys(unusualKinds) as UnusualKind[]) {
+      await replaceByUnusual(t, followed[which], kind)
+      await clock.advance(10_000)
+      t.match(events.at(-1), { kind: 'files_refused', fault: { message: unusualKinds[kind] } }, kind)
+      t.match(rotation.status(), { inUse: { subject: 'CN=first' } })
+      rmSync(followed[which], { recursive: true })
+      followed.write(first)
+      await clock.advance(10_000)
+      t.equal(rotation.status().filesFault, undefined, `after ${kind}`)
+    }
+    followed.write(second)
+    await clock.advance(10_000)
+    t.equal(subject(), 'CN=second')
+    t.equal(kinds().filter((kind) => kind === 'files_refused').length, 5, 'each once')
+  }
 })
 
 t.test('a pair that is half written is waited for, and not reported', async (t) => {

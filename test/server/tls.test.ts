@@ -15,6 +15,7 @@ import { createHttpsServers } from '../../src/server/https-server.ts'
 import { createServer } from '../../src/server/server.ts'
 import { loadTls, type TlsReload, watchTls } from '../../src/server/tls.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
+import { replaceByUnusual, type UnusualKind, unusualKinds } from '../fakes/unusual-file.ts'
 
 const authority = await createCertificateAuthority({ commonName: 'Network root' })
 const names = { dnsNames: ['nac.example'], ipAddresses: ['127.0.0.1'] }
@@ -129,6 +130,22 @@ t.test('somebody who speaks plain HTTP, or nothing sensible, is cut off and hurt
     t.notMatch(ended, /HTTP/, 'no HTTP comes back')
   }
   t.equal(await getLivez(port), 200)
+})
+
+t.test('what is no file is refused once, the old pair stays, and files that are back count', async (t) => {
+  const { port, files, reloads, tick } = await serveTls(t)
+  for (const kind of Object.keys(unusualKinds) as UnusualKind[]) {
+    await replaceByUnusual(t, files.privateKeyFile, kind)
+    const before = reloads.length
+    await tick()
+    await tick()
+    t.match(reloads.slice(before), [{ reloaded: false, fault: { message: unusualKinds[kind] } }], kind)
+    t.equal(await shakeHands(port), 'first', 'the old pair stays')
+    rmSync(files.privateKeyFile, { recursive: true })
+    writeFileSync(files.privateKeyFile, first.privateKeyPem)
+    await tick()
+    t.match(reloads.at(-1), { reloaded: true }, `after ${kind}`)
+  }
 })
 
 t.test('new files are served within 30 seconds, and an open connection goes on', async (t) => {
