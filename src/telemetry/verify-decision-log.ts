@@ -74,6 +74,8 @@ export async function verifyDecisionLog(
   })
 
   for await (const at of found) {
+    if (at.bytes.length > maxLineBytes)
+      return done(finding('altered', at, 'it is longer than any line that the service writes'))
     const { sealed } = at
     if (sealed === undefined) {
       const link = parseLinkLine(at.bytes)
@@ -271,6 +273,9 @@ function isOfAnotherComponent(bytes: Buffer): boolean {
   return object !== undefined && object.component !== 'decision' && object.event !== 'decision'
 }
 
+/** Many times the longest. A device or a file of nothing but zeros has a line without end. */
+const maxLineBytes = 1024 * 1024
+
 /** Lines as bytes: a decoder would take a changed byte for another one, and a carriage return for a line end. */
 async function* readLines(files: readonly string[]): AsyncGenerator<FoundLine, void, undefined> {
   for (const file of files) {
@@ -284,6 +289,10 @@ async function* readLines(files: readonly string[]): AsyncGenerator<FoundLine, v
         buffer = buffer.subarray(end + 1)
       }
       rest = buffer
+      if (rest.length > maxLineBytes) {
+        yield foundLine(file, line + 1, rest)
+        return
+      }
     }
     if (rest.length > 0) yield foundLine(file, line + 1, rest)
   }

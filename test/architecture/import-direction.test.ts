@@ -189,3 +189,22 @@ t.test('of the command line, only the simulator, the demo and the lab know the s
     'cli/simulator.ts',
   ])
 })
+
+/** What is part of the product or was written by it: the decision log is larger than any bound. */
+const readersOfTheirOwn: readonly string[] = [
+  'cli/lab-freeradius.ts',
+  'cli/lab-stage.ts',
+  'product-version.ts',
+  'telemetry/log-tail.ts',
+  'telemetry/verify-decision-log.ts',
+]
+
+t.test('files of the operator are read in one way, which never waits and has a bound', async (t) => {
+  const readers = files.filter((file) =>
+    /\b(readFile|readFileSync|readSync|createReadStream|openAsBlob)\b/.test(
+      readFileSync(join(root, file), 'utf8'),
+    ),
+  )
+  const ours = ['files/read-once.ts', 'files/read-operator-file.ts']
+  t.same(readers.sort(), [...ours, ...readersOfTheirOwn].sort())
+})

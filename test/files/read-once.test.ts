@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readOnce } from '../../src/files/read-once.ts'
+import { readOperatorFile, readOperatorFileLater } from '../../src/files/read-operator-file.ts'
 import { makeUnusual, unusualKinds } from '../fakes/unusual-file.ts'
 
 /** A FIFO that a process of its own waits to write to: it sleeps in `open` until there is a reader. */
@@ -28,6 +29,14 @@ t.test('a regular file is read, and more than the bound is refused', async (t) =
 t.test('a pipe is read to its end where it has a writer', async (t) => {
   const read = readOnce(await written(t, 'printf one; sleep 0.3; printf two'), 1024)
   t.equal(read.ok && read.value.toString(), 'onetwo')
+})
+
+t.test('a refusal leaves a writer that waits for its reader alone', async (t) => {
+  const fifo = await written(t, 'printf text')
+  t.match(readOperatorFile(fifo, 1024), { ok: false, why: unusualKinds.fifo })
+  t.match(await readOperatorFileLater(fifo, 1024), { ok: false, why: unusualKinds.fifo })
+  const read = readOnce(fifo, 1024)
+  t.equal(read.ok && read.value.toString(), 'text')
 })
 
 t.test('a pipe without a writer, without an end or with too much is refused', async (t) => {

@@ -285,6 +285,16 @@ t.test('a piece of standard output is verified from its first line on', async (t
   t.match(await verify(file, '--partial'), { code: 0, out: /the first line cannot be proven/ })
 })
 
+t.test('a line without end is a finding, and is not collected', async (t) => {
+  const file = fileOf(t)
+  await run(file, { from: 1, to: 2 })
+  const startedMs = performance.now()
+  t.match(await verify(file, '/dev/zero'), { code: 1, out: /altered: .*zero:1: it is longer than any line/ })
+  appendFileSync(file, Buffer.alloc(8 * 1024 * 1024, '{"component":"x"} '))
+  t.match(await verify(file), { code: 1, out: /altered: .*:5: it is longer than any line/ })
+  t.ok(performance.now() - startedMs < 10_000)
+})
+
 t.test('wrong use is told apart from a finding', async (t) => {
   const file = fileOf(t)
   t.match(await verify(), { code: 2, err: /log verify FILE/ })
