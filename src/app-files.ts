@@ -38,6 +38,8 @@ export interface WayOut {
 interface Surroundings extends WayOut {
   readonly clock: Clock
   readonly logger: Logger
+  /** Told of every change of POLICY_FILE and CLIENTS_FILE while the service runs. */
+  readonly onReload: (file: 'POLICY_FILE' | 'CLIENTS_FILE', isTaken: boolean) => void
 }
 
 /**
@@ -46,7 +48,7 @@ interface Surroundings extends WayOut {
  */
 export function openOperatorFiles(
   { settings, secrets }: { readonly settings: Settings; readonly secrets: Secrets },
-  { clock, logger, proxy, outbound: replaced }: Surroundings,
+  { clock, logger, proxy, outbound: replaced, onReload }: Surroundings,
 ): Outcome<OperatorFiles> {
   const certificate = loadClientCertificate({ ...settings.intune, passphrase: secrets.privateKeyPassphrase })
   if (!certificate.ok) return certificate
@@ -57,7 +59,12 @@ export function openOperatorFiles(
       authentication.ok && policy.ok && authentication.value.servesRadius() && policy.value.radiusWarning()
     if (warning) logger.warn({ event: 'policy_warning' }, warning)
   }
-  const authentication = openAuthentication(settings, { clock, logger, onRadius: () => noteRadius() })
+  const authentication = openAuthentication(settings, {
+    clock,
+    logger,
+    onReload,
+    onRadius: () => noteRadius(),
+  })
   if (!authentication.ok) return authentication
   const logChange = logPolicyChange(logger)
   let isOpen = false
@@ -65,7 +72,10 @@ export function openOperatorFiles(
     clock,
     onChange(change) {
       logChange(change)
-      if (isOpen && change.taken && !change.list) noteRadius()
+      // The first one is no change: it is what the service starts with.
+      if (!isOpen) return
+      onReload('POLICY_FILE', change.taken)
+      if (change.taken && !change.list) noteRadius()
     },
   })
   if (!policy.ok) return policy
@@ -164,7 +174,14 @@ interface Authentication {
 /** Who may ask: by CLIENTS_FILE, which is followed, or everyone on this machine where there is none. */
 function openAuthentication(
   { clientsFile, serviceTls }: Settings,
-  { clock, logger, onRadius }: Surroundings & { readonly onRadius: () => void },
+  {
+    clock,
+    logger,
+    onReload,
+    onRadius,
+  }: Pick<Surroundings, 'clock' | 'logger' | 'onReload'> & {
+    readonly onRadius: () => void
+  },
 ): Outcome<Authentication> {
   if (clientsFile === undefined) {
     return success({ authenticate: createAuthenticator({ clients: undefined }), servesRadius: () => true })
@@ -173,6 +190,7 @@ function openAuthentication(
     clock,
     verifiesCertificates: serviceTls?.clientCaFile !== undefined,
     onChange(change) {
+      onReload('CLIENTS_FILE', change.taken)
       if (change.taken) {
         authenticate.replaceClients(change.list)
         logger.info({ event: 'clients_loaded', clients: change.list.clients.length }, 'clients loaded')

@@ -9,6 +9,7 @@ import {
   logFileNotice,
   logTlsReload,
 } from './app-log.ts'
+import { fileReload, noteCertificateReloads } from './app-reloads.ts'
 import { openStoredState } from './app-state.ts'
 import { inBackground, onBackgroundFailure, repeatInBackground } from './background.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -17,6 +18,7 @@ import type { ListenerSettings, Secrets, Settings } from './config/settings.ts'
 import type { Decide } from './decision/decide.ts'
 import { createDecide, type DecisionRecord } from './decision/decision-service.ts'
 import { createNoncompliantDevices } from './decision/noncompliant-devices.ts'
+import type { OperatorAction } from './decision/operator-action.ts'
 import { type Fault, type Outcome, success } from './errors/fault.ts'
 import { frontends } from './frontends/frontends.ts'
 import { createHealth } from './health/health.ts'
@@ -101,7 +103,15 @@ export function buildApp(
   overrides: AppOverrides = {},
 ): Outcome<App> {
   const clock = overrides.clock ?? systemClock
-  const files = openOperatorFiles({ settings, secrets }, { clock, logger, ...overrides })
+  const files = openOperatorFiles(
+    { settings, secrets },
+    {
+      clock,
+      logger,
+      onReload: (file, isTaken) => onAction(fileReload(file, isTaken ? undefined : 'configuration_invalid')),
+      ...overrides,
+    },
+  )
   if (!files.ok) return files
   const { certificate, tls, authenticate, clients, policy, outbound } = files.value
   const https = tls && createHttpsServers(tls)
@@ -116,6 +126,7 @@ export function buildApp(
       logger.warn({ event: overloaded ? 'overload_began' : 'overload_ended' }, text)
     },
   })
+  const reloadOfCertificate = noteCertificateReloads()
   let state: ComplianceState | undefined
   const served = { notAfterMs: tls?.notAfterMs, isRefused: false }
   let traceStore: TraceStore | undefined
@@ -186,7 +197,11 @@ export function buildApp(
   const rotation = followCertificate(settings.intune, certificate, {
     ...upstream,
     passphrase: secrets.privateKeyPassphrase,
-    ...(overrides.onCertificate && { onEvent: overrides.onCertificate }),
+    onEvent(event) {
+      const reload = reloadOfCertificate(event)
+      if (reload) onAction(reload)
+      overrides.onCertificate?.(event)
+    },
   })
   const intune = createIntuneLookup(settings.intune, () => rotation.current(), {
     ...upstream,
@@ -230,6 +245,7 @@ export function buildApp(
     hasRequestContext: settings.log.hasRequestContext,
     out: lineOutput(logger),
   })
+  const onAction = (action: OperatorAction) => decisionLog.writeAction(action)
   const traces = new DecisionTraces({ clock, mask, policyInForce: () => policy.inForce() })
   const noteContext = watchContext({ policy, metrics, logger })
   const decide = createDecide({
@@ -281,6 +297,7 @@ export function buildApp(
     isOverloaded: overload.isOverloaded,
     onConnectionDropped: () => metrics.connectionDropped(),
     onRefused: (frontend, code) => metrics.refused(frontend, code),
+    onAction,
     ...(settings.trustedProxies && { trustedProxies: createNetworks(settings.trustedProxies) }),
     ...(https && { https }),
   })
@@ -298,6 +315,8 @@ export function buildApp(
             served.isRefused = !reload.reloaded
             if (reload.reloaded) served.notAfterMs = reload.notAfterMs
             logTlsReload(reload, logger)
+            const code = reload.reloaded ? undefined : reload.fault.code
+            onAction(fileReload('SERVICE_TLS_CERTIFICATE_FILE', code))
           },
         })
       : () => {}
@@ -307,6 +326,7 @@ export function buildApp(
     readiness,
     isServedHost: createHostCheck(listener.host, listener.allowedHosts ?? []),
     onRefused: (door, code) => metrics.refused(door, code),
+    onAction,
   })
   departure.follow(management)
   registerManagementRoutes(management, {

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
 import { inBackground } from '../background.ts'
 import type { FrontendName } from '../decision/decide.ts'
-import { type Fault, failure, type Outcome } from '../errors/fault.ts'
+import { type Fault, failure } from '../errors/fault.ts'
 import { isAskedLocally } from './asked-locally.ts'
-import type { AuthenticatedClient } from './authentication.ts'
+import type { Authentication } from './authentication.ts'
 import type { FrontendOptions } from './frontend.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 import { traceFields } from './request-trace.ts'
@@ -24,13 +24,13 @@ export interface AuthenticationHookParts
 
 /**
  * Builds the onRequest hook of a front end: it runs before a body is read, and for unknown addresses as well.
- * Sets `request.clientName`, or refuses.
+ * Sets `request.clientName`, or refuses; then it is the name of who is known and may not.
  */
 export function createAuthenticationHook(parts: AuthenticationHookParts): onRequestHookHandler {
   const { authenticate, frontend, logger, refuse, onRefused, isOverloaded } = parts
 
   function settle(
-    outcome: Outcome<AuthenticatedClient>,
+    outcome: Authentication,
     request: FastifyRequest,
     reply: FastifyReply,
     done: HookHandlerDoneFunction,
@@ -40,6 +40,7 @@ export function createAuthenticationHook(parts: AuthenticationHookParts): onRequ
       done()
       return
     }
+    request.clientName = outcome.client ?? ''
     const { code } = outcome.fault
     logger.warn({ frontend, remoteAddress: request.ip, code, ...traceFields(request) }, 'caller refused')
     onRefused?.(frontend, outcome.fault.code)

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { type Clock, systemClock } from '../clock.ts'
-import { failure, type Outcome, success } from '../errors/fault.ts'
+import { type Fault, failure, success } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
 import { parseAuthorization } from './authorization-header.ts'
 import { type ClientIndex, indexClients, type KnownClient, matchesRule } from './client-index.ts'
@@ -16,6 +16,11 @@ export interface AuthenticatedClient {
   readonly client: string
 }
 
+/** Who asks, or why they may not; then `client` is who it is all the same, where credentials have proven it. */
+export type Authentication =
+  | { readonly ok: true; readonly value: AuthenticatedClient }
+  | { readonly ok: false; readonly fault: Fault; readonly client?: string }
+
 /**
  * Says who sent a request. Answers at once for credentials that were proven before, otherwise with a promise that
  * never rejects. Faults: unauthenticated, client_forbidden, too_many_attempts, rate_limited, service_overloaded,
@@ -29,7 +34,7 @@ export interface Authenticate {
     certificate?: PeerCertificate,
     /** The same object for all requests of one connection. */
     connection?: object,
-  ): Outcome<AuthenticatedClient> | Promise<Outcome<AuthenticatedClient>>
+  ): Authentication | Promise<Authentication>
   /** There is no clients file: whoever asks is believed for being on this machine, so whether it is has to be looked at. */
   readonly servesMachineOnly?: true
 }
@@ -94,7 +99,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     found: 'wrong' | 'not_checked',
     source: string,
     arrivedMs: number,
-  ): Promise<Outcome<AuthenticatedClient>> {
+  ): Promise<Authentication> {
     if (found === 'wrong' && attempts.waitMs(source) === 0) return wrongCredentials
     if (held < maxHeld) {
       held += 1
@@ -111,8 +116,17 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     address: string,
     door: Door,
     certificate: PeerCertificate | undefined,
-  ): Outcome<AuthenticatedClient> {
-    const { client, admitted, rateLimit } = known
+  ): Authentication {
+    const refusal = refusalOf(known, address, door, certificate)
+    return refusal === undefined ? known.admitted : { ...refusal, client: known.client.name }
+  }
+
+  function refusalOf(
+    { client, rateLimit }: KnownClient,
+    address: string,
+    door: Door,
+    certificate: PeerCertificate | undefined,
+  ): ReturnType<typeof failure> | undefined {
     if (client.certificate !== undefined) {
       if (certificate === undefined || !matchesRule(client.certificate, certificate)) return otherCertificate
     }
@@ -123,7 +137,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     const waitMs = rateLimit === undefined ? 0 : rateLimit.take()
     return waitMs > 0
       ? failure('rate_limited', 'The client asks too often.', { retryAfterMs: waitMs })
-      : admitted
+      : undefined
   }
 
   const authenticate: Authenticate = (header, address, door, certificate, connection) => {

@@ -3,6 +3,7 @@ import type { Decide, FrontendName } from '../decision/decide.ts'
 import type { NoncompliantDevices } from '../decision/noncompliant-devices.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
+import type { NoteAction } from './action-hook.ts'
 import type { AnswerTogether } from './answer-together.ts'
 import type { Authenticate } from './authentication.ts'
 
@@ -19,6 +20,8 @@ export interface FrontendOptions {
   readonly isOverloaded?: () => boolean
   /** Called for every request that is refused before it is read. */
   readonly onRefused?: (frontend: FrontendName, code: FaultCode) => void
+  /** Absent: nobody keeps what operators do. */
+  readonly onAction?: NoteAction
   /** Absent: no decision is remembered. */
   readonly findDecision?: FindDecision
   /** Absent: no front end plays an MDM server. */

@@ -6,12 +6,13 @@ import type {
   onRequestHookHandler,
 } from 'fastify'
 import { inBackground } from '../background.ts'
+import type { OperatorActionName } from '../decision/operator-action.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
-import { failure, type Outcome } from '../errors/fault.ts'
+import { failure } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
 import { isForwarded } from './asked-locally.ts'
-import type { Authenticate, Authenticator } from './authentication.ts'
+import type { Authenticate, Authentication, Authenticator } from './authentication.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 import { sendProblem } from './problem.ts'
 
@@ -21,8 +22,8 @@ export interface ManagementParts {
   readonly exposeMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   /** The service at this moment: upstream, cache, runway, guard, list, state. */
   readonly status: () => Readonly<Record<string, unknown>>
-  readonly acceptHeld: () => Promise<Readonly<Record<string, unknown>>>
-  readonly rejectHeld: () => Readonly<Record<string, unknown>>
+  readonly acceptHeld: () => Promise<Readonly<Record<string, unknown>> & { readonly records: number }>
+  readonly rejectHeld: () => Readonly<Record<string, unknown>> & { readonly records: number }
   /** Undefined where the kind and value name no device, else how many records were forgotten. */
   readonly purge: (kind: string, value: string) => Purged | Promise<Purged>
   readonly purgeAll: () => number
@@ -64,25 +65,34 @@ export function registerManagementRoutes(app: FastifyInstance, parts: Management
   })
 }
 
-/** What an operator may change: a held flip, and what is remembered. */
+/** What an operator may change: a held flip, and what is remembered. Each is told by its `action`. */
 function registerChanges(app: FastifyInstance, parts: ManagementParts): void {
-  const onRequest = refuseOtherOrigins
-  app.post('/guard/accept', { onRequest }, async (_request, reply) =>
-    sendJson(reply, await parts.acceptHeld()),
-  )
-  app.post('/guard/reject', { onRequest }, (_request, reply) => sendJson(reply, parts.rejectHeld()))
-  app.delete('/devices', { onRequest }, async (_request, reply) =>
-    sendJson(reply, { purged: parts.purgeAll() }),
-  )
+  const as = (action: OperatorActionName) => ({ config: { action }, onRequest: refuseOtherOrigins })
+  app.post('/guard/accept', as('guard_accept'), async (request, reply) => {
+    const settled = await parts.acceptHeld()
+    request.changedRecords = settled.records
+    return sendJson(reply, settled)
+  })
+  app.post('/guard/reject', as('guard_reject'), (request, reply) => {
+    const settled = parts.rejectHeld()
+    request.changedRecords = settled.records
+    return sendJson(reply, settled)
+  })
+  app.delete('/devices', as('purge_all'), async (request, reply) => {
+    const purged = parts.purgeAll()
+    request.changedRecords = purged
+    return sendJson(reply, { purged })
+  })
   app.delete<{ Params: { kind: string; value: string } }>(
     '/devices/:kind/:value',
-    { onRequest },
-    async ({ params }, reply) => {
-      const purged = await parts.purge(params.kind, params.value)
+    as('purge_device'),
+    async (request, reply) => {
+      const purged = await parts.purge(request.params.kind, request.params.value)
       if (purged === undefined) {
         const message = 'The address names no device: /devices/mac/005056A4895A or /devices/deviceId/<GUID>.'
         return sendProblem(reply, failure('identifier_malformed', message).fault)
       }
+      request.changedRecords = Number(purged)
       return sendJson(reply, { purged: Number(purged) })
     },
   )
@@ -119,15 +129,17 @@ function createOperatorHook({
   requiresCredentials = false,
 }: ManagementParts): onRequestHookHandler {
   function settle(
-    outcome: Outcome<unknown>,
+    outcome: Authentication,
     request: FastifyRequest,
     reply: FastifyReply,
     done: HookHandlerDoneFunction,
   ): void {
     if (outcome.ok) {
+      request.clientName = outcome.value.client
       done()
       return
     }
+    request.clientName = outcome.client ?? ''
     const { fault } = outcome
     request.log.warn(
       { listener: 'management', remoteAddress: request.ip, code: fault.code },
@@ -140,7 +152,10 @@ function createOperatorHook({
   return (request, reply, done) => {
     const { headers, socket } = request.raw
     const isLocal = isLoopbackAddress(request.ip) && !isForwarded(headers)
-    if (isLocal && !requiresCredentials) return done()
+    if (isLocal && !requiresCredentials) {
+      request.clientName = 'local'
+      return done()
+    }
     if (authenticate?.hasOperators() !== true) {
       return settle(isLocal ? noOperators : notLocal, request, reply, done)
     }

@@ -8,6 +8,7 @@ import Fastify, {
 import type { FaultCode } from '../errors/catalogue.ts'
 import { failure } from '../errors/fault.ts'
 import { isLoopbackAddress, type Networks } from '../networks/networks.ts'
+import { createActionHook, type NoteAction } from './action-hook.ts'
 import { createAnswerTogether } from './answer-together.ts'
 import { createHostCheck, type HostCheck } from './asked-locally.ts'
 import { answerClientError } from './client-error.ts'
@@ -68,7 +69,7 @@ const httpLimits = {
  */
 export function createServer(parts: ServerParts): FastifyInstance {
   const { decide, authenticate, logger, frontends, readiness, findDecision, mdmServer } = parts
-  const { onRefused, isOverloaded, onConnectionDropped } = parts
+  const { onRefused, isOverloaded, onConnectionDropped, onAction } = parts
   const app = createBareServer(logger, {
     ...(parts.https && { https: parts.https }),
     ...(parts.trustedProxies && { trustedProxies: parts.trustedProxies }),
@@ -92,6 +93,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
       logger,
       ...(onRefused && { onRefused }),
       ...(isOverloaded && { isOverloaded }),
+      ...(onAction && { onAction }),
       ...(findDecision && { findDecision }),
       ...(mdmServer && { mdmServer }),
     })
@@ -109,9 +111,13 @@ export function createManagementServer(parts: {
   /** Which hosts it may be asked for besides loopback; absent: the address of the connection and the machine's name. */
   readonly isServedHost?: HostCheck
   readonly onRefused?: (door: 'management', code: FaultCode) => void
+  /** Absent: nobody keeps what operators do. */
+  readonly onAction?: NoteAction
 }): FastifyInstance {
-  const { isServedHost = createHostCheck('127.0.0.1', []), onRefused } = parts
+  const { isServedHost = createHostCheck('127.0.0.1', []), onRefused, onAction } = parts
   const app = createBareServer(parts.logger)
+  app.decorateRequest('clientName', '')
+  if (onAction) app.addHook('onSend', createActionHook(onAction))
   app.addHook('onRequest', (request, reply, done) => {
     const { headers, socket } = request.raw
     if (isServedHost(headers.host, socket.localAddress)) return done()

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { DecisionRecord } from '../decision/decision-service.ts'
+import type { OperatorAction } from '../decision/operator-action.ts'
 import { type ContextText, presentContextText } from '../decision/request-context.ts'
 import type { DeviceIdentity } from '../identity/device-identity.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
+import { ActionLog } from './action-log.ts'
 import type { DecisionLogFile, DecisionLogFileStatus } from './decision-log-file.ts'
 import { type ChainHead, LineSealer } from './log-chain.ts'
 import { decisionLogVersion, type LogLine, presentLogLine } from './log-line.ts'
@@ -20,18 +22,28 @@ export interface DecisionLogParts {
   readonly out?: ((line: Buffer) => void) | undefined
 }
 
-/** One line per decision, each chained to the line before it (docs/decision-log.md). */
+/** One line per decision and per action of an operator, each chained to the line before it (docs/decision-log.md). */
 export class DecisionLog {
   readonly #parts: DecisionLogParts
   readonly #segment = randomBytes(12).toString('base64url')
   #file: DecisionLogFile | undefined
   #seq = -1
   readonly #sealer = new LineSealer()
+  readonly #actions: ActionLog
+  /** Actions of before the start: a decision can begin a segment without a file, a change of a file must not. */
+  #early: OperatorAction[] = []
   #timeMs = 0
   #time = ''
 
   constructor(parts: DecisionLogParts) {
     this.#parts = parts
+    this.#actions = new ActionLog({
+      ...parts,
+      write: (fields, msg) => {
+        this.#makeRoom()
+        this.#append('operator_action', fields, msg)
+      },
+    })
   }
 
   /** Begins the segment; with a file it is linked to the last line that is in there. A decision does it otherwise. */
@@ -41,6 +53,8 @@ export class DecisionLog {
     const last = file?.lastLine
     const link = last && { ...last, ...(file.cutBytes > 0 && { cutBytes: file.cutBytes }) }
     this.#append('log_started', { previous: link ?? null }, 'decision log started')
+    for (const action of this.#early) this.#actions.note(action)
+    this.#early = []
   }
 
   write({
@@ -54,10 +68,7 @@ export class DecisionLog {
     trace,
   }: DecisionRecord): void {
     if (this.#seq < 0) this.start()
-    if (this.#file?.isFull === true) {
-      this.#file.rotate()
-      this.#append('log_continued', { previous: this.head() }, 'decision log continued in another file')
-    }
+    this.#makeRoom()
     this.#seq += 1
     const fault = answer?.fault
     const { context, origin, identity } = this.#parts.hasRequestContext ? request : withoutContext
@@ -125,6 +136,12 @@ export class DecisionLog {
       : others.map(({ kind, value }) => ({ kind, value: this.#parts.mask(value) }))
   }
 
+  /** Adds what an operator did or tried (docs/decision-log.md). */
+  writeAction(action: OperatorAction): void {
+    if (this.#seq < 0) this.#early.push(action)
+    else this.#actions.note(action)
+  }
+
   /** The last line written: whoever keeps it elsewhere can prove later that no line after it was cut off. */
   head(): ChainHead {
     return { segment: this.#segment, seq: this.#seq, chain: this.#sealer.chain }
@@ -137,8 +154,15 @@ export class DecisionLog {
 
   /** Ends the segment and waits until the file has everything. */
   async close(): Promise<void> {
+    this.#actions.close()
     if (this.#seq >= 0) this.#append('log_stopped', {}, 'decision log stopped')
     await this.#file?.close()
+  }
+
+  #makeRoom(): void {
+    if (this.#file?.isFull !== true) return
+    this.#file.rotate()
+    this.#append('log_continued', { previous: this.head() }, 'decision log continued in another file')
   }
 
   #append(event: LogLine['event'], fields: object, msg: string): void {

@@ -3,11 +3,11 @@ import type { ChainHead } from './log-chain.ts'
 /** Version of the line's schema (docs/decision-log.md). Keys may be added to it; another meaning is another version. */
 export const decisionLogVersion = 1
 
-/** What a line about the log itself says. */
+/** What a line about the log itself, or of an operator's action, says. */
 export interface LogLine {
   /** ISO 8601. */
   readonly time: string
-  readonly event: 'log_started' | 'log_continued' | 'log_stopped'
+  readonly event: 'log_started' | 'log_continued' | 'log_stopped' | 'operator_action'
   readonly segment: string
   /** Absent where the line is no part of the chain. */
   readonly seq?: number
@@ -15,7 +15,7 @@ export interface LogLine {
   readonly msg: string
 }
 
-/** A line about the log, with the keys of a pino line, as JSON. */
+/** A line that is no decision, with the keys of a pino line, as JSON. */
 export function presentLogLine({ time, event, segment, seq, fields, msg }: LogLine): string {
   return JSON.stringify({
     level: 'info',

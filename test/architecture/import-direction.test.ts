@@ -98,10 +98,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'server',
     'text',
   ],
+  'app-reloads.ts': ['decision', 'errors', 'intune'],
   'app-state.ts': ['clock.ts', 'compliance', 'config', 'identity', 'intune', 'state', 'telemetry', 'trace'],
   'app.ts': [
     'app-files.ts',
     'app-log.ts',
+    'app-reloads.ts',
     'app-state.ts',
     'clock.ts',
     'errors',

@@ -45,8 +45,8 @@ async function manage(
   registerManagementRoutes(app, {
     exposeMetrics: async () => ({ contentType: 'text/plain', text: '' }),
     status: () => ({}),
-    acceptHeld: async () => ({}),
-    rejectHeld: () => ({}),
+    acceptHeld: async () => ({ records: 0 }),
+    rejectHeld: () => ({ records: 0 }),
     purge: () => true,
     purgeAll: () => 0,
     traces: { find: async () => undefined, about: async () => [], latest: async () => [] },

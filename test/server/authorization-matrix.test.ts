@@ -266,14 +266,17 @@ t.test('every route of the management listener answers every kind of caller as i
   })
   t.teardown(() => app.close())
   const routes: { method: string; url: string }[] = []
-  app.addHook('onRoute', ({ method, url }) => {
+  app.addHook('onRoute', ({ method, url, config }) => {
     for (const one of [method].flat()) routes.push({ method: one, url })
+    // Only what shows something has no line of its own in the decision log.
+    const isRead = [method].flat().every((one) => one === 'GET' || one === 'HEAD')
+    t.equal(config?.action === undefined, isRead, `${method} ${url}: ${config?.action}`)
   })
   registerManagementRoutes(app, {
     exposeMetrics: async () => ({ contentType: 'text/plain', text: '' }),
     status: () => ({}),
-    acceptHeld: async () => ({}),
-    rejectHeld: () => ({}),
+    acceptHeld: async () => ({ records: 0 }),
+    rejectHeld: () => ({ records: 0 }),
     purge: () => true,
     purgeAll: () => 0,
     traces: { find: async () => undefined, about: async () => [], latest: async () => [] },

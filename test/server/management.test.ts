@@ -7,8 +7,8 @@ const done: string[] = []
 const parts: ManagementParts = {
   exposeMetrics: async () => ({ contentType: 'text/plain', text: 'nac_up 1\n' }),
   status: () => ({ fine: true }),
-  acceptHeld: async () => ({ accepted: done.push('accept') }),
-  rejectHeld: () => ({ rejected: done.push('reject') }),
+  acceptHeld: async () => ({ records: done.push('accept') }),
+  rejectHeld: () => ({ records: done.push('reject') }),
   purge: () => done.push('purge') > 0,
   purgeAll: () => done.push('purge all'),
   traces: { find: async () => undefined, about: async () => [], latest: async () => [] },

@@ -2,6 +2,7 @@ import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastif
 import type { Decision } from '../../decision/decision.ts'
 import { failure, type Outcome } from '../../errors/fault.ts'
 import { parseIdentity } from '../../identity/parse-identity.ts'
+import { createActionHook } from '../../server/action-hook.ts'
 import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
 import { sendProblem } from '../../server/problem.ts'
@@ -47,8 +48,8 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
     onRequest: refuseMethod,
     handler: refuseMethod,
   })
-  const { findDecision = async () => undefined } = options
-  registerRecheckRoute(app, answer, { schema })
+  const { findDecision = async () => undefined, onAction } = options
+  registerRecheckRoute(app, answer, { schema, ...(onAction && { onSend: createActionHook(onAction) }) })
   registerDecisionRoute(app, findDecision)
   done()
 

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { failure, type Outcome, success } from '../../errors/fault.ts'
 import { sendProblem } from '../../server/problem.ts'
 import type { DecisionQuestion } from './parse-question.ts'
@@ -16,9 +16,10 @@ export function registerRecheckRoute(
     reply: FastifyReply,
     mustRefresh: boolean,
   ) => unknown,
-  routeOptions: { readonly schema: { readonly response: Readonly<Record<number, unknown>> } },
+  routeOptions: RouteShorthandOptions,
 ): void {
-  app.post('/devices/:kind/:value/recheck', routeOptions, (request, reply) => {
+  const config = { action: 'recheck' } as const
+  app.post('/devices/:kind/:value/recheck', { ...routeOptions, config }, (request, reply) => {
     const target = RecheckTarget.safeParse(request.params)
     if (!target.success) {
       const kinds = RecheckTarget.shape.kind.options.join(', ')

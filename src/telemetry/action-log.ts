@@ -1,0 +1,99 @@
+import type { Clock } from '../clock.ts'
+import type { OperatorAction } from '../decision/operator-action.ts'
+import type { IdentityAttributes } from '../identity/device-identity.ts'
+import type { MaskDevice } from '../identity/mask-device.ts'
+import { parseIdentity } from '../identity/parse-identity.ts'
+
+/** Refused attempts of one caller that get a line within a minute, and those of all. */
+const linesPerCaller = 10
+const linesInAll = 100
+const windowMs = 60_000
+/** As far as an address can name a device. */
+const longestText = 256
+
+/** What the log of actions works with; `write` puts one line into the decision log. */
+export interface ActionLogParts {
+  readonly mask: MaskDevice
+  readonly clock: Clock
+  readonly write: (fields: object, msg: string) => void
+}
+
+/**
+ * What operators do, as lines of the decision log. What was done always has its line. Refused attempts have one each up
+ * to ten in a minute of one caller and a hundred of all; a last line of that minute says how many more there were, so that
+ * nobody who is not let in can push the rest of the log out of its files.
+ */
+export class ActionLog {
+  readonly #parts: ActionLogParts
+  readonly #linesByCaller = new Map<string, number>()
+  #lines = 0
+  #omitted = 0
+  #cancel: (() => void) | undefined
+
+  constructor(parts: ActionLogParts) {
+    this.#parts = parts
+  }
+
+  note(action: OperatorAction): void {
+    if (action.result === 'refused' && action.file === undefined && !this.#hasRoom(action)) {
+      this.#omitted += 1
+      return
+    }
+    this.#parts.write(presentAction(action, this.#parts.mask), messageOf(action))
+  }
+
+  /** Says how many attempts had no line, if any. */
+  close(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    if (this.#omitted > 0) {
+      const fields = { action: 'omitted', result: 'refused', omitted: this.#omitted }
+      this.#parts.write(fields, 'more attempts were refused than have a line')
+    }
+    this.#linesByCaller.clear()
+    this.#lines = 0
+    this.#omitted = 0
+  }
+
+  #hasRoom({ client, remoteAddress = '' }: OperatorAction): boolean {
+    this.#cancel ??= this.#parts.clock.after(windowMs, () => this.close())
+    const caller = client === undefined ? remoteAddress : `client ${client}`
+    const ofCaller = this.#linesByCaller.get(caller) ?? 0
+    if (this.#lines >= linesInAll || ofCaller >= linesPerCaller) return false
+    this.#lines += 1
+    this.#linesByCaller.set(caller, ofCaller + 1)
+    return true
+  }
+}
+
+/** Every key is always there, and what does not apply is null. */
+function presentAction(action: OperatorAction, mask: MaskDevice) {
+  const { device } = action
+  return {
+    action: action.action,
+    result: action.result,
+    client: action.client ?? null,
+    remoteAddress: action.remoteAddress ?? null,
+    route: action.route ?? null,
+    file: action.file ?? null,
+    matchedBy: device?.kind.slice(0, longestText) ?? null,
+    device: device ? mask(canonicalValue(device)) : null,
+    records: action.records ?? null,
+    decisionId: action.decisionId ?? null,
+    errorCode: action.errorCode ?? null,
+  }
+}
+
+/** In the spelling of the decision lines, so that a device is found in both; what names none stays as it came. */
+function canonicalValue({ kind, value }: NonNullable<OperatorAction['device']>): string {
+  const attributes: IdentityAttributes = { [kind]: value }
+  const identity = parseIdentity(attributes)
+  const read = identity.ok
+    ? (identity.value.identifiers[0]?.value ?? identity.value.randomizedMac)
+    : undefined
+  return read ?? value.slice(0, longestText)
+}
+
+function messageOf({ action, result }: OperatorAction): string {
+  return `operator action ${result}: ${action}`
+}
