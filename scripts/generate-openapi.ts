@@ -13,7 +13,7 @@ import { DecisionTrace } from '../src/trace/decision-trace.ts'
 import { isePaths, iseSchemas } from './openapi-ise.ts'
 import { radiusPaths, radiusSchemas } from './openapi-radius.ts'
 
-const noStore: ZodOpenApiHeadersObject = {
+export const noStore: ZodOpenApiHeadersObject = {
   'cache-control': { required: true, schema: { const: 'no-store' } },
 }
 const decisionId: ZodOpenApiHeadersObject = {
@@ -23,7 +23,7 @@ const decisionId: ZodOpenApiHeadersObject = {
     schema: { type: 'string' },
   },
 }
-const retryAfter: ZodOpenApiHeadersObject = {
+export const retryAfter: ZodOpenApiHeadersObject = {
   'retry-after': { description: 'Seconds to wait.', required: true, schema: { type: 'string' } },
 }
 
@@ -35,7 +35,7 @@ const refreshAfter: ZodOpenApiHeadersObject = {
   },
 }
 
-function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodOpenApiResponseObject {
+export function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodOpenApiResponseObject {
   return {
     description,
     headers: { ...noStore, ...headers },
@@ -43,7 +43,7 @@ function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodO
   }
 }
 
-const decisionResponses = {
+export const decisionResponses = {
   '200': {
     description: 'A decision, whatever it is.',
     headers: { ...noStore, ...decisionId, ...refreshAfter },
@@ -214,8 +214,13 @@ function describeApi() {
 
 /** The text of openapi.yaml; the same schemas always give the same text. */
 export function openApiDocument(): string {
+  return renderOpenApi(describeApi())
+}
+
+/** A description as the text of a generated file. */
+export function renderOpenApi(document: ReturnType<typeof createDocument>): string {
   const head = '# Generated from the zod schemas by `npm run generate`. Do not edit.\n'
   // Quoted throughout: readers of YAML 1.1 take a plain time stamp or `yes` for something else than a text.
   const style = { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' } as const
-  return head + stringify(describeApi(), { ...style, lineWidth: 110, aliasDuplicateObjects: false })
+  return head + stringify(document, { ...style, lineWidth: 110, aliasDuplicateObjects: false })
 }

@@ -5,12 +5,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { commandsPage } from './commands-page.ts'
 import { configurationPage } from './configuration-page.ts'
 import { errorCodesPage } from './error-codes-page.ts'
+import { managementOpenApiDocument } from './generate-management-openapi.ts'
 import { openApiDocument } from './generate-openapi.ts'
 import { metricsPage } from './metrics-page.ts'
 import { policySchema } from './policy-schema.ts'
 
 const generated: Readonly<Record<string, () => string | Promise<string>>> = {
   'openapi.yaml': openApiDocument,
+  'openapi-management.yaml': managementOpenApiDocument,
   'docs/commands.md': commandsPage,
   'docs/configuration.md': configurationPage,
   'docs/error-codes.md': errorCodesPage,

@@ -36,6 +36,7 @@ import { productVersion } from './product-version.ts'
 import { createHostCheck } from './server/asked-locally.ts'
 import { createHttpsServers } from './server/https-server.ts'
 import { registerManagementRoutes } from './server/management.ts'
+import type { Status } from './server/management-schema.ts'
 import { watchOverload } from './server/overload.ts'
 import { createManagementServer, createServer } from './server/server.ts'
 import { watchTls } from './server/tls.ts'
@@ -45,6 +46,7 @@ import { DecisionLogFile } from './telemetry/decision-log-file.ts'
 import { lineOutput } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { observeRequests, observeUpstream } from './telemetry/observe-exchanges.ts'
+import { presentDevice, stateLetters } from './telemetry/present-devices.ts'
 import { presentStatus, watchCompliance } from './telemetry/watch-compliance.ts'
 import { watchContext } from './telemetry/watch-context.ts'
 import { DecisionTraces } from './trace/decision-traces.ts'
@@ -103,6 +105,7 @@ export function buildApp(
   overrides: AppOverrides = {},
 ): Outcome<App> {
   const clock = overrides.clock ?? systemClock
+  const version = productVersion()
   const files = openOperatorFiles(
     { settings, secrets },
     {
@@ -151,7 +154,7 @@ export function buildApp(
     decisionLogFile: () => decisionLog.fileStatus(),
     clockAheadMs: () => serverTime.measuredMs(),
     isReady: () => readiness().ready,
-    version: productVersion(),
+    version,
     clock,
   })
   const stopListening = onBackgroundFailure((failure) => {
@@ -279,7 +282,7 @@ export function buildApp(
   const mdmServer = {
     redirectUrl: settings.intune.portalUrl,
     pathPrefix: settings.pathPrefix ?? '',
-    productVersion: productVersion(),
+    productVersion: version,
     noncompliantDevices: createNoncompliantDevices({
       readSnapshot: compliance.readNoncompliantSnapshot,
       policy,
@@ -331,12 +334,22 @@ export function buildApp(
   departure.follow(management)
   registerManagementRoutes(management, {
     exposeMetrics: () => metrics.expose(),
-    status: () => ({
-      ...presentStatus(compliance, upstreamServices(), state),
-      traces: traceStore?.status() ?? null,
-      decisionLog: decisionLog.head(),
-    }),
+    status: () =>
+      ({
+        version,
+        ...presentStatus(compliance, upstreamServices(), state),
+        traces: traceStore?.status() ?? null,
+        decisionLog: decisionLog.head(),
+      }) satisfies Status,
     traces,
+    async listDevices({ states, after, limit }) {
+      const letters = states && new Set(states.map((state) => stateLetters[state]))
+      const { records, next } = await compliance.records.page({ states: letters, after, limit })
+      const nowMs = clock.nowMs()
+      const devices = records.map((listed) => presentDevice(listed, nowMs, mask))
+      return { devices, next: next === undefined ? null : String(next) }
+    },
+    clock,
     acceptHeld: async () => ({ ...(await compliance.acceptHeld()) }),
     rejectHeld: () => ({ ...compliance.rejectHeld() }),
     async purge(kind, value) {

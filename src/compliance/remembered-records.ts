@@ -27,6 +27,12 @@ export interface RememberedRecordsOptions {
   readonly onClear?: () => void
 }
 
+/** A record with the key that it is remembered under. */
+export interface ListedRecord {
+  readonly key: string
+  readonly remembered: RememberedRecord
+}
+
 /** Where a record is, and what was read there. */
 interface Found {
   readonly place: number
@@ -204,6 +210,35 @@ export class RememberedRecords {
       const turned = next()
       if (turned) await turned
     }
+  }
+
+  /**
+   * A page of the records in these states, in no order; the event loop turns while they are looked for. `next` is where
+   * the page behind it begins, undefined where there is none. A record keeps its place, so whatever changes between two
+   * pages, one that is there all the while is on one of them.
+   */
+  async page(
+    {
+      states,
+      after,
+      limit,
+    }: { states?: ReadonlySet<StateLetter> | undefined; after?: number | undefined; limit: number },
+    sliceSize = 1000,
+  ): Promise<{ readonly records: readonly ListedRecord[]; readonly next?: number }> {
+    const turnDue = turnEvery(sliceSize)
+    const records: ListedRecord[] = []
+    for (let place = Math.min(this.#highest, (after ?? Infinity) - 1); place > 0; place -= 1) {
+      if (this.#texts.has(place)) {
+        const { key, packed } = this.#read(place)
+        if (states?.has(packedStateOf(packed)) ?? true) {
+          if (records.length === limit) return { records, next: place + 1 }
+          records.push({ key, remembered: this.#unpack(key, packed) })
+        }
+      }
+      const turned = turnDue()
+      if (turned) await turned
+    }
+    return { records }
   }
 
   #unpack(key: string, packed: string): RememberedRecord {

@@ -6,13 +6,23 @@ import type {
   onRequestHookHandler,
 } from 'fastify'
 import { inBackground } from '../background.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { OperatorActionName } from '../decision/operator-action.ts'
 import type { FaultCode } from '../errors/catalogue.ts'
 import { failure } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
+import type { DecisionFilter } from '../trace/decision-filter.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
 import { isForwarded } from './asked-locally.ts'
 import type { Authenticate, Authentication, Authenticator } from './authentication.ts'
+import {
+  DecisionsQuery,
+  type DevicesPage,
+  DevicesQuery,
+  parseDecisionsQuery,
+  parseDevicesQuery,
+} from './management-query.ts'
+import type { DevicesAnswer } from './management-schema.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 import { sendProblem } from './problem.ts'
 
@@ -34,18 +44,20 @@ export interface ManagementParts {
   readonly onRefused?: (door: 'management', code: FaultCode) => void
   readonly traces: {
     readonly find: (decisionId: string) => Promise<DecisionTrace | undefined>
-    /** Newest first; undefined where the text can be no identifier. */
-    readonly about: (device: string, limit: number) => Promise<readonly DecisionTrace[] | undefined>
-    readonly latest: (limit: number) => Promise<readonly DecisionTrace[]>
+    /** Newest first; undefined where the device can be no identifier. */
+    readonly search: (filter: DecisionFilter, limit: number) => Promise<readonly DecisionTrace[] | undefined>
   }
+  readonly listDevices: (page: DevicesPage) => Promise<DevicesAnswer>
+  /** Default: the system's. */
+  readonly clock?: Clock
 }
 
 /** A number of records, or whether there was one. */
 type Purged = number | boolean | undefined
 
 /**
- * Adds what an operator needs to the management listener: GET /metrics, /status and /decisions, POST /guard/accept and
- * /guard/reject, DELETE /devices/{kind}/{value} and /devices. Callers on this machine need no credentials, unless the
+ * Adds what an operator needs to the management listener: GET /metrics, /status, /decisions and /devices, POST
+ * /guard/accept and /guard/reject, DELETE /devices/{kind}/{value} and /devices. Callers on this machine need no credentials, unless the
  * settings say so. Where the listener is opened for probes and Prometheus, everything that names a device or changes
  * something asks callers from elsewhere, and those whom a proxy on this machine passes on, for those of a client with
  * `management`, and refuses them all where there is no such client. What changes something is refused to web pages of
@@ -59,7 +71,8 @@ export function registerManagementRoutes(app: FastifyInstance, parts: Management
   app.get('/status', (_request, reply) => sendJson(reply, parts.status()))
   app.register((local, _options, done) => {
     local.addHook('onRequest', createOperatorHook(parts))
-    registerDecisionRoutes(local, parts.traces)
+    registerDecisionRoutes(local, parts)
+    registerDeviceRoutes(local, parts)
     registerChanges(local, parts)
     done()
   })
@@ -98,24 +111,31 @@ function registerChanges(app: FastifyInstance, parts: ManagementParts): void {
   )
 }
 
-/** One decision by its id, those about a device, or the newest: at most 50, or `limit` up to 1000. */
-function registerDecisionRoutes(app: FastifyInstance, traces: ManagementParts['traces']): void {
+/** One decision by its id, and those that fit a filter, newest first: at most 50, or `limit` up to 1000. */
+function registerDecisionRoutes(
+  app: FastifyInstance,
+  { traces, clock = systemClock }: ManagementParts,
+): void {
   app.get<{ Params: { decisionId: string } }>('/decisions/:decisionId', async ({ params }, reply) => {
     const trace = await traces.find(params.decisionId)
     if (trace) return sendJson(reply, trace)
     return sendProblem(reply, failure('decision_not_found', 'No decision with that id is remembered.').fault)
   })
-  app.get<{ Querystring: Record<string, unknown> }>('/decisions', async ({ query }, reply) => {
-    const { device, limit = '50' } = query
-    const count = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0
-    if (count < 1 || count > 1000 || (device !== undefined && typeof device !== 'string')) {
-      const message = 'The query takes device, once, and limit from 1 to 1000.'
-      return sendProblem(reply, failure('request_malformed', message).fault)
-    }
-    const decisions = await (device === undefined ? traces.latest(count) : traces.about(device, count))
+  app.get('/decisions', { config: { query: DecisionsQuery } }, async ({ query }, reply) => {
+    const asked = parseDecisionsQuery(query, clock.nowMs())
+    if (!asked.ok) return sendProblem(reply, asked.fault)
+    const decisions = await traces.search(asked.value.filter, asked.value.limit)
     if (decisions) return sendJson(reply, { decisions })
     const message = 'device is no identifier of any kind.'
     return sendProblem(reply, failure('identifier_malformed', message, { field: 'device' }).fault)
+  })
+}
+
+/** What is remembered, page by page. */
+function registerDeviceRoutes(app: FastifyInstance, { listDevices }: ManagementParts): void {
+  app.get('/devices', { config: { query: DevicesQuery } }, async ({ query }, reply) => {
+    const page = parseDevicesQuery(query)
+    return page.ok ? sendJson(reply, await listDevices(page.value)) : sendProblem(reply, page.fault)
   })
 }
 

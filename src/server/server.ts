@@ -18,6 +18,7 @@ import { readForwardedFor } from './forwarded-addresses.ts'
 import type { Frontend, FrontendOptions } from './frontend.ts'
 import { type Readiness, registerHealthRoutes } from './health.ts'
 import type { HttpsServers } from './https-server.ts'
+import { refuseUnknownParameters } from './management-query.ts'
 import { sendProblem } from './problem.ts'
 import { createProblemErrorHandler, sendRouteNotFound } from './request-fault.ts'
 import { refuseMalformedRequest } from './request-form.ts'
@@ -126,6 +127,7 @@ export function createManagementServer(parts: {
     onRefused?.('management', code)
     sendProblem(reply, otherHost)
   })
+  app.addHook('preValidation', refuseUnknownParameters)
   registerHealthRoutes(app, { readiness: parts.readiness, verbose: true })
   return app
 }

@@ -10,6 +10,23 @@ export interface StoredTrace {
   readonly text: string
 }
 
+/** Which stories are looked for, and how many at most. */
+export interface StoredSearch {
+  readonly limit: number
+  /** When they were decided: from and to, milliseconds since the epoch, both included. */
+  readonly sinceMs?: number | undefined
+  readonly untilMs?: number | undefined
+  /** All of them: the text at one of the JSON paths, or one of its parts around ` or `, is one of the lower-case values. */
+  readonly where?: readonly { readonly paths: readonly string[]; readonly values: readonly string[] }[]
+}
+
+/** What is no JSON fits nothing; AND alone would not keep json_extract from reading it. */
+const condition = `CASE WHEN json_valid(text) THEN NOT EXISTS (
+  SELECT 1 FROM json_each(:where) AS one WHERE NOT EXISTS (
+    SELECT 1 FROM json_each(one.value, '$.paths') AS path, json_each(one.value, '$.values') AS wanted
+    WHERE instr(' or ' || lower(json_extract(text, path.value)) || ' or ', ' or ' || wanted.value || ' or ') > 0
+  )) ELSE 0 END`
+
 const form: DatabaseForm = {
   /** `inat` */
   applicationId: 0x696e6174,
@@ -62,17 +79,26 @@ export class TraceDatabase {
     return typeof row?.text === 'string' ? row.text : undefined
   }
 
-  /** The texts about any of the devices, newest first; of all decisions where no device is given. */
-  latest(devices: readonly string[] | undefined, sinceMs: number, limit: number): readonly string[] {
+  /** The texts about any of the devices that fit, newest first; about whatever device where none is given. */
+  latest(devices: readonly string[] | undefined, search: StoredSearch): readonly string[] {
+    const { sinceMs = 0, untilMs = Number.MAX_SAFE_INTEGER, where = [], limit } = search
     const found =
       devices === undefined
         ? ''
         : 'AND number IN (SELECT number FROM devices WHERE device IN (SELECT value FROM json_each(:devices)))'
+    const fits = where.length === 0 ? '' : `AND ${condition}`
     const rows = this.#database
       .prepare(
-        `SELECT text FROM traces WHERE decided_at >= :sinceMs ${found} ORDER BY number DESC LIMIT :limit`,
+        `SELECT text FROM traces WHERE decided_at BETWEEN :sinceMs AND :untilMs ${found} ${fits}
+         ORDER BY number DESC LIMIT :limit`,
       )
-      .all({ sinceMs, limit, ...(devices && { devices: JSON.stringify(devices) }) })
+      .all({
+        sinceMs,
+        untilMs,
+        limit,
+        ...(devices && { devices: JSON.stringify(devices) }),
+        ...(where.length > 0 && { where: JSON.stringify(where) }),
+      })
     return rows.map(({ text }) => String(text))
   }
 

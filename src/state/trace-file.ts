@@ -4,7 +4,7 @@ import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
 import type { StateFileProblem } from './state-file.ts'
 import { fileCheckIntervalMs, type StateNotice } from './state-store.ts'
 import { startStateThread } from './state-thread.ts'
-import type { StoredTrace } from './trace-database.ts'
+import type { StoredSearch, StoredTrace } from './trace-database.ts'
 import type { TraceRequest } from './trace-messages.ts'
 
 export interface TraceFileParts {
@@ -30,8 +30,8 @@ export interface TraceFile {
   append(traces: readonly StoredTrace[]): Promise<boolean>
   /** The text of one decision. */
   find(decisionId: string): Promise<string | undefined>
-  /** The texts about any of the devices, newest first; of all decisions where no device is given. */
-  latest(devices: readonly string[] | undefined, limit: number): Promise<readonly string[]>
+  /** The texts about any of the devices that fit, newest first; about whatever device where none is given. */
+  latest(devices: readonly string[] | undefined, search: StoredSearch): Promise<readonly string[]>
   /** memory_only: nothing can be written now. */
   mode(): 'opening' | 'read_write' | 'memory_only'
   /** What keeps the file from being written or looked at; undefined where nothing does. */
@@ -124,8 +124,15 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
       const answer = await thread.ask({ ask: 'find', decisionId, sinceMs: oldestMs() })
       return answer.ok && typeof answer.value === 'string' ? answer.value : undefined
     },
-    async latest(devices, limit) {
-      const answer = await thread.ask({ ask: 'latest', devices, sinceMs: oldestMs(), limit })
+    async latest(devices, { sinceMs = 0, untilMs, ...search }) {
+      // What is stored is dated by the servers' clock.
+      const aheadMs = witness.aheadMs()
+      const dated = {
+        ...search,
+        sinceMs: Math.max(oldestMs(), sinceMs - aheadMs),
+        ...(untilMs !== undefined && { untilMs: untilMs - aheadMs }),
+      }
+      const answer = await thread.ask({ ask: 'latest', devices, search: dated })
       return answer.ok && Array.isArray(answer.value) ? answer.value : []
     },
     async close() {

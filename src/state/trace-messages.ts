@@ -1,4 +1,4 @@
-import type { StoredTrace } from './trace-database.ts'
+import type { StoredSearch, StoredTrace } from './trace-database.ts'
 
 /** What is asked of the thread that has the file of traces; it answers as that of the state does. */
 export type TraceRequest =
@@ -7,7 +7,6 @@ export type TraceRequest =
   | {
       readonly ask: 'latest'
       readonly devices: readonly string[] | undefined
-      readonly sinceMs: number
-      readonly limit: number
+      readonly search: StoredSearch
     }
   | { readonly ask: 'prune'; readonly beforeMs: number; readonly maxTraces: number }

@@ -30,7 +30,7 @@ function perform(traces: TraceDatabase, request: TraceRequest): StateValue | und
     case 'find':
       return traces.find(request.decisionId, request.sinceMs)
     case 'latest':
-      return traces.latest(request.devices, request.sinceMs, request.limit)
+      return traces.latest(request.devices, request.search)
     case 'prune':
       traces.prune(request.beforeMs, request.maxTraces)
       return undefined

@@ -101,7 +101,7 @@ export function presentStatus(
   compliance: Compliance,
   upstream: UpstreamServices,
   state: ComplianceState | undefined,
-): Readonly<Record<string, unknown>> {
+) {
   const { c, n, u, x } = compliance.counts()
   const { holding, burst, list: heldList, ...flips } = compliance.guard()
   const { seenLast24Hours, keepAccess } = compliance.runway()
@@ -133,7 +133,7 @@ export function presentStatus(
 }
 
 /** Each service, and all of them together: the one that is worst off, and the sums. */
-function presentUpstream(upstream: UpstreamServices): Readonly<Record<string, unknown>> {
+function presentUpstream(upstream: UpstreamServices) {
   const services = Object.values(upstream)
   const worst =
     services.find(({ breaker }) => breaker.state === 'open') ??
@@ -168,6 +168,8 @@ function presentBreaker({
   }
 }
 
+function isoTime(ms: number): string
+function isoTime(ms: number | undefined): string | null
 function isoTime(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString()
 }

@@ -5,11 +5,12 @@ import type { IdentityAttributes } from '../identity/device-identity.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { turnEvery } from '../turns/turn-every.ts'
+import { createDecisionTest, type DecisionFilter, storedConditionsOf } from './decision-filter.ts'
 import type { DecisionTrace } from './decision-trace.ts'
 import { packDecision, unpackDecision } from './packed-decision.ts'
 import { asForClient, type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
 import { TextRing } from './text-ring.ts'
-import type { TraceStore } from './trace-store.ts'
+import type { TextSearch, TraceStore } from './trace-store.ts'
 
 /** What the traces work with. */
 export interface DecisionTracesParts {
@@ -116,39 +117,49 @@ export class DecisionTraces {
     return trace?.request.client === client ? trace : undefined
   }
 
-  /** Decisions about a device, newest first, at most `limit`; undefined where the text can be no identifier. */
-  async about(device: string, limit: number): Promise<readonly DecisionTrace[] | undefined> {
-    const wanted = canonicalValues(device)
+  /** Decisions that fit, newest first, at most `limit`; undefined where the device can be no identifier. */
+  async search(filter: DecisionFilter, limit: number): Promise<readonly DecisionTrace[] | undefined> {
+    const fits = createDecisionTest(filter)
+    const stored = { limit, ...storedConditionsOf(filter) }
+    if (filter.device === undefined) {
+      return this.#withStored(await this.#present(limit, fits), undefined, stored)
+    }
+    const wanted = canonicalValues(filter.device)
     if (wanted.size === 0) return undefined
     const values = [...wanted]
     const written = values.map((value) => Buffer.from(JSON.stringify(value)))
     const inMemory = await this.#present(
       limit,
-      ({ record }) => valuesOf(record).some((value) => wanted.has(value)),
+      (kept) => valuesOf(kept.record).some((value) => wanted.has(value)) && fits(kept),
       (has) => written.some(has),
     )
-    return this.#withStored(inMemory, values, limit)
+    return this.#withStored(inMemory, values, stored)
+  }
+
+  /** Decisions about a device, newest first, at most `limit`; undefined where the text can be no identifier. */
+  about(device: string, limit: number): Promise<readonly DecisionTrace[] | undefined> {
+    return this.search({ device }, limit)
   }
 
   /** The newest decisions, at most `limit`. */
   async latest(limit: number): Promise<readonly DecisionTrace[]> {
-    return this.#withStored(await this.#present(limit, () => true), undefined, limit)
+    return (await this.search({}, limit)) ?? []
   }
 
   /** Other processes write into the same store, so that it can have newer ones than the memory. */
   async #withStored(
     inMemory: readonly DecisionTrace[],
     devices: readonly string[] | undefined,
-    limit: number,
+    search: TextSearch,
   ): Promise<readonly DecisionTrace[]> {
-    const stored = (await this.#store?.latest(devices, limit)) ?? []
+    const stored = (await this.#store?.latest(devices, search)) ?? []
     const known = new Set(inMemory.map(({ decisionId }) => decisionId))
     // A decision is in the file twice where the file was made again.
     const more = stored.filter(({ decisionId }) => !known.has(decisionId) && known.add(decisionId))
     if (more.length === 0) return inMemory
     return [...inMemory, ...more]
       .sort((one, other) => (one.decidedAt < other.decidedAt ? 1 : one.decidedAt > other.decidedAt ? -1 : 0))
-      .slice(0, limit)
+      .slice(0, search.limit)
   }
 
   /** In slices, or somebody who asks for a thousand would hold up those who wait at a door. */

@@ -2,9 +2,15 @@ import { inBackground } from '../background.ts'
 import type { Clock } from '../clock.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import { turnEvery } from '../turns/turn-every.ts'
+import type { StoredConditions } from './decision-filter.ts'
 import { DecisionTrace } from './decision-trace.ts'
 import { unpackDecision } from './packed-decision.ts'
 import { type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
+
+/** How many are looked for at most, and which. */
+export interface TextSearch extends StoredConditions {
+  readonly limit: number
+}
 
 /** Where the texts of traces are kept. Nothing rejects; src/state has it. */
 export interface TraceTexts {
@@ -17,7 +23,7 @@ export interface TraceTexts {
     }[],
   ): Promise<boolean>
   find(decisionId: string): Promise<string | undefined>
-  latest(devices: readonly string[] | undefined, limit: number): Promise<readonly string[]>
+  latest(devices: readonly string[] | undefined, search: TextSearch): Promise<readonly string[]>
   mode(): 'opening' | 'read_write' | 'memory_only'
   problem(): string | undefined
   close(): Promise<void>
@@ -101,10 +107,13 @@ export class TraceStore {
     return text === undefined ? undefined : parseTrace(text)
   }
 
-  /** Traces about any of these identifiers, newest first; of all where none is given. */
-  async latest(devices: readonly string[] | undefined, limit: number): Promise<readonly DecisionTrace[]> {
+  /** Traces about any of these identifiers that fit, newest first; about whatever device where none is given. */
+  async latest(
+    devices: readonly string[] | undefined,
+    search: TextSearch,
+  ): Promise<readonly DecisionTrace[]> {
     const shown = devices?.map(this.#parts.mask).filter((device) => device !== '')
-    const texts = await this.#parts.texts.latest(shown, limit)
+    const texts = await this.#parts.texts.latest(shown, search)
     const next = turnEvery(parsedPerTurn)
     const traces: DecisionTrace[] = []
     for (const text of texts) {

@@ -70,6 +70,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   health: ['errors', 'clock.ts'],
   trace: ['decision', 'identity', 'errors', 'turns', 'clock.ts'],
   server: [
+    'nearest-name.ts',
     'decision',
     'trace',
     'errors',

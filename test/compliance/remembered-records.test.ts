@@ -217,3 +217,32 @@ t.test(
     t.ok(outside < 160, `${Math.round(outside)} bytes each outside`)
   },
 )
+
+t.test('pages hold every record that is there all the while once, and the event loop turns', async (t) => {
+  const records = new RememberedRecords({ maxRecords: 20_000 })
+  for (let index = 0; index < 10_000; index += 1) {
+    records.set(`mac/${index}`, remembered(index % 100 === 0 ? 'noncompliant' : 'compliant'))
+  }
+  const seen: string[] = []
+  let after: number | undefined
+  let pages = 0
+  do {
+    const { records: found, next } = await records.page({ states: new Set(['n'] as const), after, limit: 30 })
+    seen.push(...found.map(({ key }) => key))
+    after = next
+    pages += 1
+    // What comes, goes and changes between two pages.
+    records.set(`mac/new${pages}`, remembered('noncompliant'))
+    records.delete(`mac/${pages}`)
+    records.set('mac/5000', remembered('noncompliant', nowMs + pages))
+  } while (after !== undefined)
+  const lasting = Array.from({ length: 100 }, (_, index) => `mac/${index * 100}`)
+  t.same(
+    lasting.filter((key) => seen.filter((one) => one === key).length !== 1),
+    [],
+    'each once',
+  )
+  t.equal(pages, 4)
+  const turns = await countTurns(records.page({ states: new Set(['u'] as const), limit: 10 }))
+  t.ok(turns >= 9, `${turns} turns`)
+})

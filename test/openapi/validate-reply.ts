@@ -38,24 +38,35 @@ interface Assertions {
   same(actual: unknown, expected: unknown, message: string): unknown
 }
 
+function readDocument(file: string): OpenApiDocument {
+  return parse(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
+}
+
 /** The committed openapi.yaml. */
-export const openApi: OpenApiDocument = parse(
-  readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8'),
-)
+export const openApi = readDocument('openapi.yaml')
+/** The committed openapi-management.yaml. */
+export const managementApi = readDocument('openapi-management.yaml')
 
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 addFormats.default(ajv)
 ajv.addSchema({ ...openApi, $id: 'openapi' })
+ajv.addSchema({ ...managementApi, $id: 'management' })
 const validators = new Map<string, ValidateFunction>()
 
 /** Checks a value against a place in openapi.yaml, given as the keys on the way; the empty list says it fits. */
-export function schemaErrors(keys: readonly string[], value: unknown): readonly unknown[] {
+export function schemaErrors(
+  keys: readonly string[],
+  value: unknown,
+  document: OpenApiDocument = openApi,
+): readonly unknown[] {
+  const id = document === openApi ? 'openapi' : 'management'
   const pointer = keys
     .map((key) => encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1')))
     .join('/')
-  const known = validators.get(pointer)
-  const validate = known ?? ajv.compile({ $ref: `openapi#/${pointer}` })
-  validators.set(pointer, validate)
+  const place = `${id}#/${pointer}`
+  const known = validators.get(place)
+  const validate = known ?? ajv.compile({ $ref: place })
+  validators.set(place, validate)
   return validate(value) ? [] : (validate.errors ?? [])
 }
 
@@ -66,18 +77,19 @@ export function schemaErrors(keys: readonly string[], value: unknown): readonly 
 export function expectDocumented(
   t: Assertions,
   { method, path, reply }: { method: string; path: string; reply: CheckedReply },
+  document: OpenApiDocument = openApi,
 ): void {
   const name = `${method} ${path} ${reply.statusCode}`
   const mediaType = String(reply.headers['content-type']).split(';')[0] ?? ''
-  const known = documentedPath(path)
-  const operation = openApi.paths[known]?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
+  const known = documentedPath(path, document)
+  const operation = document.paths[known]?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
   if (operation === undefined) {
     t.ok(reply.statusCode >= 400, `${name}: what is not documented is refused`)
     const { media, schema } = errorOf(path)
     t.equal(mediaType, media, `${name}: the media type is that of an error`)
     if (method === 'HEAD') return
     t.same(
-      schemaErrors(['components', 'schemas', schema], bodyOf(reply, { $ref: schema })),
+      schemaErrors(['components', 'schemas', schema], bodyOf(reply, { $ref: schema }), document),
       [],
       `${name}: an error`,
     )
@@ -99,7 +111,7 @@ export function expectDocumented(
   if (content === undefined) return
   const place = ['paths', known, method.toLowerCase(), 'responses', String(reply.statusCode), 'content']
   t.same(
-    schemaErrors([...place, mediaType, 'schema'], bodyOf(reply, content.schema)),
+    schemaErrors([...place, mediaType, 'schema'], bodyOf(reply, content.schema), document),
     [],
     `${name}: the body is documented`,
   )
@@ -114,17 +126,19 @@ function errorOf(path: string): { readonly media: string; readonly schema: strin
 }
 
 /** The path of the document that the address is one of; slashes at the end and twice do not matter. */
-function documentedPath(given: string): string {
+function documentedPath(given: string, { paths }: OpenApiDocument): string {
   const path = given.replaceAll(/\/{2,}/g, '/').replace(/(.)\/$/, '$1')
-  if (openApi.paths[path] !== undefined) return path
-  const template = Object.keys(openApi.paths).find((known) => {
+  if (paths[path] !== undefined) return path
+  const template = Object.keys(paths).find((known) => {
     return known.includes('{') && new RegExp(`^${known.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path)
   })
   return template ?? path
 }
 
 function bodyOf({ headers, body }: CheckedReply, schema: Schema): unknown {
-  if (!/xml/.test(String(headers['content-type']))) return JSON.parse(body)
+  const mediaType = String(headers['content-type'])
+  if (mediaType.startsWith('text/plain')) return body
+  if (!/xml/.test(mediaType)) return JSON.parse(body)
   return describedValue(parseStrictly(body), schema)
 }
 

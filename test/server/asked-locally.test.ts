@@ -49,7 +49,8 @@ async function manage(
     rejectHeld: () => ({ records: 0 }),
     purge: () => true,
     purgeAll: () => 0,
-    traces: { find: async () => undefined, about: async () => [], latest: async () => [] },
+    traces: { find: async () => undefined, search: async () => [] },
+    listDevices: async () => ({ devices: [], next: null }),
     onRefused,
     ...parts,
   })

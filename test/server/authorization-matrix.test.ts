@@ -279,7 +279,8 @@ t.test('every route of the management listener answers every kind of caller as i
     rejectHeld: () => ({ records: 0 }),
     purge: () => true,
     purgeAll: () => 0,
-    traces: { find: async () => undefined, about: async () => [], latest: async () => [] },
+    traces: { find: async () => undefined, search: async () => [] },
+    listDevices: async () => ({ devices: [], next: null }),
     authenticate,
     onRefused: (door, code) => void refused.push(`${door} ${code}`),
   })

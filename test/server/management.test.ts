@@ -11,7 +11,8 @@ const parts: ManagementParts = {
   rejectHeld: () => ({ records: done.push('reject') }),
   purge: () => done.push('purge') > 0,
   purgeAll: () => done.push('purge all'),
-  traces: { find: async () => undefined, about: async () => [], latest: async () => [] },
+  traces: { find: async () => undefined, search: async () => [] },
+  listDevices: async () => ({ devices: [], next: null }),
 }
 
 const app = createManagementServer({

@@ -48,7 +48,7 @@ function open(parts: { maxDecisions?: number; maxWaiting?: number } = {}) {
       return !disk.isFull
     },
     find: async (id) => rows.find(({ decisionId }) => decisionId === id)?.text,
-    latest: async (devices, limit) =>
+    latest: async (devices, { limit }) =>
       rows
         .filter((row) => devices === undefined || row.devices.some((device) => devices.includes(device)))
         .map(({ text }) => text)
