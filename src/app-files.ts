@@ -3,6 +3,7 @@ import { logPolicyChange } from './app-log.ts'
 import type { Clock } from './clock.ts'
 import type { ProxySettings, Secrets, Settings } from './config/settings.ts'
 import { type Fault, failure, type Outcome, success } from './errors/fault.ts'
+import { openPermissionsOf } from './files/file-permissions.ts'
 import { problemOfLogFile } from './files/log-file-problem.ts'
 import { type ClientCertificate, loadClientCertificate } from './intune/client-certificate.ts'
 import { createOutbound, type Outbound } from './intune/outbound.ts'
@@ -149,6 +150,19 @@ export function findPolicyWarnings(settings: Settings): readonly string[] {
 /** Whether anybody may use the RADIUS front end. Without CLIENTS_FILE everybody on this machine may. */
 function mayAskByRadius({ clients }: ClientList): boolean {
   return clients.some(({ frontends }) => frontends.includes('radius'))
+}
+
+/** Files with secrets that others may read or change, a sentence each: allowed, and mostly a mistake. */
+export function warnOfPermissions({ intune, serviceTls, clientsFile }: Settings): readonly string[] {
+  const files = {
+    INTUNE_PRIVATE_KEY_FILE: intune.privateKeyFile,
+    SERVICE_TLS_PRIVATE_KEY_FILE: serviceTls?.privateKeyFile,
+    CLIENTS_FILE: clientsFile,
+  }
+  return Object.entries(files).flatMap(([variable, file]) => {
+    const problem = file === undefined ? undefined : openPermissionsOf(file)
+    return problem === undefined ? [] : [`${variable} ${problem}`]
+  })
 }
 
 function faultsOf(outcomes: readonly (Outcome<unknown> | undefined)[]): readonly Fault[] {

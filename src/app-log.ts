@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { BackgroundFailure } from './background.ts'
-import { faultCatalogue } from './errors/catalogue.ts'
+import { type FaultCode, faultCatalogue } from './errors/catalogue.ts'
+import type { HealthReport } from './health/health.ts'
 import type { ClaimNotice } from './lifecycle/claims.ts'
 import type { PolicyChange } from './policy/site-policy.ts'
 import type { TlsReload } from './server/tls.ts'
@@ -100,6 +101,37 @@ export function logTlsReload(reload: TlsReload, logger: Logger): void {
   const text = 'SERVICE_TLS_* files were changed but are refused; the certificate in use stays'
   logger.error({ event: 'tls_refused', problem: reload.fault.message }, text)
 }
+
+/**
+ * Gives what looks at the certificates of the listeners, as /readyz sees them, and says once where one is not valid, or
+ * soon will not be. What is wrong with files is said where they are read.
+ */
+export function logCertificateValidity(report: () => HealthReport, logger: Logger): () => void {
+  const said = new Map<string, FaultCode | undefined>()
+  return () => {
+    const { checks } = report()
+    for (const [check, variable] of Object.entries(certificateVariables)) {
+      const { code, what, remedy } = checks[check] ?? {}
+      if (said.get(check) === code) continue
+      said.set(check, code)
+      if (code === undefined || !validityCodes.has(code)) continue
+      const text = `the certificate of ${variable}: ${what}`
+      const level = code === 'service_tls_expires_soon' ? 'warn' : 'error'
+      logger[level]({ event: 'tls_validity', code, remedy }, text)
+    }
+  }
+}
+
+const certificateVariables = {
+  tls: 'SERVICE_TLS_CERTIFICATE_FILE',
+  managementTls: 'MANAGEMENT_TLS_CERTIFICATE_FILE',
+} as const
+
+const validityCodes: ReadonlySet<FaultCode> = new Set([
+  'service_tls_expired',
+  'service_tls_not_yet_valid',
+  'service_tls_expires_soon',
+] satisfies FaultCode[])
 
 /** Says that the clock is wrong, once, and that it is right again. */
 export function logClockChange(logger: Logger): (isWrong: boolean, aheadMs: number) => void {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { openOperatorFiles, type WayOut } from './app-files.ts'
 import {
   logBackgroundFailure,
+  logCertificateValidity,
   logClaimNotice,
   logClockChange,
   logFileNotice,
@@ -54,6 +55,9 @@ import type { TraceStore } from './trace/trace-store.ts'
 
 /** A deleted lock keeps nobody out for longer. */
 const claimsCheckIntervalMs = 2000
+
+/** A certificate is said to expire for two weeks before it does. */
+const validityCheckIntervalMs = 60_000
 
 /** What the composition root may be given instead of the real thing. */
 export interface AppOverrides extends WayOut {
@@ -183,7 +187,7 @@ export function buildApp(
       clientsProblem: () => clients?.problem(),
       policyProblem: () => policy.status().problem,
       isOverloaded: overload.isOverloaded,
-      tlsNotAfterMs: tls?.notAfterMs,
+      tls: { service: tls, management: undefined },
     },
     clock,
   )
@@ -279,6 +283,7 @@ export function buildApp(
     },
   })
   const readiness = () => health.report()
+  const noteValidity = logCertificateValidity(readiness, logger)
   const mdmServer = {
     redirectUrl: settings.intune.portalUrl,
     pathPrefix: settings.pathPrefix ?? '',
@@ -314,7 +319,8 @@ export function buildApp(
           clock,
           setSecureContext: (context) => https.setSecureContext(context),
           onReload(reload) {
-            health.noteTls(reload)
+            health.noteTls('service', reload)
+            noteValidity()
             served.isRefused = !reload.reloaded
             if (reload.reloaded) served.notAfterMs = reload.notAfterMs
             logTlsReload(reload, logger)
@@ -371,6 +377,10 @@ export function buildApp(
     driftCounts: intune.driftCounts,
     policy,
     async listen() {
+      noteValidity()
+      running.push(
+        repeatInBackground('service_tls', clock, validityCheckIntervalMs, async () => noteValidity()),
+      )
       await claims.take()
       running.push(repeatInBackground('file_watch', clock, claimsCheckIntervalMs, () => claims.check()))
       decisionLog.start(
@@ -393,12 +403,16 @@ export function buildApp(
         running.push(await stored.load())
       }
       running.push(compliance.keepTidy())
-      const open = (listener: FastifyInstance, address: ListenerSettings) =>
-        listener.listen({ ...address }).catch((error: unknown) => {
+      // Fastify does not see the certificates: it would say http.
+      const open = async (listener: FastifyInstance, address: ListenerSettings, isSecure: boolean) => {
+        const withScheme = (url: string) => (isSecure ? url.replace(/^http:/, 'https:') : url)
+        const listenTextResolver = (url: string) => `listening at ${withScheme(url)}`
+        return listener.listen({ ...address, listenTextResolver }).then(withScheme, (error: unknown) => {
           throw claims.explain(error)
         })
-      const serviceUrl = (await open(server, settings.service)).replace(/^http:/, https ? 'https:' : 'http:')
-      const managementUrl = await open(management, settings.management)
+      }
+      const serviceUrl = await open(server, settings.service, https !== undefined)
+      const managementUrl = await open(management, settings.management, false)
       inBackground('warm_up', () => intune.warmUp())
       rotation.watch()
       return { serviceUrl, managementUrl }

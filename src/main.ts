@@ -14,6 +14,7 @@ if (major === undefined || major < oldestNode) {
   process.exitCode = await runCommand(process.argv.slice(2), {
     environment: process.env,
     execArgv: process.execArgv,
+    isTerminal: { out: process.stdout.isTTY === true, err: process.stderr.isTTY === true },
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),
   })

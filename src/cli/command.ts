@@ -7,6 +7,10 @@ export interface CommandContext {
   readonly execArgv?: readonly string[]
   /** Standard input; absent: that of the process. */
   readonly input?: AsyncIterable<Uint8Array>
+  /** Whether the two are terminals; absent: somebody reads along. */
+  readonly isTerminal?: { readonly out: boolean; readonly err: boolean }
+  /** Says why the service does not start, as a line of its log; absent: the text on standard error is enough. */
+  readonly logFailure?: (fields: object, message: string) => void
   /** Writes one line, or several, to standard output. */
   readonly out: (text: string) => void
   /** The same to standard error. */

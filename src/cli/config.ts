@@ -1,4 +1,4 @@
-import { checkOperatorFiles, findPolicyWarnings } from '../app-files.ts'
+import { checkOperatorFiles, findPolicyWarnings, warnOfPermissions } from '../app-files.ts'
 import { presentWanted, type WantedDevices } from '../decision/device-conditions.ts'
 import { readOnce } from '../files/read-once.ts'
 import { defaultPolicyText } from '../policy/default-policy.ts'
@@ -43,6 +43,7 @@ export const config = defineCommand(form, async ({ values }, context) => {
   }
   context.out(JSON.stringify({ ...loaded.settings, secrets }, null, 2))
   for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
+  for (const warning of warnOfPermissions(loaded.settings)) context.err(printable(`warning: ${warning}`))
   for (const warning of findPolicyWarnings(loaded.settings)) context.err(`warning: ${warning}`)
   const faults = checkOperatorFiles(loaded)
   for (const fault of faults) context.err(explainFault(fault))

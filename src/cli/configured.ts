@@ -57,6 +57,9 @@ export function printProblems(problems: readonly ConfigurationProblem[], context
   context.err(`The configuration has ${count === 1 ? 'a problem' : `${count} problems`}:`)
   for (const { variable, problem } of problems) context.err(printable(`  ${variable} ${problem}`))
   context.err('docs/configuration.md describes every variable.')
+  for (const { variable, problem } of problems) {
+    context.logFailure?.({ variable, code: 'configuration_invalid' }, `${variable} ${problem}`)
+  }
 }
 
 /** Everything that is wrong with the files that the settings name; `first` is what the service stopped at. */
@@ -66,7 +69,12 @@ export function printFileFaults(
   context: CommandContext,
 ): void {
   const found = checkOperatorFiles({ settings, secrets })
-  for (const fault of found.length > 0 ? found : [first]) context.err(explainFault(fault))
+  for (const fault of found.length > 0 ? found : [first]) {
+    context.err(explainFault(fault))
+    const { code, message, field: variable } = fault
+    const { remedy } = faultCatalogue[code]
+    context.logFailure?.({ ...(variable !== undefined && { variable }), code, remedy }, message)
+  }
 }
 
 /** A fault as a person reads it: what happened, then what to do. */

@@ -1,4 +1,4 @@
-import { checkServiceFiles, findPolicyWarnings } from '../app-files.ts'
+import { checkServiceFiles, findPolicyWarnings, warnOfPermissions } from '../app-files.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Diagnosis, diagnoseConnection, diagnoseNothing } from '../connection/diagnose.ts'
 import type { StepReport } from '../connection/step-runner.ts'
@@ -54,7 +54,10 @@ export const doctor = defineCommand(form, async ({ values, positionals }, contex
       ? JSON.stringify(presentDiagnosis(diagnosis), null, 2)
       : formatDiagnosis(printableValues(diagnosis)),
   )
-  if (loaded.ok) for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
+  if (loaded.ok) {
+    for (const notice of loaded.notices) context.err(printable(`note: ${notice}`))
+    for (const warning of warnOfPermissions(loaded.settings)) context.err(printable(`warning: ${warning}`))
+  }
   return exitCodeOf(diagnosis)
 })
 

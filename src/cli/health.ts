@@ -1,5 +1,8 @@
+import { X509Certificate } from 'node:crypto'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { z } from 'zod'
 import type { ListenerSet } from '../config/load-settings.ts'
 import type { ListenerSettings } from '../config/settings.ts'
@@ -111,12 +114,9 @@ function parseUrl(text: string): URL {
 
 async function fetchReadiness({ url, certificateFile }: Target): Promise<{ status: number; text: string }> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
+  const own = certificateFile === undefined ? undefined : await readCertificateFile(certificateFile)
   // The name in it is the one that callers use, and here it is asked at a loopback address.
-  const trust = certificateFile !== undefined && {
-    ca: await readCertificateFile(certificateFile),
-    allowPartialTrustChain: true,
-    checkServerIdentity: () => undefined,
-  }
+  const trust = own && { ca: own, allowPartialTrustChain: true, checkServerIdentity: () => undefined }
   return new Promise((resolve, reject) => {
     const options = {
       agent: false,
@@ -126,7 +126,14 @@ async function fetchReadiness({ url, certificateFile }: Target): Promise<{ statu
       ...verifiesPeer,
       ...trust,
     } as const
-    const asked = request(new URL('/readyz', url), options, (reply) => {
+    // Judged by refusalOf: one that has expired is still the service's own, and /readyz says what is wrong with it.
+    const unverified = own === undefined ? {} : { rejectUnauthorized: false }
+    const asked = request(new URL('/readyz', url), { ...options, ...unverified }, (reply) => {
+      const refused = own === undefined ? undefined : refusalOf(reply.socket, own)
+      if (refused !== undefined) {
+        reply.destroy()
+        return reject(refused)
+      }
       let text = ''
       reply.setEncoding('utf8')
       reply.on('data', (chunk: string) => {
@@ -138,6 +145,17 @@ async function fetchReadiness({ url, certificateFile }: Target): Promise<{ statu
     })
     asked.once('error', reject)
     asked.end()
+  })
+}
+
+/** Why the certificate of the service is not believed; undefined for one that verifies, and for the very one of the file. */
+function refusalOf(socket: Socket, ownPem: string): Error | undefined {
+  if (!(socket instanceof TLSSocket)) return new Error('the connection is not encrypted')
+  if (socket.authorized) return undefined
+  const shown = socket.getPeerX509Certificate()
+  if (shown?.raw.equals(new X509Certificate(ownPem).raw)) return undefined
+  return Object.assign(new Error('the certificate is another one'), {
+    code: String(socket.authorizationError),
   })
 }
 

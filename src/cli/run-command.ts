@@ -7,6 +7,7 @@ import { asksForHelp } from './command-line.ts'
 import { commands } from './commands.ts'
 import { printProblems } from './configured.ts'
 import { explainListen } from './explain-listen.ts'
+import { withFailureLog } from './failure-log.ts'
 import { presentHelp } from './help.ts'
 import { widest } from './table.ts'
 import { throughTerminal } from './terminal.ts'
@@ -31,7 +32,8 @@ function usage(): string {
  * or options of Node that weaken TLS or HTTP: 78. Only a defect rejects.
  */
 export async function runCommand(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
-  return runSafely(argv, throughTerminal(context))
+  const toTerminal = throughTerminal(context)
+  return runSafely(argv, argv[0] === 'serve' ? withFailureLog(toTerminal, context) : toTerminal)
 }
 
 async function runSafely(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
@@ -78,7 +80,9 @@ async function runSafely(argv: readonly string[], context: CommandContext): Prom
     if (!isWrongUse && !(error instanceof UnusableFile)) throw error
     context.err(`intune-nac ${name}: ${printable(error.message)}`)
     if (!isWrongUse) for (const detail of error.details) context.err(`  ${printable(detail)}`)
-    if (isWrongUse) context.err(`See intune-nac ${named[0]?.name ?? name} --help`)
+    const help = `intune-nac ${named[0]?.name ?? name} --help`
+    if (isWrongUse) context.err(`See ${help}`)
+    context.logFailure?.({}, `intune-nac ${name}: ${error.message}; see ${help}`)
     return exitCodes.wrongUse
   }
 }

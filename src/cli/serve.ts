@@ -1,5 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
+import { warnOfPermissions } from '../app-files.ts'
 import { noteBackgroundFailure } from '../background.ts'
 import { StartRefused } from '../lifecycle/start-refused.ts'
 import { productVersion } from '../product-version.ts'
@@ -40,6 +41,8 @@ export const serve = defineCommand(form, async (_line, context) => {
   if (!loaded) return exitCodes.wrongConfiguration
   const logger = createLogger(loaded.settings.log, batchedStandardOutput())
   for (const notice of loaded.notices) logger.warn({ event: 'notice' }, notice)
+  for (const warning of warnOfPermissions(loaded.settings))
+    logger.warn({ event: 'file_permissions' }, warning)
   const built = buildApp(loaded, logger, { proxy: loaded.proxy })
   if (!built.ok) {
     printFileFaults(loaded, built.fault, context)
@@ -89,7 +92,9 @@ export const serve = defineCommand(form, async (_line, context) => {
   } catch (error) {
     signals.uninstall()
     await app.close()
-    context.err(explainStart(error))
+    const why = explainStart(error)
+    context.err(why)
+    context.logFailure?.({}, why)
     const isConfiguration = error instanceof StartRefused && error.isConfiguration
     return isConfiguration ? exitCodes.wrongConfiguration : exitCodes.no
   }

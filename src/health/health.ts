@@ -68,9 +68,18 @@ export interface HealthSources {
   readonly clientsProblem: () => string | undefined
   readonly policyProblem: () => string | undefined
   readonly isOverloaded: () => boolean
-  /** End of the certificate that the service had at its start; undefined: it speaks HTTP. */
-  readonly tlsNotAfterMs: number | undefined
+  /** The certificates that the listeners had at their start; undefined: they speak HTTP. */
+  readonly tls: Readonly<Record<TlsListener, Validity | undefined>>
 }
+
+/** When a certificate is valid, milliseconds since the epoch. */
+export interface Validity {
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+}
+
+/** A listener that may have a certificate. */
+export type TlsListener = 'service' | 'management'
 
 /** Takes what only an event tells, and reports. */
 export interface Health {
@@ -82,7 +91,8 @@ export interface Health {
   /** Intune can be asked: there is a token that it takes, and an address. */
   noteReady(): void
   noteTls(
-    reload: { readonly notAfterMs: number } | { readonly notAfterMs?: undefined; readonly fault: KnownFault },
+    listener: TlsListener,
+    reload: Validity | { readonly notAfterMs?: undefined; readonly fault: KnownFault },
   ): void
 }
 
@@ -115,8 +125,8 @@ const doctor = 'Run intune-nac doctor: it tests every step of the way and explai
  */
 export function createHealth(sources: HealthSources, clock: Clock): Health {
   let tokenResult = 'ok'
-  let tlsNotAfterMs = sources.tlsNotAfterMs
-  let tlsFault: KnownFault | undefined
+  const tls = { ...sources.tls }
+  const tlsFaults: { [Listener in TlsListener]?: KnownFault | undefined } = {}
   const standing = new StandingFaults()
 
   const checks: Readonly<Record<string, (nowMs: number) => Condition>> = {
@@ -129,11 +139,11 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
       const fault = filesFault ?? trialFault
       if (fault) return ofFault(fault)
       if (nowMs < inUse.notBeforeMs)
-        return degraded(
+        return ofCode(
           `It becomes valid at ${new Date(inUse.notBeforeMs).toISOString()}.`,
-          faultCatalogue.certificate_not_yet_valid.remedy,
+          'certificate_not_yet_valid',
         )
-      return ofExpiry(inUse.notAfterMs, nowMs, 'certificate_expired')
+      return ofExpiry(inUse.notAfterMs, nowMs, { expired: 'certificate_expired' })
     },
     clock(nowMs) {
       const { notBeforeMs } = sources.certificate().inUse
@@ -206,14 +216,27 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
         : `DECISION_LOG_FILE ${problem}: nobody would notice if it were deleted.`
       return degraded(what, 'See to space and permissions of the file and its directory.')
     },
-    tls(nowMs) {
-      if (tlsNotAfterMs === undefined) return { status: 'ok', what: 'The service speaks HTTP.' }
-      return tlsFault ? ofFault(tlsFault) : ofExpiry(tlsNotAfterMs, nowMs, 'service_tls_unusable')
-    },
+    tls: (nowMs) => ofTls('service', 'The service speaks HTTP.', nowMs),
+    managementTls: (nowMs) => ofTls('management', 'The management listener speaks HTTP.', nowMs),
     overload: () =>
       sources.isOverloaded()
         ? degraded('New requests are refused.', faultCatalogue.service_overloaded.remedy)
         : ok,
+  }
+
+  function ofTls(listener: TlsListener, plain: string, nowMs: number): Condition {
+    const validity = tls[listener]
+    const fault = tlsFaults[listener]
+    if (validity === undefined) return { status: 'ok', what: plain }
+    if (fault !== undefined) return ofFault(fault)
+    if (nowMs < validity.notBeforeMs) {
+      const what = `It becomes valid at ${new Date(validity.notBeforeMs).toISOString()}; until then callers refuse it.`
+      return ofCode(what, 'service_tls_not_yet_valid')
+    }
+    return ofExpiry(validity.notAfterMs, nowMs, {
+      expired: 'service_tls_expired',
+      soon: 'service_tls_expires_soon',
+    })
   }
 
   /** Since when (monotonic) each check says what it says. */
@@ -245,19 +268,23 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
     },
     noteFault: (fault) => standing.noteFault(fault),
     noteReady: () => standing.noteReady(),
-    noteTls(reload) {
+    noteTls(listener, reload) {
       if (reload.notAfterMs === undefined) {
-        tlsFault = reload.fault
+        tlsFaults[listener] = reload.fault
         return
       }
-      tlsFault = undefined
-      tlsNotAfterMs = reload.notAfterMs
+      tlsFaults[listener] = undefined
+      tls[listener] = reload
     },
   }
 }
 
 function degraded(what: string, remedy: string): Condition {
   return { status: 'degraded', what, remedy }
+}
+
+function ofCode(what: string, code: FaultCode): Condition {
+  return { ...degraded(what, faultCatalogue[code].remedy), code }
 }
 
 function ofFault({ code, message }: KnownFault): Condition {
@@ -269,10 +296,15 @@ function ofFile(problem: string | undefined, variable: string): Condition {
   return degraded(problem, `Correct ${variable}; what was in force before still is.`)
 }
 
-function ofExpiry(notAfterMs: number, nowMs: number, code: FaultCode): Condition {
+function ofExpiry(
+  notAfterMs: number,
+  nowMs: number,
+  codes: { readonly expired: FaultCode; readonly soon?: FaultCode },
+): Condition {
   const date = new Date(notAfterMs).toISOString()
-  if (notAfterMs <= nowMs)
-    return { ...degraded(`It expired at ${date}.`, faultCatalogue[code].remedy), sinceMs: notAfterMs }
+  if (notAfterMs <= nowMs) return { ...ofCode(`It expired at ${date}.`, codes.expired), sinceMs: notAfterMs }
   if (notAfterMs - nowMs > soonMs) return ok
-  return { ...degraded(`It expires at ${date}.`, 'Renew it.'), sinceMs: notAfterMs - soonMs }
+  const what = `It expires at ${date}.`
+  const condition = codes.soon === undefined ? degraded(what, 'Renew it.') : ofCode(what, codes.soon)
+  return { ...condition, sinceMs: notAfterMs - soonMs }
 }

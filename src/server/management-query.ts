@@ -52,15 +52,7 @@ export const DecisionsQuery = z.strictObject({
     examples: ['00:50:56:a4:89:5a'],
   }),
   decision: oneOf(['allow', 'deny', 'remediate', 'fail']).meta({ description: 'What was decided.' }),
-  sent: oneOf([
-    'accept',
-    'redirect',
-    'reject',
-    'compliant',
-    'noncompliant',
-    'unregistered',
-    'unavailable',
-  ]).meta({ description: 'What the network was told.' }),
+  sent: oneOf(sentAnswers).meta({ description: 'What the network was told.' }),
   reason: oneOf(decisionReasons).meta({ description: 'Why: the reason code.' }),
   client: texts.meta({ description: 'Name of the client that asked.', examples: [['ise-psn-1']] }),
   nas: texts.meta({

@@ -23,6 +23,7 @@ export interface TlsMaterial {
   /** For the server and for its setSecureContext: TLS 1.2 and later. */
   readonly context: SecureContextOptions
   readonly requiresClientCertificate: boolean
+  readonly notBeforeMs: number
   readonly notAfterMs: number
   /** Tells this content of the files from any other. */
   readonly digest: string
@@ -30,7 +31,7 @@ export interface TlsMaterial {
 
 /** What became of files that have changed. */
 export type TlsReload =
-  | { readonly reloaded: true; readonly notAfterMs: number }
+  | { readonly reloaded: true; readonly notBeforeMs: number; readonly notAfterMs: number }
   | { readonly reloaded: false; readonly fault: Fault }
 
 /** What was found in each of the files. */
@@ -77,7 +78,8 @@ export function watchTls(parts: {
     const material = checkTls(files, contents)
     if (!material.ok) return onReload({ reloaded: false, fault: material.fault })
     setSecureContext(material.value.context)
-    onReload({ reloaded: true, notAfterMs: material.value.notAfterMs })
+    const { notBeforeMs, notAfterMs } = material.value
+    onReload({ reloaded: true, notBeforeMs, notAfterMs })
   }
 
   const stop = repeatInBackground('service_tls', clock, pollIntervalMs, look)
@@ -125,6 +127,7 @@ function checkTls(files: TlsFiles, contents: TlsContents): Outcome<TlsMaterial> 
   return success({
     context,
     requiresClientCertificate: files.clientCaFile !== undefined,
+    notBeforeMs: leaf.validFromDate.getTime(),
     notAfterMs: leaf.validToDate.getTime(),
     digest: digestOf(contents),
   })

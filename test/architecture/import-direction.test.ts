@@ -87,7 +87,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   frontends: ['decision', 'identity', 'errors', 'networks', 'server', 'turns', 'xml'],
   'ise-client': ['errors', 'tls', 'xml'],
   simulator: ['certificates', 'clock.ts'],
-  'app-log.ts': ['errors', 'lifecycle', 'policy', 'server', 'telemetry'],
+  'app-log.ts': ['errors', 'health', 'lifecycle', 'policy', 'server', 'telemetry'],
   'app-files.ts': [
     'app-log.ts',
     'clock.ts',

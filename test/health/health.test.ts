@@ -1,7 +1,7 @@
 import t from 'tap'
 import { faultCatalogue } from '../../src/errors/catalogue.ts'
 import { type Fault, failure } from '../../src/errors/fault.ts'
-import { createHealth, type Health, type HealthSources } from '../../src/health/health.ts'
+import { createHealth, type Health, type HealthSources, type TlsListener } from '../../src/health/health.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 
 const dayMs = 86_400_000
@@ -29,11 +29,18 @@ function healthOf(different: Partial<HealthSources> = {}, at = clock()) {
       clientsProblem: () => undefined,
       policyProblem: () => undefined,
       isOverloaded: () => false,
-      tlsNotAfterMs: farMs,
+      tls: { service: valid, management: valid },
       ...different,
     },
     at,
   )
+}
+
+const valid = { notBeforeMs: 0, notAfterMs: Date.UTC(2027, 5, 1) }
+
+/** A certificate of one listener; the other one is in order. */
+function served(notAfterMs: number, notBeforeMs = 0, listener: TlsListener = 'service') {
+  return { tls: { service: valid, management: valid, [listener]: { notBeforeMs, notAfterMs } } }
 }
 
 t.test('nothing wrong is ready, and every check is there', async (t) => {
@@ -50,6 +57,7 @@ t.test('nothing wrong is ready, and every check is there', async (t) => {
     'policy',
     'decisionLog',
     'tls',
+    'managementTls',
     'overload',
   ]
   t.same(Object.keys(checks), names)
@@ -126,7 +134,10 @@ const degradations: readonly [name: string, sources: Partial<HealthSources>, wha
     ['decisionLog', { decisionLog: () => ({ failing: false, problem: 'cannot be looked at' }) }, /nobody/],
     ['clients', { clientsProblem: () => 'clients.yaml:1:1: wrong' }, /clients.yaml:1:1/],
     ['policy', { policyProblem: () => 'policy.yaml:1:1: wrong' }, /policy.yaml:1:1/],
-    ['tls', { tlsNotAfterMs: nowMs - dayMs }, /expired/, '2026-11-22T08:00:00.000Z'],
+    ['tls', served(nowMs - dayMs), /expired/, '2026-11-22T08:00:00.000Z'],
+    ['tls', served(nowMs + dayMs), /expires at/, '2026-11-10T08:00:00.000Z'],
+    ['tls', served(nowMs + dayMs, nowMs + 1), /becomes valid at/],
+    ['managementTls', served(nowMs - dayMs, 0, 'management'), /expired/, '2026-11-22T08:00:00.000Z'],
     ['overload', { isOverloaded: () => true }, /refused/],
   ]
 
@@ -141,8 +152,16 @@ t.test('everything else is degraded, with since, what and remedy, and the servic
       'and the others are not',
     )
   }
-  const plain = healthOf({ state: () => undefined, tlsNotAfterMs: undefined }).report().checks
+  const plain = healthOf({
+    state: () => undefined,
+    tls: { service: undefined, management: undefined },
+  }).report().checks
   t.match(plain, { state: { status: 'ok', what: /STATE_DIR/ }, tls: { status: 'ok', what: /HTTP/ } })
+  t.match(plain, { managementTls: { status: 'ok', what: /HTTP/ } })
+  const codes = [served(nowMs - 1), served(nowMs + dayMs), served(nowMs + dayMs, nowMs + 1)].map(
+    (sources) => healthOf(sources).report().checks.tls?.code,
+  )
+  t.same(codes, ['service_tls_expired', 'service_tls_expires_soon', 'service_tls_not_yet_valid'])
 })
 
 t.test('before the certificate becomes valid both it and the clock are in doubt', async (t) => {
@@ -172,7 +191,7 @@ t.test('what only an event tells is remembered until it is over, and since when'
   health.noteExchange('query', 'timeout')
   t.equal(health.report().checks.token?.status, 'ok', 'a query is no token')
   health.noteExchange('token', 'client_error')
-  health.noteTls({ fault })
+  health.noteTls('service', { fault })
   const first = health.report()
   t.ok(first.ready)
   const since = '2026-11-23T08:01:00.000Z'
@@ -183,7 +202,7 @@ t.test('what only an event tells is remembered until it is over, and since when'
   await time.advance(60_000)
   t.equal(health.report().checks.token?.since, since, 'since then and not since the last look')
   health.noteExchange('token', 'ok')
-  health.noteTls({ notAfterMs: time.nowMs() + 100 * dayMs })
+  health.noteTls('service', { notBeforeMs: 0, notAfterMs: time.nowMs() + 100 * dayMs })
   const { token, tls } = health.report().checks
   for (const check of [token, tls]) t.same(check, { status: 'ok', since: '2026-11-23T08:02:00.000Z' })
 })

@@ -115,10 +115,3 @@ t.test('what is in memory and what is stored is found by the same filters', asyn
   }
   t.equal(await inMemory.search({ device: '?' }, 1), undefined, 'no identifier')
 })
-
-t.test('what was sent is a filter where the records have it', async (t) => {
-  const parts = { clock: systemClock, mask: (device: string) => device, policyInForce: () => defaultPolicy }
-  const traces = new DecisionTraces(parts)
-  for (const one of kept) traces.keep(recordOf(one))
-  t.same(await traces.search({ sent: ['accept'] }, 10), [], 'not known is no match')
-})

@@ -50,4 +50,24 @@ export const configurationFaults = {
       'Point SERVICE_TLS_CERTIFICATE_FILE at a PEM certificate, leaf first and then its chain, and SERVICE_TLS_PRIVATE_KEY_FILE at its unencrypted PEM key.',
     retryable: false,
   },
+  service_tls_expired: {
+    area: 'configuration',
+    meaning: 'The certificate with which the service itself serves HTTPS has expired: callers refuse it.',
+    remedy:
+      'Replace the certificate file and its key file; the service takes the new pair within ten seconds.',
+    retryable: false,
+  },
+  service_tls_not_yet_valid: {
+    area: 'configuration',
+    meaning:
+      'The certificate with which the service itself serves HTTPS is not valid yet: callers refuse it.',
+    remedy: 'Check the clock of this machine and the start date of the certificate.',
+    retryable: false,
+  },
+  service_tls_expires_soon: {
+    area: 'configuration',
+    meaning: 'The certificate with which the service itself serves HTTPS expires within 14 days.',
+    remedy: 'Renew it and replace the certificate file and its key file before it does.',
+    retryable: false,
+  },
 } as const satisfies Record<string, FaultDescription>
