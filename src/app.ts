@@ -188,6 +188,7 @@ export function buildApp(
       policyProblem: () => policy.status().problem,
       isOverloaded: overload.isOverloaded,
       tls: { service: tls, management: undefined },
+      speaksPlainHttp: settings.speaksPlainHttp === true,
     },
     clock,
   )

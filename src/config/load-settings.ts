@@ -32,6 +32,7 @@ export function loadSettings(
   const intune = intuneSettings(values, problems, notices)
   const serviceHost = listenHost(values, problems, notices)
   const serviceTls = serviceTlsSettings(values, problems)
+  const speaksPlainHttp = judgePlainHttp(values, serviceHost, problems, notices)
   if (values.TRACE_STORE === 'on' && values.STATE_DIR === undefined) {
     problems.push({ variable: 'TRACE_STORE', problem: 'is on, and has no place without STATE_DIR' })
   }
@@ -58,6 +59,7 @@ export function loadSettings(
     },
     shutdownGraceMs: all.SHUTDOWN_GRACE_SECONDS * 1000,
     ...(serviceTls && { serviceTls }),
+    ...(speaksPlainHttp && { speaksPlainHttp }),
     ...(all.SERVICE_PATH_PREFIX !== undefined && { pathPrefix: all.SERVICE_PATH_PREFIX }),
     ...(all.SERVICE_TRUSTED_PROXIES !== undefined && { trustedProxies: all.SERVICE_TRUSTED_PROXIES }),
     management: {
@@ -236,6 +238,39 @@ function serviceTlsSettings(
   if (given && privateKeyFile === undefined) missing('SERVICE_TLS_PRIVATE_KEY_FILE')
   if (certificateFile === undefined || privateKeyFile === undefined) return undefined
   return { certificateFile, privateKeyFile, ...(clientCaFile !== undefined && { clientCaFile }) }
+}
+
+/**
+ * Whether credentials may come in unencrypted from other machines: only where the operator has said that something ends
+ * TLS in front. Nobody else can know that, and a service that is asked without TLS by mistake looks like one that works.
+ */
+function judgePlainHttp(
+  values: Partial<VariableValues>,
+  host: string,
+  problems: ConfigurationProblem[],
+  notices: string[],
+): true | undefined {
+  const isOn = values.SERVICE_PLAIN_HTTP === 'on'
+  const { SERVICE_TLS_CERTIFICATE_FILE, SERVICE_TLS_PRIVATE_KEY_FILE, SERVICE_TLS_CLIENT_CA_FILE } = values
+  // One of them alone is a problem of its own.
+  const isTls =
+    (SERVICE_TLS_CERTIFICATE_FILE ?? SERVICE_TLS_PRIVATE_KEY_FILE ?? SERVICE_TLS_CLIENT_CA_FILE) !== undefined
+  // Without a clients file the host alone is the problem.
+  const isLocal = isLoopbackHost(host) || values.CLIENTS_FILE === undefined
+  if (isTls || isLocal) {
+    if (isOn && isTls)
+      notices.push('SERVICE_PLAIN_HTTP is on and counts for nothing: with SERVICE_TLS_* it is HTTPS')
+    return undefined
+  }
+  if (!isOn) {
+    const problem = `is not set, and on ${host} the service would speak plain HTTP, with passwords and tokens readable on the way; set it and SERVICE_TLS_PRIVATE_KEY_FILE, or SERVICE_HOST=127.0.0.1, or, where something in front ends TLS, SERVICE_PLAIN_HTTP=on`
+    problems.push({ variable: 'SERVICE_TLS_CERTIFICATE_FILE', problem })
+    return undefined
+  }
+  notices.push(
+    `SERVICE_PLAIN_HTTP is on: the service listens on ${host} in plain HTTP; what stands in front of it has to end TLS, and nobody else may reach it`,
+  )
+  return true
 }
 
 function isLoopbackHost(host: string): boolean {

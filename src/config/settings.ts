@@ -10,6 +10,8 @@ export interface Settings {
   readonly shutdownGraceMs: number
   /** Files of the service's own certificate; without them it speaks HTTP. */
   readonly serviceTls?: ServiceTlsSettings
+  /** It speaks HTTP on other addresses than loopback, because something in front of it ends TLS. */
+  readonly speaksPlainHttp?: true
   /** Path below which a reverse proxy publishes the service, without a slash at its end. */
   readonly pathPrefix?: string
   /** Addresses and networks of reverse proxies whose X-Forwarded-For is believed; absent: nobody's is. */

@@ -194,6 +194,12 @@ export const variables = {
       'PEM file of the authorities that sign certificates of callers. With it every caller must present such a certificate; a client in CLIENTS_FILE can be known by it.',
     opened: true,
   },
+  SERVICE_PLAIN_HTTP: {
+    type: z.enum(['off', 'on']),
+    description:
+      'on: the service may listen on other addresses than loopback without SERVICE_TLS_*, because something in front of it ends TLS. User names, passwords and tokens cross the way between the two unencrypted. Without it such a service does not start.',
+    default: 'off',
+  },
   SERVICE_PATH_PREFIX: {
     type: z
       .string()

@@ -70,6 +70,8 @@ export interface HealthSources {
   readonly isOverloaded: () => boolean
   /** The certificates that the listeners had at their start; undefined: they speak HTTP. */
   readonly tls: Readonly<Record<TlsListener, Validity | undefined>>
+  /** True where the service speaks HTTP to other machines, because something in front of it ends TLS. */
+  readonly speaksPlainHttp?: boolean
 }
 
 /** When a certificate is valid, milliseconds since the epoch. */
@@ -117,6 +119,9 @@ const services = {
 const soonMs = 14 * 24 * 60 * 60 * 1000
 const longLagMs = 30_000
 const ok: Condition = { status: 'ok' }
+// As it is meant to be, so it is not degraded for good; but whoever looks sees that it is so.
+const behindTls =
+  'The service speaks plain HTTP to other machines (SERVICE_PLAIN_HTTP=on): what stands in front of it has to end TLS.'
 const doctor = 'Run intune-nac doctor: it tests every step of the way and explains the first that fails.'
 
 /**
@@ -216,7 +221,8 @@ export function createHealth(sources: HealthSources, clock: Clock): Health {
         : `DECISION_LOG_FILE ${problem}: nobody would notice if it were deleted.`
       return degraded(what, 'See to space and permissions of the file and its directory.')
     },
-    tls: (nowMs) => ofTls('service', 'The service speaks HTTP.', nowMs),
+    tls: (nowMs) =>
+      ofTls('service', sources.speaksPlainHttp === true ? behindTls : 'The service speaks HTTP.', nowMs),
     managementTls: (nowMs) => ofTls('management', 'The management listener speaks HTTP.', nowMs),
     overload: () =>
       sources.isOverloaded()

@@ -50,6 +50,7 @@ export async function simulatedService(t: Test, difference: Difference = {}) {
     INTUNE_CLIENT_ID: clientId,
     INTUNE_CERTIFICATE_FILE: join(directory, 'app.pem'),
     INTUNE_PRIVATE_KEY_FILE: join(directory, 'app.key'),
+    SERVICE_HOST: '127.0.0.1',
     SERVICE_PORT: '0',
     MANAGEMENT_PORT: '0',
     SHUTDOWN_GRACE_SECONDS: '0',

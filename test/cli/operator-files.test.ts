@@ -22,6 +22,7 @@ t.test(
       INTUNE_CLIENT_ID: '0d1f6e1a-0b3c-4d5e-8f70-112233445566',
       INTUNE_CERTIFICATE_FILE: join(directory, 'app.pem'),
       INTUNE_PRIVATE_KEY_FILE: join(directory, 'app.key'),
+      SERVICE_HOST: '127.0.0.1',
       SERVICE_PORT: '0',
       MANAGEMENT_PORT: '0',
     }

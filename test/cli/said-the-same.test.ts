@@ -42,6 +42,7 @@ async function run(args: readonly string[], environment: Record<string, string>,
 function variablesIn(directory: string): Record<string, string> {
   return {
     INTUNE_TENANT_ID: 'contoso.example',
+    SERVICE_HOST: '127.0.0.1',
     INTUNE_CLIENT_ID: '0d1f6e1a-0b3c-4d5e-8f70-112233445566',
     INTUNE_CERTIFICATE_FILE: join(directory, 'app.pem'),
     INTUNE_PRIVATE_KEY_FILE: join(directory, 'app.key'),

@@ -122,9 +122,33 @@ t.test('an empty variable counts as not set', async (t) => {
 t.test('without CLIENTS_FILE only loopback is listened on', async (t) => {
   t.match(problemsOf({ SERVICE_HOST: '0.0.0.0' }), { SERVICE_HOST: /without CLIENTS_FILE/ })
   t.equal(settingsOf({ SERVICE_HOST: '127.0.0.2' }).settings.service.host, '127.0.0.2')
-  t.match(settingsOf({ CLIENTS_FILE: '/c.yaml' }), {
+  const tls = { SERVICE_TLS_CERTIFICATE_FILE: '/s.pem', SERVICE_TLS_PRIVATE_KEY_FILE: '/s.key' }
+  t.match(settingsOf({ CLIENTS_FILE: '/c.yaml', ...tls }), {
     settings: { clientsFile: '/c.yaml', service: { host: '0.0.0.0' } },
     notices: [],
+  })
+})
+
+t.test('plain HTTP on other addresses than loopback has to be asked for', async (t) => {
+  const refused = { SERVICE_TLS_CERTIFICATE_FILE: /plain HTTP.*SERVICE_PLAIN_HTTP=on/ }
+  const clients = { CLIENTS_FILE: '/c.yaml' }
+  const tls = { SERVICE_TLS_CERTIFICATE_FILE: '/s.pem', SERVICE_TLS_PRIVATE_KEY_FILE: '/s.key' }
+  t.match(problemsOf(clients), refused, 'as npm start with CLIENTS_FILE was')
+  for (const host of ['0.0.0.0', '::', '10.0.0.5', 'nac.example', '127.0.0.1.nip.io', '::ffff:10.0.0.5'])
+    t.match(problemsOf({ ...clients, SERVICE_HOST: host }), refused, host)
+  t.match(problemsOf({ ...clients, SERVICE_PLAIN_HTTP: 'off' }), refused)
+  t.match(problemsOf({ ...clients, SERVICE_PLAIN_HTTP: 'yes' }), { SERVICE_PLAIN_HTTP: /./ })
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost'])
+    t.match(settingsOf({ ...clients, SERVICE_HOST: host }), { notices: [] }, host)
+  t.match(settingsOf({ ...clients, SERVICE_HOST: '10.0.0.5', ...tls }), { notices: [] })
+  const asked = settingsOf({ ...clients, SERVICE_PLAIN_HTTP: 'on' })
+  t.match(asked.settings, { speaksPlainHttp: true, service: { host: '0.0.0.0' } })
+  t.match(asked.notices, [/SERVICE_PLAIN_HTTP is on: the service listens on 0\.0\.0\.0 in plain HTTP/])
+  const both = settingsOf({ ...clients, SERVICE_PLAIN_HTTP: 'on', ...tls })
+  t.equal(both.settings.speaksPlainHttp, undefined)
+  t.match(both.notices, [/counts for nothing/])
+  t.match(problemsOf({ SERVICE_HOST: '0.0.0.0', SERVICE_PLAIN_HTTP: 'on' }), {
+    SERVICE_HOST: /without CLIENTS_FILE/,
   })
 })
 
@@ -312,7 +336,11 @@ t.test(
     t.match(problemsOf({ MANAGEMENT_REQUIRE_CREDENTIALS: 'on' }), {
       MANAGEMENT_REQUIRE_CREDENTIALS: /nobody has credentials without CLIENTS_FILE/,
     })
-    const { settings } = settingsOf({ MANAGEMENT_REQUIRE_CREDENTIALS: 'on', CLIENTS_FILE: '/c.yaml' })
+    const { settings } = settingsOf({
+      MANAGEMENT_REQUIRE_CREDENTIALS: 'on',
+      CLIENTS_FILE: '/c.yaml',
+      SERVICE_HOST: '127.0.0.1',
+    })
     t.match(settings.management, { requiresCredentials: true })
   },
 )

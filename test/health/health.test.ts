@@ -157,6 +157,8 @@ t.test('everything else is degraded, with since, what and remedy, and the servic
     tls: { service: undefined, management: undefined },
   }).report().checks
   t.match(plain, { state: { status: 'ok', what: /STATE_DIR/ }, tls: { status: 'ok', what: /HTTP/ } })
+  const behind = healthOf({ tls: { service: undefined, management: valid }, speaksPlainHttp: true }).report()
+  t.match(behind.checks.tls, { status: 'ok', what: /SERVICE_PLAIN_HTTP=on.*end TLS/ })
   t.match(plain, { managementTls: { status: 'ok', what: /HTTP/ } })
   const codes = [served(nowMs - 1), served(nowMs + dayMs), served(nowMs + dayMs, nowMs + 1)].map(
     (sources) => healthOf(sources).report().checks.tls?.code,
