@@ -15,11 +15,17 @@ import {
   Status,
   VerboseReadiness,
 } from '../src/server/management-schema.ts'
+import { scopeOfRoute } from '../src/server/management-scopes.ts'
 import { DecisionTrace } from '../src/trace/decision-trace.ts'
 import { decisionResponses, error, noStore, renderOpenApi, retryAfter } from './generate-openapi.ts'
 
 const nosniff: ZodOpenApiHeadersObject = {
   'x-content-type-options': { required: true, schema: { const: 'nosniff' } },
+}
+
+/** A sentence of the description of an operation: which scope a client needs. */
+function needs(route: keyof typeof scopeOfRoute): string {
+  return `A client needs the scope ${scopeOfRoute[route]}.`
 }
 
 function json(description: string, schema: z.ZodType): ZodOpenApiResponseObject {
@@ -42,7 +48,7 @@ const guarded = {
   ...common,
   '401': decisionResponses['401'],
   '403': error(
-    'Not from this machine and no client with frontends: [management], not from this address, or a change that a page of another origin asks for. Code: client_forbidden.',
+    'Not from this machine and no client with frontends: [management] and the scope that this takes, not from this address, or a change that a page of another origin asks for. Code: client_forbidden.',
   ),
   '429': decisionResponses['429'],
   '503': error('Too many credentials wait to be checked. Code: service_overloaded.', retryAfter),
@@ -143,7 +149,8 @@ function describeManagementApi() {
           operationId: 'findDecisions',
           summary: 'The decisions that fit, newest first',
           description:
-            'Of the last 20,000, none older than 24 hours or than the start of the service; with TRACE_STORE=on of the last 24 hours.',
+            'Of the last 20,000, none older than 24 hours or than the start of the service; with TRACE_STORE=on of the last 24 hours. ' +
+            needs('GET /decisions'),
           tags: ['decisions'],
           requestParams: { query: DecisionsQuery },
           responses: { '200': json('Those that fit.', DecisionsAnswer), ...guarded, '400': noDevice },
@@ -153,6 +160,7 @@ function describeManagementApi() {
         get: {
           operationId: 'traceDecision',
           summary: 'How a decision came about',
+          description: needs('GET /decisions/:decisionId'),
           tags: ['decisions'],
           requestParams: {
             path: z.strictObject({ decisionId: z.string().meta({ description: 'As in the decision log.' }) }),
@@ -168,7 +176,7 @@ function describeManagementApi() {
         get: {
           operationId: 'listDevices',
           summary: 'What is remembered of devices, page by page',
-          description: 'Identifiers are shown as LOG_DEVICE_IDS says.',
+          description: `Identifiers are shown as LOG_DEVICE_IDS says. ${needs('GET /devices')}`,
           tags: ['devices'],
           requestParams: { query: DevicesQuery },
           responses: { '200': json('A page.', DevicesAnswer), ...guarded },
@@ -176,6 +184,7 @@ function describeManagementApi() {
         delete: {
           operationId: 'purgeDevices',
           summary: 'Forgets every device',
+          description: needs('DELETE /devices'),
           tags: ['devices'],
           responses: { '200': json('What was forgotten.', Purged), ...changes },
         },
@@ -184,6 +193,7 @@ function describeManagementApi() {
         delete: {
           operationId: 'purgeDevice',
           summary: 'Forgets one device',
+          description: needs('DELETE /devices/:kind/:value'),
           tags: ['devices'],
           requestParams: {
             path: z.strictObject({
@@ -201,6 +211,7 @@ function describeManagementApi() {
         post: {
           operationId: 'acceptHeld',
           summary: 'What is held is real: it counts from now on',
+          description: needs('POST /guard/accept'),
           tags: ['guard'],
           responses: { '200': json('What changed.', GuardSettled), ...changes },
         },
@@ -209,6 +220,7 @@ function describeManagementApi() {
         post: {
           operationId: 'rejectHeld',
           summary: 'What is held is a mistake: it is forgotten',
+          description: needs('POST /guard/reject'),
           tags: ['guard'],
           responses: { '200': json('What changed.', GuardSettled), ...changes },
         },

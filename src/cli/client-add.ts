@@ -50,6 +50,12 @@ const form = {
       multiple: true,
       meaning: 'json, radius, ise, management (default: the first 3)',
     },
+    scope: {
+      type: 'string',
+      argument: 'NAME',
+      multiple: true,
+      meaning: 'with management: read, operate, admin (default: all)',
+    },
     'secret-file': {
       type: 'string',
       argument: 'FILE',
@@ -87,6 +93,7 @@ export const addClient = defineCommand(form, async ({ values, positionals }, con
   const entry = {
     name,
     ...(values.frontend && { frontends: values.frontend }),
+    ...(values.scope && { scopes: values.scope }),
     ...(values.network && { networks: values.network }),
     ...(values['rate-limit'] !== undefined && { rateLimitPerSecond: Number(values['rate-limit']) }),
     ...(hash &&

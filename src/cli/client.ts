@@ -1,3 +1,4 @@
+import { managementScopes } from '../server/management-scopes.ts'
 import { addClient } from './client-add.ts'
 import { clientsFileOption, readClientsFile, writeClientsFile } from './clients-document.ts'
 import { type Command, exitCodes, WrongUse } from './command.ts'
@@ -16,10 +17,10 @@ const listForm = {
 const listClients = defineCommand(listForm, async ({ values }, context) => {
   const { list } = readClientsFile(values.file, context)
   const rows = list.clients.map(
-    ({ name, frontends, basic, bearer, certificate, networks, rateLimitPerSecond: rate }) => [
+    ({ name, frontends, scopes, basic, bearer, certificate, networks, rateLimitPerSecond: rate }) => [
       name,
       [basic && 'basic', bearer && 'bearer', certificate && 'certificate'].filter(Boolean).join('+'),
-      frontends.join(','),
+      frontends.map((door) => (door === 'management' ? presentScopes(scopes) : door)).join(','),
       networks?.texts.join(',') ?? 'any',
       rate === undefined ? 'none' : `${rate}/s`,
     ],
@@ -27,6 +28,11 @@ const listClients = defineCommand(listForm, async ({ values }, context) => {
   context.out(formatTable(['name', 'credentials', 'front ends', 'networks', 'rate limit'], rows))
   return exitCodes.fine
 })
+
+/** All of them are not said. */
+function presentScopes(scopes: readonly string[] = []): string {
+  return scopes.length === managementScopes.length ? 'management' : `management (${scopes.join('+')})`
+}
 
 const removeForm = {
   name: 'client remove',

@@ -6,6 +6,7 @@ import { parseAuthorization } from './authorization-header.ts'
 import { type ClientIndex, indexClients, type KnownClient, matchesRule } from './client-index.ts'
 import type { Client, ClientList, Door } from './clients.ts'
 import { createFailedAttempts, sourceOf } from './failed-attempts.ts'
+import type { ManagementScope } from './management-scopes.ts'
 import type { PeerCertificate } from './peer-certificate.ts'
 import { createProver, type Proof } from './prove-credentials.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
@@ -14,6 +15,8 @@ import { type SecretHash, verifySecret } from './secret-hash.ts'
 /** Who asks: the client's name in the clients file, or `local`. */
 export interface AuthenticatedClient {
   readonly client: string
+  /** What it may do on the management listener; absent: nothing. */
+  readonly scopes?: readonly ManagementScope[] | undefined
 }
 
 /** Who asks, or why they may not; then `client` is who it is all the same, where credentials have proven it. */

@@ -12,7 +12,7 @@ export interface KnownClient {
   /** The same for every credential of the client; absent: no limit. */
   readonly rateLimit?: RateLimit
   /** Made once, because it is the answer to every request. */
-  readonly admitted: Outcome<{ readonly client: string }>
+  readonly admitted: Outcome<{ readonly client: string; readonly scopes?: Client['scopes'] }>
 }
 
 /** One credential: what it leads to, and the hash that its secret must have. */
@@ -46,7 +46,7 @@ export function indexClients(
     const perSecond = client.rateLimitPerSecond
     const shared = {
       client,
-      admitted: success({ client: name }),
+      admitted: success({ client: name, ...(client.scopes && { scopes: client.scopes }) }),
       ...(perSecond !== undefined && { rateLimit: rateLimitOf(name, perSecond) }),
     }
     if (basic) {

@@ -9,6 +9,7 @@ import {
   schemaProblems,
   type YamlText,
 } from '../yaml/parse-yaml.ts'
+import { type ManagementScope, managementScopes } from './management-scopes.ts'
 import { parseSecretHash, type SecretHash } from './secret-hash.ts'
 
 /** What a client may be let in to: a front end, or what the management listener keeps from other machines. */
@@ -21,6 +22,8 @@ export type Door = FrontendName | 'management'
 export interface Client {
   readonly name: string
   readonly frontends: readonly Door[]
+  /** What it may do on the management listener; absent where it is not let in there. */
+  readonly scopes?: readonly ManagementScope[] | undefined
   readonly basic?: { readonly username: string; readonly passwordHash: SecretHash } | undefined
   readonly bearer?: { readonly tokenHash: SecretHash } | undefined
   readonly certificate?: CertificateRule | undefined
@@ -71,62 +74,76 @@ const Hash = z.string('must be a text').transform((text, context): SecretHash =>
   return z.NEVER
 })
 
-const Client = z.strictObject(
-  {
-    name: z
-      .string('is required: a name for the log')
-      .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, hyphens or underscores'),
-    frontends: z
-      .array(z.enum(doorNames, `must be one of ${doorNames.join(', ')}`), 'must be a list')
-      .min(1, 'must name at least one front end; leave it out for all')
-      .default([...frontendNames]),
-    basic: z
-      .strictObject(
-        {
-          // RFC 7617 section 2: a user-id holds no colon and no control character.
-          username: z
-            .string('is required: a text')
-            .regex(/^[^:\p{Cc}]{1,255}$/u, 'must be 1 to 255 characters without colon or control characters')
-            .transform((username) => username.normalize('NFC')),
-          passwordHash: Hash,
-        },
-        'must be a map with username and passwordHash',
-      )
-      .optional(),
-    bearer: z.strictObject({ tokenHash: Hash }, 'must be a map with tokenHash').optional(),
-    certificate: z
-      .strictObject(
-        {
-          subject: z
+const Client = z
+  .strictObject(
+    {
+      name: z
+        .string('is required: a name for the log')
+        .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, hyphens or underscores'),
+      frontends: z
+        .array(z.enum(doorNames, `must be one of ${doorNames.join(', ')}`), 'must be a list')
+        .min(1, 'must name at least one front end; leave it out for all')
+        .default([...frontendNames]),
+      scopes: z
+        .array(z.enum(managementScopes, `must be one of ${managementScopes.join(', ')}`), 'must be a list')
+        .min(1, 'must name at least one scope; leave it out for all')
+        .optional(),
+      basic: z
+        .strictObject(
+          {
+            // RFC 7617 section 2: a user-id holds no colon and no control character.
+            username: z
+              .string('is required: a text')
+              .regex(
+                /^[^:\p{Cc}]{1,255}$/u,
+                'must be 1 to 255 characters without colon or control characters',
+              )
+              .transform((username) => username.normalize('NFC')),
+            passwordHash: Hash,
+          },
+          'must be a map with username and passwordHash',
+        )
+        .optional(),
+      bearer: z.strictObject({ tokenHash: Hash }, 'must be a map with tokenHash').optional(),
+      certificate: z
+        .strictObject(
+          {
+            subject: z
+              .string('must be a text')
+              .regex(/^[A-Za-z0-9.]+=\P{Cc}{1,1024}$/u, 'must be a name such as CN=radius-1,O=Contoso')
+              .optional(),
+            san: z
+              .string('must be a text')
+              .regex(/^(DNS|URI|email):\P{Cc}{1,1024}$/u, 'must begin with DNS:, URI: or email:')
+              .optional(),
+          },
+          'must be a map with subject or san',
+        )
+        .refine(({ subject, san }) => subject !== undefined || san !== undefined, 'must have subject or san')
+        .optional(),
+      networks: z
+        .array(
+          z
             .string('must be a text')
-            .regex(/^[A-Za-z0-9.]+=\P{Cc}{1,1024}$/u, 'must be a name such as CN=radius-1,O=Contoso')
-            .optional(),
-          san: z
-            .string('must be a text')
-            .regex(/^(DNS|URI|email):\P{Cc}{1,1024}$/u, 'must begin with DNS:, URI: or email:')
-            .optional(),
-        },
-        'must be a map with subject or san',
-      )
-      .refine(({ subject, san }) => subject !== undefined || san !== undefined, 'must have subject or san')
-      .optional(),
-    networks: z
-      .array(
-        z.string('must be a text').refine(isNetwork, { error: ({ input }) => networkProblem(String(input)) }),
-        'must be a list',
-      )
-      .min(1, 'must name at least one network; leave it out for all')
-      .max(maxNetworks, `must be at most ${maxNetworks} networks`)
-      .transform(createNetworks)
-      .optional(),
-    rateLimitPerSecond: z
-      .int('must be a whole number')
-      .min(1, 'must be from 1 to 100000')
-      .max(100_000, 'must be from 1 to 100000')
-      .optional(),
-  },
-  'must be a map that describes one client',
-)
+            .refine(isNetwork, { error: ({ input }) => networkProblem(String(input)) }),
+          'must be a list',
+        )
+        .min(1, 'must name at least one network; leave it out for all')
+        .max(maxNetworks, `must be at most ${maxNetworks} networks`)
+        .transform(createNetworks)
+        .optional(),
+      rateLimitPerSecond: z
+        .int('must be a whole number')
+        .min(1, 'must be from 1 to 100000')
+        .max(100_000, 'must be from 1 to 100000')
+        .optional(),
+    },
+    'must be a map that describes one client',
+  )
+  // Clients of before there were scopes may do everything.
+  .transform((client) =>
+    client.frontends.includes('management') ? { scopes: [...managementScopes], ...client } : client,
+  )
 
 const ClientsFile = z.strictObject(
   {
@@ -145,6 +162,8 @@ const RawClients = z
           basic: z.unknown().optional(),
           bearer: z.unknown().optional(),
           certificate: z.unknown().optional(),
+          frontends: z.unknown().optional(),
+          scopes: z.unknown().optional(),
         })
         .optional()
         .catch(undefined),
@@ -189,13 +208,16 @@ function crossProblems(yaml: YamlText, verifiesCertificates: boolean): FileProbl
     const at = (path: readonly PropertyKey[], problem: string) => {
       problems.push(yaml.problemAt(['clients', index, ...path], `clients[${index}]${problem}`))
     }
-    const { name, basic, bearer, certificate } = client
+    const { name, basic, bearer, certificate, frontends, scopes } = client
     if (basic === undefined && bearer === undefined) {
       if (certificate === undefined) at([], ': has no credentials: add basic, bearer or certificate')
       // Beside a password the same certificate may stand twice: then the password says who it is.
       const rule = RawCertificate.safeParse(certificate).data
       const sameRule = firstWith(certificates, rule && JSON.stringify([rule.subject, rule.san]), index)
       if (sameRule !== undefined) at(['certificate'], `.certificate: clients[${sameRule}] has the same one`)
+    }
+    if (scopes !== undefined && !(Array.isArray(frontends) && frontends.includes('management'))) {
+      at(['scopes'], '.scopes: are those of the management listener: add management to frontends')
     }
     if (certificate !== undefined && !verifiesCertificates) {
       at(['certificate'], '.certificate: cannot be verified: set SERVICE_TLS_CLIENT_CA_FILE')

@@ -23,6 +23,7 @@ import {
   parseDevicesQuery,
 } from './management-query.ts'
 import type { DevicesAnswer } from './management-schema.ts'
+import { type ManagementScope, scopeOf } from './management-scopes.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 import { sendProblem } from './problem.ts'
 
@@ -60,10 +61,15 @@ type Purged = number | boolean | undefined
  * /guard/accept and /guard/reject, DELETE /devices/{kind}/{value} and /devices. Callers on this machine need no credentials, unless the
  * settings say so. Where the listener is opened for probes and Prometheus, everything that names a device or changes
  * something asks callers from elsewhere, and those whom a proxy on this machine passes on, for those of a client with
- * `management`, and refuses them all where there is no such client. What changes something is refused to web pages of
+ * `management` and the scope of the route, and refuses them all where there is no such client. What changes something is refused to web pages of
  * another origin.
  */
 export function registerManagementRoutes(app: FastifyInstance, parts: ManagementParts): void {
+  // Before the first route: one of which nobody has said who may use it is a defect, found at the start.
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat())
+      if (scopeOf(one, url) === undefined) throw new Error(`${one} ${url} has no scope`)
+  })
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await parts.exposeMetrics()
     return reply.header('cache-control', 'no-store').type(contentType).send(text)
@@ -154,13 +160,12 @@ function createOperatorHook({
     reply: FastifyReply,
     done: HookHandlerDoneFunction,
   ): void {
-    if (outcome.ok) {
-      request.clientName = outcome.value.client
+    request.clientName = (outcome.ok ? outcome.value.client : outcome.client) ?? ''
+    const fault = outcome.ok ? missingScope(request, outcome.value.scopes) : outcome.fault
+    if (fault === undefined) {
       done()
       return
     }
-    request.clientName = outcome.client ?? ''
-    const { fault } = outcome
     request.log.warn(
       { listener: 'management', remoteAddress: request.ip, code: fault.code },
       'caller refused',
@@ -190,6 +195,13 @@ function createOperatorHook({
       }
     })
   }
+}
+
+/** Undefined where the client may use the route. */
+function missingScope(request: FastifyRequest, scopes: readonly ManagementScope[] | undefined) {
+  const needed = scopeOf(request.method, request.routeOptions.url ?? '')
+  if (needed !== undefined && needed !== 'open' && scopes?.includes(needed)) return undefined
+  return failure('client_forbidden', `The client lacks the scope ${needed}.`).fault
 }
 
 const notLocal = failure(

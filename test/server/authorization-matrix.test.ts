@@ -247,11 +247,20 @@ t.test('X-Forwarded-For is not read unless the sender is a trusted proxy', async
   }
 })
 
+/** What each scope is for, said once more, so that nobody moves a route by accident. */
+const rights = {
+  read: ['GET', 'HEAD'].flatMap((method) =>
+    ['/decisions', '/decisions/:decisionId', '/devices'].map((url) => `${method} ${url}`),
+  ),
+  operate: ['POST /guard/accept', 'POST /guard/reject', 'DELETE /devices/:kind/:value'],
+  admin: ['DELETE /devices'],
+}
+
 /** What a caller of the management listener gets: without credentials for all, or this machine's and operators' own. */
 const open = ['/livez', '/readyz', '/metrics', '/status']
 
 t.test('every route of the management listener answers every kind of caller as it should', async (t) => {
-  const operators = `${clientsFile}${entry('operator', 'frontends: [management], networks: [10.9.0.0/16]')}${entry('both', 'frontends: [json, management]')}${entry('bound-operator', 'frontends: [management], certificate: { subject: CN=bound }')}`
+  const operators = `${clientsFile}${entry('operator', 'frontends: [management], networks: [10.9.0.0/16]')}${entry('both', 'frontends: [json, management]')}${entry('reader', 'frontends: [management], scopes: [read]')}${entry('fixer', 'frontends: [management], scopes: [operate]')}${entry('chief', 'frontends: [management], scopes: [admin]')}${entry('bound-operator', 'frontends: [management], certificate: { subject: CN=bound }')}`
   const list = (text: string) => {
     const parsed = parseClients(text, 'clients.yaml')
     if (!parsed.ok) throw new Error(parsed.fault.message)
@@ -323,6 +332,20 @@ t.test('every route of the management listener answers every kind of caller as i
       if (got !== should) wrong.push(`${method} ${url}: ${got}, not ${should}`)
     }
     t.same(wrong, [], `${what}: ${answer}`)
+  }
+  for (const [client, scope] of [
+    ['reader', 'read'],
+    ['fixer', 'operate'],
+    ['chief', 'admin'],
+  ] as const) {
+    const served: string[] = []
+    for (const { method, url } of routes)
+      if ((await ask(method, url, basic(client))) === 'served') served.push(`${method} ${url}`)
+    t.same(
+      served.filter((route) => !open.some((url) => route.endsWith(` ${url}`))).sort(),
+      rights[scope].toSorted(),
+      `${client} may do that and nothing else`,
+    )
   }
   t.same([...new Set(refused)].sort(), ['management client_forbidden', 'management unauthenticated'])
 

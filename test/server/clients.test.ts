@@ -179,3 +179,20 @@ t.test('certificates and networks are read, and only where they can be used', as
     t.match(problems(t, limited), [/clients\[0\]\.rateLimitPerSecond: must be/], rate)
   }
 })
+
+t.test('scopes are those of the management listener, and an entry without them has all', async (t) => {
+  const scopesOf = (entry: string) => {
+    const parsed = parseClients(
+      `clients:\n  - { name: a, certificate: { subject: CN=a }, ${entry} }\n`,
+      'c.yaml',
+    )
+    return parsed.ok ? parsed.value.clients[0]?.scopes : parsed.fault.message
+  }
+  t.same(scopesOf('frontends: [management]'), ['read', 'operate', 'admin'], 'as before there were any')
+  t.same(scopesOf('frontends: [json, management], scopes: [read]'), ['read'])
+  t.equal(scopesOf('frontends: [json]'), undefined)
+  t.match(scopesOf('frontends: [json], scopes: [read]'), /c\.yaml:2:.*add management to frontends/)
+  t.match(scopesOf('scopes: [read]'), /add management to frontends/)
+  t.match(scopesOf('frontends: [management], scopes: []'), /at least one scope/)
+  t.match(scopesOf('frontends: [management], scopes: [root]'), /must be one of read, operate, admin/)
+})
