@@ -21,6 +21,8 @@ export interface OperatorFiles {
   readonly certificate: ClientCertificate
   /** Absent: the service speaks HTTP. */
   readonly tls?: TlsMaterial
+  /** Absent: the management listener does. */
+  readonly managementTls?: TlsMaterial
   readonly authenticate: Authenticator
   /** Absent: there is no CLIENTS_FILE. */
   readonly clients?: FollowedClients
@@ -55,6 +57,8 @@ export function openOperatorFiles(
   if (!certificate.ok) return certificate
   const tls = settings.serviceTls && loadTls(settings.serviceTls)
   if (tls && !tls.ok) return tls
+  const managementTls = settings.management.tls && loadTls(settings.management.tls, 'MANAGEMENT_TLS')
+  if (managementTls && !managementTls.ok) return managementTls
   const noteRadius = () => {
     const warning =
       authentication.ok && policy.ok && authentication.value.servesRadius() && policy.value.radiusWarning()
@@ -92,6 +96,7 @@ export function openOperatorFiles(
   return success({
     certificate: certificate.value,
     ...(tls && { tls: tls.value }),
+    ...(managementTls && { managementTls: managementTls.value }),
     authenticate: authentication.value.authenticate,
     ...(authentication.value.clients && { clients: authentication.value.clients }),
     policy: policy.value,
@@ -123,10 +128,11 @@ function checkConnectionFiles({ settings, secrets }: Parameters<typeof checkOper
 
 /** The same for those that have nothing to do with Microsoft: certificate for HTTPS, clients, policy. */
 export function checkServiceFiles(settings: Settings): readonly Fault[] {
-  const { serviceTls, clientsFile, policyFile } = settings
-  const verifiesCertificates = serviceTls?.clientCaFile !== undefined
+  const { serviceTls, management, clientsFile, policyFile } = settings
+  const verifiesCertificates = verifiesCallers(settings)
   return faultsOf([
     serviceTls && loadTls(serviceTls),
+    management.tls && loadTls(management.tls, 'MANAGEMENT_TLS'),
     clientsFile === undefined ? undefined : readClients(clientsFile, { verifiesCertificates }),
     policyFile === undefined ? undefined : loadPolicy(policyFile),
     checkDecisionLog(settings),
@@ -135,10 +141,10 @@ export function checkServiceFiles(settings: Settings): readonly Fault[] {
 
 /** What is allowed and odd about the policy, and about it together with the clients; nothing where a file is wrong. */
 export function findPolicyWarnings(settings: Settings): readonly string[] {
-  const { policyFile, clientsFile, serviceTls } = settings
+  const { policyFile, clientsFile } = settings
   const policy = policyFile === undefined ? undefined : loadPolicy(policyFile)
   if (policy && !policy.ok) return []
-  const verifiesCertificates = serviceTls?.clientCaFile !== undefined
+  const verifiesCertificates = verifiesCallers(settings)
   const clients = clientsFile === undefined ? undefined : readClients(clientsFile, { verifiesCertificates })
   const warning =
     !clients || (clients.ok && mayAskByRadius(clients.value))
@@ -152,11 +158,18 @@ function mayAskByRadius({ clients }: ClientList): boolean {
   return clients.some(({ frontends }) => frontends.includes('radius'))
 }
 
+/** Whether any listener asks its callers for certificates. */
+function verifiesCallers({ serviceTls, management }: Settings): boolean {
+  return (serviceTls?.clientCaFile ?? management.tls?.clientCaFile) !== undefined
+}
+
 /** Files with secrets that others may read or change, a sentence each: allowed, and mostly a mistake. */
-export function warnOfPermissions({ intune, serviceTls, clientsFile }: Settings): readonly string[] {
+export function warnOfPermissions(settings: Settings): readonly string[] {
+  const { intune, serviceTls, management, clientsFile } = settings
   const files = {
     INTUNE_PRIVATE_KEY_FILE: intune.privateKeyFile,
     SERVICE_TLS_PRIVATE_KEY_FILE: serviceTls?.privateKeyFile,
+    MANAGEMENT_TLS_PRIVATE_KEY_FILE: management.tls?.privateKeyFile,
     CLIENTS_FILE: clientsFile,
   }
   return Object.entries(files).flatMap(([variable, file]) => {
@@ -187,7 +200,7 @@ interface Authentication {
 
 /** Who may ask: by CLIENTS_FILE, which is followed, or everyone on this machine where there is none. */
 function openAuthentication(
-  { clientsFile, serviceTls }: Settings,
+  settings: Settings,
   {
     clock,
     logger,
@@ -197,12 +210,13 @@ function openAuthentication(
     readonly onRadius: () => void
   },
 ): Outcome<Authentication> {
+  const { clientsFile } = settings
   if (clientsFile === undefined) {
     return success({ authenticate: createAuthenticator({ clients: undefined }), servesRadius: () => true })
   }
   const clients = openClients(clientsFile, {
     clock,
-    verifiesCertificates: serviceTls?.clientCaFile !== undefined,
+    verifiesCertificates: verifiesCallers(settings),
     onChange(change) {
       onReload('CLIENTS_FILE', change.taken)
       if (change.taken) {

@@ -4,7 +4,7 @@ import { type FaultCode, faultCatalogue } from './errors/catalogue.ts'
 import type { HealthReport } from './health/health.ts'
 import type { ClaimNotice } from './lifecycle/claims.ts'
 import type { PolicyChange } from './policy/site-policy.ts'
-import type { TlsReload } from './server/tls.ts'
+import type { TlsReload, TlsVariables } from './server/tls.ts'
 import type { DecisionLogFileNotice } from './telemetry/decision-log-file.ts'
 
 /** Says what ended in an exception behind answers, once for each. What the service says to callers does not depend on it. */
@@ -91,15 +91,15 @@ export function logPolicyChange(logger: Logger): (change: PolicyChange) => void 
   }
 }
 
-/** Says which certificate the service shows. */
-export function logTlsReload(reload: TlsReload, logger: Logger): void {
+/** Says which certificate a listener shows. */
+export function logTlsReload(variables: TlsVariables, reload: TlsReload, logger: Logger): void {
   if (reload.reloaded) {
     const notAfter = new Date(reload.notAfterMs).toISOString()
-    logger.info({ event: 'tls_loaded', notAfter }, 'serving with a new certificate')
+    logger.info({ event: 'tls_loaded', variables, notAfter }, 'serving with a new certificate')
     return
   }
-  const text = 'SERVICE_TLS_* files were changed but are refused; the certificate in use stays'
-  logger.error({ event: 'tls_refused', problem: reload.fault.message }, text)
+  const text = `${variables}_* files were changed but are refused; the certificate in use stays`
+  logger.error({ event: 'tls_refused', variables, problem: reload.fault.message }, text)
 }
 
 /**

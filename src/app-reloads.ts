@@ -7,6 +7,7 @@ const reloads = {
   POLICY_FILE: 'policy_reload',
   CLIENTS_FILE: 'clients_reload',
   SERVICE_TLS_CERTIFICATE_FILE: 'service_certificate_reload',
+  MANAGEMENT_TLS_CERTIFICATE_FILE: 'management_certificate_reload',
   INTUNE_CERTIFICATE_FILE: 'client_certificate_reload',
 } as const satisfies Readonly<Record<string, OperatorAction['action']>>
 

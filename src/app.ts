@@ -35,12 +35,12 @@ import { createNetworks } from './networks/networks.ts'
 import type { SitePolicy } from './policy/site-policy.ts'
 import { productVersion } from './product-version.ts'
 import { createHostCheck } from './server/asked-locally.ts'
-import { createHttpsServers } from './server/https-server.ts'
+import { createHttpsServers, type HttpsServers } from './server/https-server.ts'
 import { registerManagementRoutes } from './server/management.ts'
 import type { Status } from './server/management-schema.ts'
 import { watchOverload } from './server/overload.ts'
 import { createManagementServer, createServer } from './server/server.ts'
-import { watchTls } from './server/tls.ts'
+import { type TlsFiles, type TlsMaterial, type TlsVariables, watchTls } from './server/tls.ts'
 import type { ComplianceState } from './state/compliance-state.ts'
 import { DecisionLog } from './telemetry/decision-log.ts'
 import { DecisionLogFile } from './telemetry/decision-log-file.ts'
@@ -120,8 +120,9 @@ export function buildApp(
     },
   )
   if (!files.ok) return files
-  const { certificate, tls, authenticate, clients, policy, outbound } = files.value
+  const { certificate, tls, managementTls, authenticate, clients, policy, outbound } = files.value
   const https = tls && createHttpsServers(tls)
+  const managementHttps = managementTls && createHttpsServers(managementTls)
   const serverTime = new ServerTime({
     clock,
     onChange: logClockChange(logger),
@@ -135,7 +136,7 @@ export function buildApp(
   })
   const reloadOfCertificate = noteCertificateReloads()
   let state: ComplianceState | undefined
-  const served = { notAfterMs: tls?.notAfterMs, isRefused: false }
+  const served = { notAfterMs: tls?.notAfterMs, refused: new Set<TlsVariables>() }
   let traceStore: TraceStore | undefined
   const metrics = createMetrics({
     cacheEntries: () => compliance.counts(),
@@ -152,7 +153,7 @@ export function buildApp(
     refusedFiles: () => ({
       clients: clients?.problem() !== undefined,
       policy: policy.status().state === 'refused',
-      service_tls: served.isRefused,
+      service_tls: served.refused.size > 0,
       client_certificate: isRefused(rotation.status()),
     }),
     decisionLogFile: () => decisionLog.fileStatus(),
@@ -187,7 +188,7 @@ export function buildApp(
       clientsProblem: () => clients?.problem(),
       policyProblem: () => policy.status().problem,
       isOverloaded: overload.isOverloaded,
-      tls: { service: tls, management: undefined },
+      tls: { service: tls, management: managementTls },
       speaksPlainHttp: settings.speaksPlainHttp === true,
     },
     clock,
@@ -312,28 +313,38 @@ export function buildApp(
   })
   observeRequests(server, frontends, metrics)
   departure.follow(server)
-  const stopWatchingTls =
-    settings.serviceTls && tls && https
+  const { management: listener } = settings
+  const followTls = (
+    variables: TlsVariables,
+    files?: TlsFiles,
+    loaded?: TlsMaterial,
+    servers?: HttpsServers,
+  ) =>
+    files && loaded && servers
       ? watchTls({
-          files: settings.serviceTls,
-          loaded: tls,
+          files,
+          variables,
+          loaded,
           clock,
-          setSecureContext: (context) => https.setSecureContext(context),
+          setSecureContext: (context) => servers.setSecureContext(context),
           onReload(reload) {
-            health.noteTls('service', reload)
+            health.noteTls(variables === 'SERVICE_TLS' ? 'service' : 'management', reload)
             noteValidity()
-            served.isRefused = !reload.reloaded
-            if (reload.reloaded) served.notAfterMs = reload.notAfterMs
-            logTlsReload(reload, logger)
+            if (reload.reloaded) served.refused.delete(variables)
+            else served.refused.add(variables)
+            if (reload.reloaded && variables === 'SERVICE_TLS') served.notAfterMs = reload.notAfterMs
+            logTlsReload(variables, reload, logger)
             const code = reload.reloaded ? undefined : reload.fault.code
-            onAction(fileReload('SERVICE_TLS_CERTIFICATE_FILE', code))
+            onAction(fileReload(`${variables}_CERTIFICATE_FILE`, code))
           },
         })
       : () => {}
-  const { management: listener } = settings
+  const stopWatchingTls = followTls('SERVICE_TLS', settings.serviceTls, tls, https)
+  const stopWatchingManagementTls = followTls('MANAGEMENT_TLS', listener.tls, managementTls, managementHttps)
   const management = createManagementServer({
     logger,
     readiness,
+    ...(managementHttps && { https: managementHttps }),
     isServedHost: createHostCheck(listener.host, listener.allowedHosts ?? []),
     onRefused: (door, code) => metrics.refused(door, code),
     onAction,
@@ -413,7 +424,7 @@ export function buildApp(
         })
       }
       const serviceUrl = await open(server, settings.service, https !== undefined)
-      const managementUrl = await open(management, settings.management, false)
+      const managementUrl = await open(management, listener, managementHttps !== undefined)
       inBackground('warm_up', () => intune.warmUp())
       rotation.watch()
       return { serviceUrl, managementUrl }
@@ -421,6 +432,7 @@ export function buildApp(
     announceStop: () => departure.announce(settings.shutdownGraceMs),
     async close() {
       stopWatchingTls()
+      stopWatchingManagementTls()
       for (const stop of running) stop()
       const { connectionsCut } = await departure.closeServers()
       if (connectionsCut > 0) {

@@ -5,16 +5,13 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { z } from 'zod'
 import type { ListenerSet } from '../config/load-settings.ts'
-import type { ListenerSettings } from '../config/settings.ts'
-import { readCertificates } from '../pem/read-certificates.ts'
-import { readBytesLater } from '../pem/read-file.ts'
-import { describeFileFault } from '../text/decode.ts'
 import { printable } from '../text/printable.ts'
 import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configuredListeners } from './configured.ts'
+import { type Target, targetOf, trustOf } from './own-listener.ts'
 import { widest } from './table.ts'
 
 const timeoutMs = 2500
@@ -86,24 +83,10 @@ export const health = defineCommand(form, async ({ values }, context) => {
   return exitCodes.no
 })
 
-interface Target {
-  readonly url: URL
-  /** File of the certificate that the service has to show, whatever the name in it. */
-  readonly certificateFile?: string
-}
-
 /** The service's own listener, since that is what callers need; not where it wants a certificate that this command has not. */
 function localTarget({ service, serviceTls, management }: ListenerSet, verbose: boolean): Target {
-  if (verbose || serviceTls?.clientCaFile !== undefined) return { url: localUrl('http', management) }
-  if (serviceTls === undefined) return { url: localUrl('http', service) }
-  return { url: localUrl('https', service), certificateFile: serviceTls.certificateFile }
-}
-
-/** Where a listener is asked from this machine. WrongUse where the system picks its port. */
-export function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): URL {
-  if (port === 0) throw new WrongUse('cannot know the port that the system picked: give --url')
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return new URL(`${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`)
+  if (verbose || serviceTls?.clientCaFile !== undefined) return targetOf(management, management.tls)
+  return targetOf(service, serviceTls)
 }
 
 function parseUrl(text: string): URL {
@@ -112,11 +95,10 @@ function parseUrl(text: string): URL {
   throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
 }
 
-async function fetchReadiness({ url, certificateFile }: Target): Promise<{ status: number; text: string }> {
+async function fetchReadiness(target: Target): Promise<{ status: number; text: string }> {
+  const { url } = target
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
-  const own = certificateFile === undefined ? undefined : await readCertificateFile(certificateFile)
-  // The name in it is the one that callers use, and here it is asked at a loopback address.
-  const trust = own && { ca: own, allowPartialTrustChain: true, checkServerIdentity: () => undefined }
+  const trust = await trustOf(target)
   return new Promise((resolve, reject) => {
     const options = {
       agent: false,
@@ -127,9 +109,9 @@ async function fetchReadiness({ url, certificateFile }: Target): Promise<{ statu
       ...trust,
     } as const
     // Judged by refusalOf: one that has expired is still the service's own, and /readyz says what is wrong with it.
-    const unverified = own === undefined ? {} : { rejectUnauthorized: false }
+    const unverified = trust === undefined ? {} : { rejectUnauthorized: false }
     const asked = request(new URL('/readyz', url), { ...options, ...unverified }, (reply) => {
-      const refused = own === undefined ? undefined : refusalOf(reply.socket, own)
+      const refused = trust && refusalOf(reply.socket, trust.ca)
       if (refused !== undefined) {
         reply.destroy()
         return reject(refused)
@@ -157,14 +139,6 @@ function refusalOf(socket: Socket, ownPem: string): Error | undefined {
   return Object.assign(new Error('the certificate is another one'), {
     code: String(socket.authorizationError),
   })
-}
-
-/** As the service itself reads it. */
-async function readCertificateFile(file: string): Promise<string> {
-  const bytes = await readBytesLater(file)
-  const certificates = bytes.ok ? readCertificates(bytes.value) : bytes
-  if (certificates.ok) return certificates.value.pem
-  throw new Error(describeFileFault('SERVICE_TLS_CERTIFICATE_FILE', file, certificates.why))
 }
 
 function listChecks(checks: Readonly<Record<string, ShownCheck>>): string {

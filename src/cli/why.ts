@@ -8,7 +8,7 @@ import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configuredListeners } from './configured.ts'
 import { explainTrace } from './explain-trace.ts'
-import { localUrl } from './health.ts'
+import { type Target, targetOf, trustOf } from './own-listener.ts'
 import { readSecretFile } from './read-option-file.ts'
 
 const decisionIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -55,10 +55,12 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
   if (asked === undefined || more.length > 0) {
     throw new WrongUse('needs one decision id or identifier: why 00:50:56:A4:89:5A')
   }
-  const base = baseOf(values.url, context)
-  if (base === undefined) return exitCodes.wrongConfiguration
-  const listener = { base, authorization: authorizationOf(values) }
+  const target = targetFor(values.url, context)
+  if (target === undefined) return exitCodes.wrongConfiguration
+  const base = target.url
+  const authorization = authorizationOf(values)
   try {
+    const listener = { base, authorization, dispatcher: await dispatcherFor(target) }
     const traces = await findTraces(listener, asked)
     const [newest, ...older] = traces
     if (newest === undefined) {
@@ -90,14 +92,19 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
 })
 
 /** Undefined after it was printed what is wrong with the variables. */
-function baseOf(given: string | undefined, context: CommandContext): URL | undefined {
+function targetFor(given: string | undefined, context: CommandContext): Target | undefined {
   if (given === undefined) {
     const listener = configuredListeners(context)?.management
-    return listener && localUrl('http', listener)
+    return listener && targetOf(listener, listener.tls)
   }
-  const base = URL.parse(given)
-  if (base !== null && /^https?:$/.test(base.protocol)) return base
+  const url = URL.parse(given)
+  if (url !== null && /^https?:$/.test(url.protocol)) return { url }
   throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
+}
+
+/** Verified and without a proxy, whatever Node was told: credentials go along. */
+async function dispatcherFor(target: Target): Promise<Agent> {
+  return new Agent({ connect: { ...tlsProtocol, ...verifiesPeer, ...(await trustOf(target)) } })
 }
 
 /** The commands that look for it in the decision log, ready for a shell. */
@@ -123,6 +130,7 @@ interface Listener {
   readonly base: URL
   /** Value of the Authorization header; empty for none. */
   readonly authorization: string
+  readonly dispatcher: Agent
 }
 
 function authorizationOf(values: {
@@ -143,9 +151,6 @@ function authorizationOf(values: {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 }
 
-/** Verified and without a proxy, whatever Node was told: credentials go along. */
-const dispatcher = new Agent({ connect: { ...tlsProtocol, ...verifiesPeer } })
-
 /** A GUID may be a decision or an Intune device id: both are tried. */
 async function findTraces(listener: Listener, asked: string): Promise<readonly DecisionTrace[]> {
   if (decisionIdForm.test(asked)) {
@@ -156,7 +161,7 @@ async function findTraces(listener: Listener, asked: string): Promise<readonly D
   return Found.parse(found).decisions
 }
 
-async function fetchJson({ base, authorization }: Listener, path: string): Promise<unknown> {
+async function fetchJson({ base, authorization, dispatcher }: Listener, path: string): Promise<unknown> {
   const reply = await fetch(new URL(path, base), {
     dispatcher,
     headers: authorization === '' ? {} : { authorization },

@@ -31,7 +31,8 @@ export function loadSettings(
   const notices = [...read.notices, ...ofProxy.notices]
   const intune = intuneSettings(values, problems, notices)
   const serviceHost = listenHost(values, problems, notices)
-  const serviceTls = serviceTlsSettings(values, problems)
+  const serviceTls = tlsSettings('SERVICE_TLS', values, problems)
+  const managementTls = tlsSettings('MANAGEMENT_TLS', values, problems)
   const speaksPlainHttp = judgePlainHttp(values, serviceHost, problems, notices)
   if (values.TRACE_STORE === 'on' && values.STATE_DIR === undefined) {
     problems.push({ variable: 'TRACE_STORE', problem: 'is on, and has no place without STATE_DIR' })
@@ -65,6 +66,7 @@ export function loadSettings(
     management: {
       host: all.MANAGEMENT_HOST,
       port: all.MANAGEMENT_PORT,
+      ...(managementTls && { tls: managementTls }),
       ...(all.MANAGEMENT_ALLOWED_HOSTS !== undefined && { allowedHosts: all.MANAGEMENT_ALLOWED_HOSTS }),
       ...(all.MANAGEMENT_REQUIRE_CREDENTIALS === 'on' && { requiresCredentials: true }),
     },
@@ -112,14 +114,19 @@ export function loadListeners(
       isOfListener(variable) || isOfListener(/did you mean (\w+)\?$/.exec(problem)?.[1] ?? ''),
   )
   const host = listenHost(values, problems, [])
-  const serviceTls = serviceTlsSettings(values, problems)
+  const serviceTls = tlsSettings('SERVICE_TLS', values, problems)
+  const managementTls = tlsSettings('MANAGEMENT_TLS', values, problems)
   const { SERVICE_PORT, MANAGEMENT_HOST, MANAGEMENT_PORT } = values
   if (problems.length > 0 || SERVICE_PORT === undefined) return { ok: false, problems }
   if (MANAGEMENT_HOST === undefined || MANAGEMENT_PORT === undefined) return { ok: false, problems }
   const listeners = {
     service: { host, port: SERVICE_PORT },
     ...(serviceTls && { serviceTls }),
-    management: { host: MANAGEMENT_HOST, port: MANAGEMENT_PORT },
+    management: {
+      host: MANAGEMENT_HOST,
+      port: MANAGEMENT_PORT,
+      ...(managementTls && { tls: managementTls }),
+    },
   }
   return { ok: true, listeners }
 }
@@ -223,19 +230,20 @@ function listenHost(
   return host ?? '127.0.0.1'
 }
 
-function serviceTlsSettings(
+function tlsSettings(
+  listener: 'SERVICE_TLS' | 'MANAGEMENT_TLS',
   values: Partial<VariableValues>,
   problems: ConfigurationProblem[],
 ): ServiceTlsSettings | undefined {
-  const certificateFile = values.SERVICE_TLS_CERTIFICATE_FILE
-  const privateKeyFile = values.SERVICE_TLS_PRIVATE_KEY_FILE
-  const clientCaFile = values.SERVICE_TLS_CLIENT_CA_FILE
+  const certificateFile = values[`${listener}_CERTIFICATE_FILE`]
+  const privateKeyFile = values[`${listener}_PRIVATE_KEY_FILE`]
+  const clientCaFile = values[`${listener}_CLIENT_CA_FILE`]
   const given = [certificateFile, privateKeyFile, clientCaFile].some((file) => file !== undefined)
   const missing = (variable: string) => {
-    problems.push({ variable, problem: 'is required as soon as another SERVICE_TLS_* variable is set' })
+    problems.push({ variable, problem: `is required as soon as another ${listener}_* variable is set` })
   }
-  if (given && certificateFile === undefined) missing('SERVICE_TLS_CERTIFICATE_FILE')
-  if (given && privateKeyFile === undefined) missing('SERVICE_TLS_PRIVATE_KEY_FILE')
+  if (given && certificateFile === undefined) missing(`${listener}_CERTIFICATE_FILE`)
+  if (given && privateKeyFile === undefined) missing(`${listener}_PRIVATE_KEY_FILE`)
   if (certificateFile === undefined || privateKeyFile === undefined) return undefined
   return { certificateFile, privateKeyFile, ...(clientCaFile !== undefined && { clientCaFile }) }
 }

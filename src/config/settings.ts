@@ -17,6 +17,8 @@ export interface Settings {
   /** Addresses and networks of reverse proxies whose X-Forwarded-For is believed; absent: nobody's is. */
   readonly trustedProxies?: readonly string[]
   readonly management: ListenerSettings & {
+    /** Files of its own certificate; without them it speaks HTTP. */
+    readonly tls?: ServiceTlsSettings
     /** Names that it may be asked by besides its own. */
     readonly allowedHosts?: readonly string[]
     /** Callers on this machine need credentials as well. */
@@ -80,7 +82,7 @@ export interface ListenerSettings {
   readonly port: number
 }
 
-/** PEM files with which the service serves HTTPS. */
+/** PEM files with which a listener serves HTTPS. */
 export interface ServiceTlsSettings {
   readonly certificateFile: string
   readonly privateKeyFile: string

@@ -236,6 +236,23 @@ export const variables = {
       'on: callers on this machine need the credentials of a client with frontends: [management] as well (docs/clients.md). For a machine with users who may not see devices.',
     default: 'off',
   },
+  MANAGEMENT_TLS_CERTIFICATE_FILE: {
+    type: filePath.optional(),
+    description:
+      'PEM certificate with which the management listener serves HTTPS, leaf first and then its chain; read again when it changes. Without it that listener speaks HTTP.',
+    opened: true,
+  },
+  MANAGEMENT_TLS_PRIVATE_KEY_FILE: {
+    type: filePath.optional(),
+    description: 'PEM private key of that certificate, not encrypted; read again when it changes.',
+    opened: true,
+  },
+  MANAGEMENT_TLS_CLIENT_CA_FILE: {
+    type: filePath.optional(),
+    description:
+      'PEM file of the authorities that sign certificates of callers of the management listener. With it every one of them must present such a certificate, probes and Prometheus too.',
+    opened: true,
+  },
   CLIENTS_FILE: {
     type: filePath.optional(),
     description:

@@ -10,6 +10,7 @@ export const operatorActions = [
   'policy_reload',
   'clients_reload',
   'service_certificate_reload',
+  'management_certificate_reload',
   'client_certificate_reload',
   'read',
 ] as const

@@ -43,7 +43,7 @@ export interface CertificateRule {
 
 /** What the service can do with the file. */
 export interface ClientsFileOptions {
-  /** False: SERVICE_TLS_CLIENT_CA_FILE is not set, so no client could ever prove a certificate. Default: true. */
+  /** False: neither SERVICE_TLS_CLIENT_CA_FILE nor MANAGEMENT_TLS_CLIENT_CA_FILE is set, so no client could ever prove a certificate. Default: true. */
   readonly verifiesCertificates?: boolean
 }
 
@@ -220,7 +220,10 @@ function crossProblems(yaml: YamlText, verifiesCertificates: boolean): FileProbl
       at(['scopes'], '.scopes: are those of the management listener: add management to frontends')
     }
     if (certificate !== undefined && !verifiesCertificates) {
-      at(['certificate'], '.certificate: cannot be verified: set SERVICE_TLS_CLIENT_CA_FILE')
+      at(
+        ['certificate'],
+        '.certificate: cannot be verified: set SERVICE_TLS_CLIENT_CA_FILE, or MANAGEMENT_TLS_CLIENT_CA_FILE for the management listener',
+      )
     }
     const sameName = firstWith(names, name, index)
     if (sameName !== undefined) at(['name'], `.name: clients[${sameName}] has the same name`)

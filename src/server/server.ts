@@ -114,9 +114,11 @@ export function createManagementServer(parts: {
   readonly onRefused?: (door: 'management', code: FaultCode) => void
   /** Absent: nobody keeps what operators do. */
   readonly onAction?: NoteAction
+  /** Absent: it speaks HTTP. */
+  readonly https?: HttpsServers
 }): FastifyInstance {
   const { isServedHost = createHostCheck('127.0.0.1', []), onRefused, onAction } = parts
-  const app = createBareServer(parts.logger)
+  const app = createBareServer(parts.logger, parts.https && { https: parts.https })
   app.decorateRequest('clientName', '')
   if (onAction) app.addHook('onSend', createActionHook(onAction))
   app.addHook('onRequest', (request, reply, done) => {

@@ -10,7 +10,10 @@ import { readPrivateKey } from '../pem/read-private-key.ts'
 import { describeFileFault } from '../text/decode.ts'
 import { tlsProtocol } from '../tls/secure-defaults.ts'
 
-/** The files behind SERVICE_TLS_*: certificate (leaf first), its key, and who may sign certificates of callers. */
+/** Which listener the files are of: how the names of their variables begin. */
+export type TlsVariables = 'SERVICE_TLS' | 'MANAGEMENT_TLS'
+
+/** The files of one listener: certificate (leaf first), its key, and who may sign certificates of callers. */
 export interface TlsFiles {
   readonly certificateFile: string
   readonly privateKeyFile: string
@@ -44,10 +47,10 @@ interface TlsContents {
 /** Half of the ten seconds that are promised. Reading beats watching: a Kubernetes secret changes by a symlink. */
 const pollIntervalMs = 5000
 
-/** Reads the files of SERVICE_TLS_* once, at the start. Fault: `service_tls_unusable`, naming the variable. */
-export function loadTls(files: TlsFiles): Outcome<TlsMaterial> {
+/** Reads the files of a listener once, at the start. Fault: `service_tls_unusable`, naming the variable. */
+export function loadTls(files: TlsFiles, variables: TlsVariables = 'SERVICE_TLS'): Outcome<TlsMaterial> {
   const { certificateFile, privateKeyFile, clientCaFile } = files
-  return checkTls(files, {
+  return checkTls(files, variables, {
     certificate: readBytes(certificateFile),
     privateKey: readBytes(privateKeyFile),
     clientCa: clientCaFile === undefined ? undefined : readBytes(clientCaFile),
@@ -60,13 +63,14 @@ export function loadTls(files: TlsFiles): Outcome<TlsMaterial> {
  */
 export function watchTls(parts: {
   readonly files: TlsFiles
+  readonly variables?: TlsVariables
   /** What the server was started with. */
   readonly loaded: TlsMaterial
   readonly clock: Clock
   readonly setSecureContext: (context: SecureContextOptions) => void
   readonly onReload: (reload: TlsReload) => void
 }): () => void {
-  const { files, clock, setSecureContext, onReload } = parts
+  const { files, variables = 'SERVICE_TLS', clock, setSecureContext, onReload } = parts
   let stopped = false
   let seen = parts.loaded.digest
 
@@ -75,7 +79,7 @@ export function watchTls(parts: {
     const now = digestOf(contents)
     if (stopped || now === seen) return
     seen = now
-    const material = checkTls(files, contents)
+    const material = checkTls(files, variables, contents)
     if (!material.ok) return onReload({ reloaded: false, fault: material.fault })
     setSecureContext(material.value.context)
     const { notBeforeMs, notAfterMs } = material.value
@@ -99,19 +103,19 @@ async function readContents(files: TlsFiles): Promise<TlsContents> {
   return { certificate, privateKey, clientCa }
 }
 
-function checkTls(files: TlsFiles, contents: TlsContents): Outcome<TlsMaterial> {
+function checkTls(files: TlsFiles, variables: TlsVariables, contents: TlsContents): Outcome<TlsMaterial> {
   const chain = andThen(contents.certificate, readCertificates)
-  if (!chain.ok) return unusable('SERVICE_TLS_CERTIFICATE_FILE', files.certificateFile, chain.why)
+  if (!chain.ok) return unusable(`${variables}_CERTIFICATE_FILE`, files.certificateFile, chain.why)
   const [leaf] = chain.value.list
   const key = andThen(contents.privateKey, readPrivateKey)
-  if (!key.ok) return unusable('SERVICE_TLS_PRIVATE_KEY_FILE', files.privateKeyFile, key.why)
+  if (!key.ok) return unusable(`${variables}_PRIVATE_KEY_FILE`, files.privateKeyFile, key.why)
   if (!leaf.checkPrivateKey(key.value)) {
     const why = 'does not hold the key of the certificate'
-    return unusable('SERVICE_TLS_PRIVATE_KEY_FILE', files.privateKeyFile, why)
+    return unusable(`${variables}_PRIVATE_KEY_FILE`, files.privateKeyFile, why)
   }
   const clientCa = contents.clientCa && andThen(contents.clientCa, readCertificates)
   if (clientCa && !clientCa.ok) {
-    return unusable('SERVICE_TLS_CLIENT_CA_FILE', files.clientCaFile ?? '', clientCa.why)
+    return unusable(`${variables}_CLIENT_CA_FILE`, files.clientCaFile ?? '', clientCa.why)
   }
   const context: SecureContextOptions = {
     cert: chain.value.pem,
@@ -122,7 +126,7 @@ function checkTls(files: TlsFiles, contents: TlsContents): Outcome<TlsMaterial> 
   try {
     createSecureContext(context)
   } catch {
-    return unusable('SERVICE_TLS_CERTIFICATE_FILE', files.certificateFile, 'the TLS library refuses')
+    return unusable(`${variables}_CERTIFICATE_FILE`, files.certificateFile, 'the TLS library refuses')
   }
   return success({
     context,

@@ -35,6 +35,24 @@ t.test('certificate and key go together, and authorities for callers with both',
   }
 })
 
+t.test('those of the management listener go together as well', async (t) => {
+  const pair = { MANAGEMENT_TLS_CERTIFICATE_FILE: '/tls.pem', MANAGEMENT_TLS_PRIVATE_KEY_FILE: '/tls.key' }
+  t.match(load({ ...pair, MANAGEMENT_TLS_CLIENT_CA_FILE: '/ca.pem' }), {
+    settings: {
+      management: {
+        tls: { certificateFile: '/tls.pem', privateKeyFile: '/tls.key', clientCaFile: '/ca.pem' },
+      },
+    },
+  })
+  const loaded = load({ MANAGEMENT_TLS_CLIENT_CA_FILE: '/ca.pem' })
+  t.match(loaded, {
+    problems: [
+      { variable: 'MANAGEMENT_TLS_CERTIFICATE_FILE', problem: /another MANAGEMENT_TLS_\* variable/ },
+      { variable: 'MANAGEMENT_TLS_PRIVATE_KEY_FILE' },
+    ],
+  })
+})
+
 t.test('a path prefix is a path without a slash at its end', async (t) => {
   t.match(load({ SERVICE_PATH_PREFIX: '/nac/intune' }), { settings: { pathPrefix: '/nac/intune' } })
   for (const wrong of ['nac', '/nac/', '/', '/a b', '/a?b', 'https://nac.example/nac']) {

@@ -45,9 +45,9 @@ export const configurationFaults = {
   },
   service_tls_unusable: {
     area: 'configuration',
-    meaning: 'The certificate or the key with which the service itself serves HTTPS cannot be used.',
+    meaning: 'The certificate or the key with which a listener of the service serves HTTPS cannot be used.',
     remedy:
-      'Point SERVICE_TLS_CERTIFICATE_FILE at a PEM certificate, leaf first and then its chain, and SERVICE_TLS_PRIVATE_KEY_FILE at its unencrypted PEM key.',
+      'Point SERVICE_TLS_CERTIFICATE_FILE (or MANAGEMENT_TLS_CERTIFICATE_FILE) at a PEM certificate, leaf first and then its chain, and the _PRIVATE_KEY_FILE beside it at its unencrypted PEM key.',
     retryable: false,
   },
   service_tls_expired: {

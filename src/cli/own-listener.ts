@@ -1,0 +1,36 @@
+import type { ListenerSettings, ServiceTlsSettings } from '../config/settings.ts'
+import { readCertificates } from '../pem/read-certificates.ts'
+import { readBytesLater } from '../pem/read-file.ts'
+import { describeFileFault } from '../text/decode.ts'
+import { WrongUse } from './command.ts'
+
+/** Where a listener of the service on this machine is asked. */
+export interface Target {
+  readonly url: URL
+  /** File of the certificate that the service has to show, whatever the name in it. */
+  readonly certificateFile?: string
+}
+
+/** The same by the settings of the listener. WrongUse where the system picks its port. */
+export function targetOf(listener: ListenerSettings, tls: ServiceTlsSettings | undefined): Target {
+  if (tls === undefined) return { url: localUrl('http', listener) }
+  return { url: localUrl('https', listener), certificateFile: tls.certificateFile }
+}
+
+function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): URL {
+  if (port === 0) throw new WrongUse('cannot know the port that the system picked: give --url')
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return new URL(`${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`)
+}
+
+/** Trust in the certificate of the file alone, and its PEM; undefined for another address. Rejects where it cannot be read. */
+export async function trustOf({ certificateFile }: Target) {
+  if (certificateFile === undefined) return undefined
+  const bytes = await readBytesLater(certificateFile)
+  const certificates = bytes.ok ? readCertificates(bytes.value) : bytes
+  if (!certificates.ok) {
+    throw new Error(describeFileFault('the certificate of the listener', certificateFile, certificates.why))
+  }
+  // The name in it is the one that callers use, and here it is asked at a loopback address.
+  return { ca: certificates.value.pem, allowPartialTrustChain: true, checkServerIdentity: () => undefined }
+}
