@@ -8,8 +8,6 @@ import { parseIdentity } from '../identity/parse-identity.ts'
 const linesPerCaller = 10
 const linesInAll = 100
 const windowMs = 60_000
-/** As far as an address can name a device. */
-const longestText = 256
 
 /** What the log of actions works with; `write` puts one line into the decision log. */
 export interface ActionLogParts {
@@ -68,7 +66,7 @@ export class ActionLog {
 
 /** Every key is always there, and what does not apply is null. */
 function presentAction(action: OperatorAction, mask: MaskDevice) {
-  const { device } = action
+  const device = action.device && readDevice(action.device)
   return {
     action: action.action,
     result: action.result,
@@ -76,22 +74,25 @@ function presentAction(action: OperatorAction, mask: MaskDevice) {
     remoteAddress: action.remoteAddress ?? null,
     route: action.route ?? null,
     file: action.file ?? null,
-    matchedBy: device?.kind.slice(0, longestText) ?? null,
-    device: device ? mask(canonicalValue(device)) : null,
+    matchedBy: device?.kind ?? null,
+    device: device ? mask(device.value) : null,
     records: action.records ?? null,
     decisionId: action.decisionId ?? null,
     errorCode: action.errorCode ?? null,
   }
 }
 
-/** In the spelling of the decision lines, so that a device is found in both; what names none stays as it came. */
-function canonicalValue({ kind, value }: NonNullable<OperatorAction['device']>): string {
+/**
+ * In the spelling of the decision lines, so that a device is found in both. What names none is not shown: nobody knows
+ * what it is, and it may be a secret in the wrong place.
+ */
+function readDevice({ kind, value }: NonNullable<OperatorAction['device']>) {
   const attributes: IdentityAttributes = { [kind]: value }
   const identity = parseIdentity(attributes)
-  const read = identity.ok
-    ? (identity.value.identifiers[0]?.value ?? identity.value.randomizedMac)
-    : undefined
-  return read ?? value.slice(0, longestText)
+  if (!identity.ok) return undefined
+  const { identifiers, randomizedMac } = identity.value
+  const [best] = identifiers
+  return best ?? (randomizedMac === undefined ? undefined : { kind: 'mac', value: randomizedMac })
 }
 
 function messageOf({ action, result }: OperatorAction): string {

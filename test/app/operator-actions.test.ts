@@ -95,7 +95,7 @@ t.test('every action through HTTP says who, from where, what, and what came of i
     'recheck refused by op from 10.1.0.2: client_forbidden 005056A4895A',
     'recheck refused by null from 10.1.0.3: unauthenticated 005056A4895A',
     'purge_device done by local from 127.0.0.1: 1 005056A4895A',
-    'purge_device refused by local from 127.0.0.1: identifier_malformed nonsense',
+    'purge_device refused by local from 127.0.0.1: identifier_malformed null',
     'purge_all done by op from 10.9.0.1: 0 null',
     'guard_accept done by op from 10.9.0.1: 0 null',
     'guard_reject done by op from 10.9.0.1: 0 null',

@@ -150,7 +150,8 @@ t.test('certificates and networks are read, and only where they can be used', as
   })
   t.match(parseClients(text, 'c.yaml', { verifiesCertificates: false }), {
     fault: {
-      message: 'c.yaml:3:18: clients[0].certificate: cannot be verified: set SERVICE_TLS_CLIENT_CA_FILE, or MANAGEMENT_TLS_CLIENT_CA_FILE for the management listener',
+      message:
+        'c.yaml:3:18: clients[0].certificate: cannot be verified: set SERVICE_TLS_CLIENT_CA_FILE, or MANAGEMENT_TLS_CLIENT_CA_FILE for the management listener',
     },
   })
   const wrong = problems(
