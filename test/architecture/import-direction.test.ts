@@ -187,6 +187,7 @@ t.test('of the command line, only the simulator, the demo and the lab know the s
     'cli/demo-story.ts',
     'cli/demo.ts',
     'cli/lab-stage.ts',
+  'cli/log-show.ts',
     'cli/sample-devices.ts',
     'cli/simulator-files.ts',
     'cli/simulator.ts',
@@ -197,6 +198,7 @@ t.test('of the command line, only the simulator, the demo and the lab know the s
 const readersOfTheirOwn: readonly string[] = [
   'cli/lab-freeradius.ts',
   'cli/lab-stage.ts',
+  'cli/log-show.ts',
   'product-version.ts',
   'telemetry/log-tail.ts',
   'telemetry/verify-decision-log.ts',

@@ -25,7 +25,7 @@ const missing = (t: { testdir(): string }) => {
   const directory = t.testdir()
   return {
     INTUNE_TENANT_ID: 'contoso.example',
-    INTUNE_CLIENT_ID: '6f1c7a52-3c1e-4f0a-9f0d-2a6f5a1b9c01',
+    INTUNE_CLIENT_ID: '0d1f6e1a-0b3c-4d5e-8f70-112233445566',
     INTUNE_CERTIFICATE_FILE: join(directory, 'app.pem'),
     INTUNE_PRIVATE_KEY_FILE: join(directory, 'app.key'),
     POLICY_FILE: join(directory, 'policy.yaml'),
