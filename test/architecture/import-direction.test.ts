@@ -187,7 +187,6 @@ t.test('of the command line, only the simulator, the demo and the lab know the s
     'cli/demo-story.ts',
     'cli/demo.ts',
     'cli/lab-stage.ts',
-  'cli/log-show.ts',
     'cli/sample-devices.ts',
     'cli/simulator-files.ts',
     'cli/simulator.ts',
