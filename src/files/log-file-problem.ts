@@ -12,7 +12,7 @@ export function problemOfLogFile(file: string): string | undefined {
   if (found === 'missing') return problemOfFolder(file)
   const kind = kindInsteadOfFile(found)
   if (kind === undefined) return undefined
-  return `names ${file}, which is ${kind}. Name a regular file, or one that is to be made; without it the lines go to standard output alone.`
+  return `names ${file}, which is ${kind}, not a file. Name a regular file, or one that is to be made; without it the lines go to standard output alone.`
 }
 
 /** The file is made where it is missing; its folder is not, because a folder that is missing is one misspelt, or not mounted. */
