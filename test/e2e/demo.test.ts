@@ -45,11 +45,11 @@ t.test('the lines of the README give what the README says', async (t) => {
     )
     const command = line
       .replace(/^npx intune-nac (\w+)/, `'${process.execPath}' src/main.ts $1`)
-      .replace(/(?<=main.ts why )\S+/, `$& --url ${management}`)
       .replaceAll('http://127.0.0.1:9090', management)
       .replaceAll('http://127.0.0.1:8080', service)
       .replaceAll('https://127.0.0.1:8443', simulator)
-    const { stdout } = await run('sh', ['-c', command])
+    const env = { ...process.env, MANAGEMENT_PORT: new URL(management).port }
+    const { stdout } = await run('sh', ['-c', command], { env })
     t.ok(promised.length > 0, `line ${index + 1} promises something: ${comment}`)
     for (const text of promised) t.ok(stdout.includes(text), `line ${index + 1} gives ${text}: ${stdout}`)
   }
