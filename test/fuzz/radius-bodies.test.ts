@@ -77,7 +77,7 @@ const form = fc.record({
 /** What FreeRADIUS may be told: no expansion, every attribute in object form, short enough for a packet. */
 function isSafe({ status, body }: { readonly status: number; readonly body: object }): boolean {
   return (
-    [200, 400, 401, 403, 413, 415, 503].includes(status) &&
+    [200, 400, 401, 403, 405, 413, 415, 503].includes(status) &&
     !/%[{(]/.test(JSON.stringify(body)) &&
     Object.entries(body).every(([key, value]) => {
       if (!/[:.]/.test(key)) return typeof value === 'string'

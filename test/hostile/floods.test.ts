@@ -188,6 +188,7 @@ t.test('somebody who asks without end and never reads costs no memory', async (t
     }),
   )
   t.ok(stuck.every(Boolean), 'the service stops reading from whoever does not read')
+  await client.untilServed()
   for (const socket of sockets) socket.destroy()
   expectUnharmed(t, 'never reading', { target, before, client: await client.stop() })
 })

@@ -138,6 +138,10 @@ export function startNormalClient({ url, token, caPem }: HostileTarget) {
     }
   })()
   return {
+    /** Resolves when it has been served once. */
+    async untilServed(): Promise<void> {
+      while (served === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    },
     async stop(): Promise<Served> {
       stopped = true
       await running
