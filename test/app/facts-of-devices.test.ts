@@ -6,7 +6,7 @@ import { StateDatabase } from '../../src/state/state-database.ts'
 import { createShiftedClock } from '../fakes/shifted-clock.ts'
 import { laptop, simulatedService } from './simulated-service.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 const otherId = '11111111-2222-4333-8444-555555555555'
 const mac = (index: number) => `00505600${index.toString(16).toUpperCase().padStart(4, '0')}`

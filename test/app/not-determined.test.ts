@@ -5,7 +5,7 @@ import { runToEnd } from '../e2e/run-process.ts'
 import { createShiftedClock } from '../fakes/shifted-clock.ts'
 import { type Difference, laptop, simulatedService } from './simulated-service.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 const nobody = { mac: '005056A48900', deviceId: 'ffffffff-2222-4333-8444-555555555555' }
 const mac = laptop.mac

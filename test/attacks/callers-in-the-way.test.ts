@@ -1,7 +1,7 @@
 import t from 'tap'
 import { attackedService, basic, device } from './attacked-service.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 /** A batch of ISE about 200 devices that nobody has asked about before. */
 function batch(number: number): string {

@@ -4,7 +4,7 @@ import { vlanOf } from '../../src/cli/lab-peers.ts'
 import { enrol, ids, lab, macs, peersMissing, sanForms } from '../radius-lab/lab.ts'
 import { basic } from './attacked-service.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 t.test(
   'a guesser beside the RADIUS server, who knows its user name, keeps no device out',

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { FaultInput } from '../../src/simulator/state/faults.ts'
 import { attackedService, device, devices } from './attacked-service.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 const graph = { INTUNE_GRAPH_DETAILS: 'on' }
 const serials = Array.from({ length: 5 }, (_, index) => device(index).serialNumber)

@@ -11,7 +11,7 @@ import {
 import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { runToEnd, startCommand } from './run-process.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 /** A port that nobody has at this moment. */
 async function freePort(): Promise<string> {

@@ -5,7 +5,7 @@ import { laptop } from '../app/simulated-service.ts'
 import { runToEnd } from '../e2e/run-process.ts'
 import { iseService, user } from './ise-service.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 t.test('check --as-ise asks a running service the way ISE does', async (t) => {
   const service = await iseService(t)

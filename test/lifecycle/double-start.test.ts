@@ -7,7 +7,7 @@ import { verifyDecisionLog } from '../../src/telemetry/verify-decision-log.ts'
 import { simulatedService } from '../app/simulated-service.ts'
 import { type RunningCommand, runToEnd, startCommand } from '../e2e/run-process.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 async function withFiles(t: Test) {
   const { environment } = await simulatedService(t)

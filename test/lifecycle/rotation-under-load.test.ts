@@ -12,7 +12,7 @@ import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { runToEnd, startCommand } from '../e2e/run-process.ts'
 import { type CallerKind, startCallers } from './steady-callers.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 t.test('certificate and clients are exchanged under load, and no request fails', async (t) => {
   const { environment } = await simulatedService(t)

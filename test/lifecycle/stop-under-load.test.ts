@@ -6,7 +6,7 @@ import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { startCommand } from '../e2e/run-process.ts'
 import { type CallerKind, startCallers } from './steady-callers.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 const perSecond = 500
 /** Far longer than the load balancer below takes to notice, on a machine that is busy with other tests too. */

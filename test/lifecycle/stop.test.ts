@@ -13,7 +13,7 @@ import { openStateDatabase } from '../../src/state/state-database.ts'
 import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { startCommand } from '../e2e/run-process.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 async function startService(
   t: Test,

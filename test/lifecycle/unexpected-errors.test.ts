@@ -5,7 +5,7 @@ import { verifyDecisionLog } from '../../src/telemetry/verify-decision-log.ts'
 import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { startCommand } from '../e2e/run-process.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 async function startService(t: Test) {
   const { environment } = await simulatedService(t)

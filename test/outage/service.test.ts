@@ -5,7 +5,7 @@ import { StateDatabase } from '../../src/state/state-database.ts'
 import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { runToEnd, startCommand } from '../e2e/run-process.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 /** The service with a state directory, which outlives it. */
 async function withState(t: Test, environment: Record<string, string> = {}) {

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { createSelfSignedCertificate } from '../../src/certificates/certificate-authority.ts'
 import { runToEnd, startCommand } from '../e2e/run-process.ts'
 
-t.setTimeout(90_000)
+t.setTimeout(240_000)
 
 const pair = await createSelfSignedCertificate({ commonName: 'intune-nac test' })
 

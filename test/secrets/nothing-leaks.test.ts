@@ -22,7 +22,7 @@ import { createCanaries } from './canaries.ts'
 import { spoilt } from './spoilt-replies.ts'
 import { startTappedCloud } from './wire-tap.ts'
 
-t.setTimeout(90_000)
+t.setTimeout(240_000)
 
 const clientId = '6f1c7a52-3c1e-4f0a-9f0d-2a6f5a1b9c01'
 const laptop = { deviceId: 'ee9d3792-6859-4b71-93aa-56aba42581c5', mac: '005056A4895A' }

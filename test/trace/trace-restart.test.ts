@@ -5,7 +5,7 @@ import { runCommand } from '../../src/cli/run-command.ts'
 import { laptop, simulatedService } from '../app/simulated-service.ts'
 import { startCommand } from '../e2e/run-process.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 
 async function why(managementUrl: string, ...args: string[]) {
   const lines: string[] = []
