@@ -11,6 +11,13 @@ if (major === undefined || major < oldestNode) {
   process.exitCode = 78
 } else {
   const { runCommand } = await import('./cli/run-command.ts')
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      // Whoever read along has gone: that ends a command, and not a service.
+      if (process.argv[2] !== 'serve') process.exit(process.exitCode ?? 0)
+    })
+  }
   process.exitCode = await runCommand(process.argv.slice(2), {
     environment: process.env,
     execArgv: process.execArgv,

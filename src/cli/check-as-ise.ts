@@ -1,13 +1,12 @@
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createIseClient, type Endpoint, type IseClient } from '../ise-client/ise-client.ts'
 import type { MdmDevice } from '../ise-client/read-reply.ts'
-import { readCertificates } from '../pem/read-certificates.ts'
 import { printable } from '../text/printable.ts'
-import { type CommandContext, type ExitCode, exitCodes, UnusableFile, WrongUse } from './command.ts'
+import { type CommandContext, type ExitCode, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { explainFault } from './configured.ts'
-import { readFileBytes, readSecretFile } from './read-option-file.ts'
+import { readAuthorities, readSecretFile } from './read-option-file.ts'
 import { formatTable } from './table.ts'
 import { coloured } from './terminal.ts'
 
@@ -81,12 +80,6 @@ export const checkAsIse = defineCommand(form, async ({ values, positionals }, co
     await client.close()
   }
 })
-
-function readAuthorities(file: string): string {
-  const authorities = readCertificates(readFileBytes(file, '--ca-file'))
-  if (authorities.ok) return authorities.value.pem
-  throw new UnusableFile(`--ca-file names ${printable(file)}, which ${authorities.why}`)
-}
 
 async function ask(
   client: IseClient,

@@ -109,7 +109,9 @@ export const addClient = defineCommand(form, async ({ values, positionals }, con
   if (secret !== undefined && secretFile !== undefined) replaceFile(secretFile, secret, () => 0o600)
   writeClientsFile(file, document)
   if (secret === undefined) {
-    context.err(`${name} is known by its certificate; the service needs SERVICE_TLS_CLIENT_CA_FILE.`)
+    context.err(
+      `${name} is known by its certificate; the listener that it asks needs SERVICE_TLS_CLIENT_CA_FILE or, for the front end management, MANAGEMENT_TLS_CLIENT_CA_FILE.`,
+    )
   } else if (secretFile === undefined) {
     context.out(values.basic ? `user name: ${name}\npassword:  ${secret}` : `token: ${secret}`)
     context.err(`It is shown this once; ${printable(file)} holds only its hash.`)

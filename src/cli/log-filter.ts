@@ -4,6 +4,7 @@ import { didYouMean } from '../nearest-name.ts'
 import { createNetworks, isNetwork } from '../networks/networks.ts'
 import { canonicalValues } from '../trace/decision-traces.ts'
 import { WrongUse } from './command.ts'
+import { withoutKind } from './read-option-file.ts'
 
 /** What is looked for, as it was typed; what is absent is not looked at. */
 export interface WantedLines {
@@ -36,17 +37,20 @@ export function createLineFilter(wanted: WantedLines, nowMs: number): Test {
   if (until !== undefined) {
     const toMs = parseMoment(until, '--until', nowMs)
     tests.push(({ time }) => momentOf(time) < toMs)
+    if (since !== undefined && parseMoment(since, '--since', nowMs) >= toMs) {
+      throw new WrongUse('--until must be later than --since')
+    }
   }
   if (decision !== undefined) {
     const words = parseWords(decision, '--decision', outcomes)
-    tests.push((fields) => words.includes(String(fields.decision)))
+    tests.push((fields) => words.some((word) => word === fields.decision))
   }
   if (sent !== undefined) {
     const words = parseWords(sent, '--sent', sentAnswers)
-    tests.push((fields) => words.includes(String(fields.sent)))
+    tests.push((fields) => words.some((word) => word === fields.sent))
   }
   if (nas !== undefined) tests.push(nasTest(nas))
-  if (device !== undefined) tests.push(deviceTest(device))
+  if (device !== undefined) tests.push(deviceTest(withoutKind(device)))
   if (user !== undefined)
     tests.push((fields) => isSame(fields.user, user) || isSame(fields.certificateUser, user))
   return (fields) => tests.every((test) => test(fields))

@@ -1,3 +1,4 @@
+import type { PeerCertificate } from 'node:tls'
 import type { ListenerSettings, ServiceTlsSettings } from '../config/settings.ts'
 import { readCertificates } from '../pem/read-certificates.ts'
 import { readBytesLater } from '../pem/read-file.ts'
@@ -23,7 +24,10 @@ function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): U
   return new URL(`${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`)
 }
 
-/** Trust in the certificate of the file alone, and its PEM; undefined for another address. Rejects where it cannot be read. */
+/**
+ * Trust in the very certificate of the file, and its PEM; undefined for another address. An authority that stands behind it
+ * in the file is not believed: it signs certificates of others as well. Rejects where the file cannot be read.
+ */
 export async function trustOf({ certificateFile }: Target) {
   if (certificateFile === undefined) return undefined
   const bytes = await readBytesLater(certificateFile)
@@ -31,6 +35,9 @@ export async function trustOf({ certificateFile }: Target) {
   if (!certificates.ok) {
     throw new Error(describeFileFault('the certificate of the listener', certificateFile, certificates.why))
   }
+  const own = certificates.value.list[0]
   // The name in it is the one that callers use, and here it is asked at a loopback address.
-  return { ca: certificates.value.pem, allowPartialTrustChain: true, checkServerIdentity: () => undefined }
+  const checkServerIdentity = (_host: string, shown: PeerCertificate) =>
+    own.raw.equals(shown.raw) ? undefined : new Error('the certificate is another one')
+  return { ca: own.toString(), allowPartialTrustChain: true, checkServerIdentity }
 }

@@ -1,4 +1,5 @@
 import { readOnce } from '../files/read-once.ts'
+import { readCertificates } from '../pem/read-certificates.ts'
 import { decodeText } from '../text/decode.ts'
 import { printable } from '../text/printable.ts'
 import { UnusableFile } from './command.ts'
@@ -21,4 +22,16 @@ export function readSecretFile(file: string, option: string): string {
   const decoded = decodeText(readFileBytes(file, option))
   if (decoded.ok) return decoded.text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '')
   throw new UnusableFile(`the file of ${option} cannot be used: ${printable(file)}, which ${decoded.why}`)
+}
+
+/** The PEM of the authorities in the file of `--ca-file`. Throws UnusableFile where it holds none. */
+export function readAuthorities(file: string): string {
+  const authorities = readCertificates(readFileBytes(file, '--ca-file'))
+  if (authorities.ok) return authorities.value.pem
+  throw new UnusableFile(`--ca-file names ${printable(file)}, which ${authorities.why}`)
+}
+
+/** `mac=00:50:56:A4:89:5A`, as `check` takes it, without the name, where a search takes any identifier. */
+export function withoutKind(identifier: string): string {
+  return identifier.replace(/^(?:deviceId|mac|serialNumber|imei|meid|udid|certificateCn)=/i, '')
 }

@@ -1,15 +1,16 @@
+import { getCACertificates } from 'node:tls'
 import { Agent, fetch } from 'undici'
 import { z } from 'zod'
 import { printable, printableValues } from '../text/printable.ts'
 import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { DecisionTrace } from '../trace/decision-trace.ts'
-import { type CommandContext, exitCodes, WrongUse } from './command.ts'
+import { type CommandContext, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configuredListeners } from './configured.ts'
 import { explainTrace } from './explain-trace.ts'
 import { type Target, targetOf, trustOf } from './own-listener.ts'
-import { readSecretFile } from './read-option-file.ts'
+import { readAuthorities, readSecretFile, withoutKind } from './read-option-file.ts'
 
 const decisionIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const Found = z.object({ decisions: z.array(DecisionTrace) })
@@ -36,6 +37,11 @@ const form = {
     'token-file': { type: 'string', argument: 'FILE', meaning: 'file with the bearer token of a client' },
     user: { type: 'string', argument: 'NAME', meaning: 'or its user name, with --password-file' },
     'password-file': { type: 'string', argument: 'FILE', meaning: 'file with the password of --user' },
+    'ca-file': {
+      type: 'string',
+      argument: 'FILE',
+      meaning: 'with --url: PEM of authorities that are trusted besides the public ones',
+    },
     json: { type: 'boolean', default: false, meaning: 'the last decision as JSON' },
   },
   examples: [
@@ -51,7 +57,8 @@ const form = {
 
 /** `intune-nac why` */
 export const why = defineCommand(form, async ({ values, positionals }, context) => {
-  const [asked, ...more] = positionals
+  const [given, ...more] = positionals
+  const asked = given === undefined ? undefined : withoutKind(given)
   if (asked === undefined || more.length > 0) {
     throw new WrongUse('needs one decision id or identifier: why 00:50:56:A4:89:5A')
   }
@@ -60,7 +67,7 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
   const base = target.url
   const authorization = authorizationOf(values)
   try {
-    const listener = { base, authorization, dispatcher: await dispatcherFor(target) }
+    const listener = { base, authorization, dispatcher: await dispatcherFor(target, values['ca-file']) }
     const traces = await findTraces(listener, asked)
     const [newest, ...older] = traces
     if (newest === undefined) {
@@ -82,11 +89,14 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
     return exitCodes.fine
   } catch (error) {
     if (error instanceof WrongUse) throw error
+    if (error instanceof UnusableFile) throw error
     if (error instanceof Refused) {
       context.err(error.message)
       return exitCodes.no
     }
-    context.err(`The management listener at ${base.origin} gave no answer that can be read.`)
+    context.err(
+      `The management listener at ${base.origin} gave no answer that can be read: ${printable(reasonOf(error))}`,
+    )
     return exitCodes.no
   }
 })
@@ -103,8 +113,24 @@ function targetFor(given: string | undefined, context: CommandContext): Target |
 }
 
 /** Verified and without a proxy, whatever Node was told: credentials go along. */
-async function dispatcherFor(target: Target): Promise<Agent> {
-  return new Agent({ connect: { ...tlsProtocol, ...verifiesPeer, ...(await trustOf(target)) } })
+async function dispatcherFor(target: Target, caFile: string | undefined): Promise<Agent> {
+  const authorities = caFile !== undefined && {
+    ca: [...getCACertificates('default'), readAuthorities(caFile)],
+  }
+  const trust = (await trustOf(target)) ?? authorities
+  return new Agent({ connect: { ...tlsProtocol, ...verifiesPeer, ...trust } })
+}
+
+/** What stands behind a failed exchange: undici hides it in the cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  if (!(cause instanceof Error)) return 'unknown error'
+  if (cause instanceof z.ZodError || cause instanceof SyntaxError) return 'it is not one of this service'
+  const { code, message, name } = cause as NodeJS.ErrnoException
+  if (name === 'TimeoutError') return `nothing within ${timeoutMs} ms`
+  if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET')
+    return `${code}: does it speak HTTPS, or ask for a certificate?`
+  return code ?? message
 }
 
 /** The commands that look for it in the decision log, ready for a shell. */
@@ -172,7 +198,7 @@ async function fetchJson({ base, authorization, dispatcher }: Listener, path: st
     throw new WrongUse('takes a decision id or an identifier: 00:50:56:A4:89:5A, a GUID, a serial number')
   if (reply.status === 401 || reply.status === 403) {
     throw new Refused(
-      `${base.origin} refuses (${reply.status}). From another machine it takes --token-file, or --user and --password-file, of a client with frontends: [management] (docs/clients.md).`,
+      `${base.origin} refuses (${reply.status}). From another machine it takes --token-file, or --user and --password-file, of a client with frontends: [management] and the scope read (docs/clients.md).`,
     )
   }
   if (!reply.ok) throw new Error(`status ${reply.status}`)

@@ -20,6 +20,7 @@ export interface WantedDevices {
 
 /** Whether a value in canonical form is in a list; a look-up takes the same time however long the list is. */
 export interface DeviceList {
+  readonly size: number
   has(value: string): boolean
 }
 
@@ -55,12 +56,11 @@ export function isNamed(
   values: DeviceList,
 ): Truth {
   const known = namesOf(name, facts)
-  let truth = findIn(values, known)
+  let truth = findInDoubt(values, known)
   for (const file of wanted.files) truth = either(truth, facts.listed?.[deviceListKey(name, file)] ?? false)
-  if (truth !== false) return truth
+  if (truth === true) return truth
   const isUnknown = known.certain.length === 0 && known.claimed.length === 0
-  if (wanted.namesUnknown && (isUnknown || known.mayBeAnother)) return true
-  return known.mayBeAnother && 'unclear'
+  return wanted.namesUnknown && (isUnknown || known.mayBeAnother) ? true : truth
 }
 
 /** The lists that a device is in; undefined where it is in none, as nearly every device. */
@@ -71,7 +71,7 @@ export function findInLists(
   let found: Record<string, true | 'unclear'> | undefined
   for (const [key, list] of lists) {
     const name = deviceConditions.find((one) => key.startsWith(`${one} `))
-    const truth = name !== undefined && findIn(list, namesOf(name, facts))
+    const truth = name !== undefined && findInDoubt(list, namesOf(name, facts))
     if (truth === false) continue
     found ??= {}
     found[key] = truth
@@ -99,6 +99,12 @@ export function presentWanted({ values, files, namesUnknown }: WantedDevices): s
     ...files.map((file) => `a device of ${file}`),
     ...(namesUnknown ? ['unknown'] : []),
   ].join(' or ')
+}
+
+/** Any device of the list may be the one that nobody knows; where the list is empty, none is. */
+function findInDoubt(list: DeviceList, known: KnownNames): Truth {
+  const found = findIn(list, known)
+  return found === false && known.mayBeAnother && list.size > 0 ? 'unclear' : found
 }
 
 function findIn(list: DeviceList, { certain, claimed }: KnownNames): Truth {

@@ -6,7 +6,7 @@ import { faultCatalogue } from '../errors/catalogue.ts'
 import { type Fault, failure, type Outcome, success } from '../errors/fault.ts'
 import type { DeviceIdentifier } from '../identity/device-identity.ts'
 import type { ClientCertificate } from './client-certificate.ts'
-import { chooseWorst } from './compliance-facts.ts'
+import { withoutDoubtfulId, worstOf } from './compliance-facts.ts'
 import { kindNotSupported } from './device-query.ts'
 import { firstListed, waysFor } from './dialect-choice.ts'
 import type { DriftCount } from './drift.ts'
@@ -93,17 +93,18 @@ export function createIntuneLookup(
       const message = `more than ${MAX_TRANSLATIONS} managed devices have this Entra device id`
       return failure('details_reply_malformed', message, { hop: 'details' })
     }
-    let worst: Outcome<Observation> | undefined
+    const found: Observation[] = []
     for (const value of deviceIds) {
       const translated = { ...identifier, value }
       const answer = await ask(translated, through)
       if (!answer.ok) return answer
       const completed = await details.complete(translated, answer.value, through)
-      const known = worst?.ok ? worst.value : completed
-      const isWorse = chooseWorst([known.record, completed.record]) === completed.record
-      worst = success(isWorse ? completed : known)
+      found.push(completed)
     }
-    return worst ?? failure('internal', 'there was no device id to ask about')
+    const records = found.map(({ record }) => record)
+    const chosen = found.find(({ record }) => record === worstOf(records))
+    if (chosen === undefined) return failure('internal', 'there was no device id to ask about')
+    return success({ ...chosen, record: withoutDoubtfulId(chosen.record, records) })
   }
 
   function logFault(message: string, fault: Fault): void {

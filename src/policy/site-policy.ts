@@ -290,6 +290,9 @@ const noDevices: ReadonlySet<string> = new Set()
 function currentList(devices: ReadonlySet<string>): CurrentList {
   return {
     devices,
+    get size() {
+      return this.devices.size
+    },
     has(value) {
       return this.devices.has(value)
     },

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { ComplianceRecord } from '../../src/compliance/compliance-record.ts'
+import { findInLists } from '../../src/decision/device-conditions.ts'
 import type { IdentityAttributes } from '../../src/identity/device-identity.ts'
 import { parseIdentity } from '../../src/identity/parse-identity.ts'
 import { factsOf, policyOf } from '../policy/policy-facts.ts'
@@ -146,4 +147,12 @@ t.test('a policy is not compiled without the lists that it names', async (t) => 
   t.throws(() => policyOf('rules: [{ name: it, when: { mac: { file: stolen.txt } }, decision: deny }]\n'), {
     message: 'the list mac stolen.txt was not read',
   })
+})
+
+t.test('a list in which nothing stands refuses nobody, whoever it may be', async (t) => {
+  const somebody = asked({ mac: stolenMac })
+  const found = (ids: readonly string[]) =>
+    findInLists(new Map([['deviceId blocked.txt', new Set(ids)]]), somebody)
+  t.equal(found([]), undefined)
+  t.same(found([other]), { 'deviceId blocked.txt': 'unclear' })
 })

@@ -49,7 +49,7 @@ t.test('why asks where MANAGEMENT_HOST and MANAGEMENT_PORT say, and --url before
     err: /did you mean MANAGEMENT_PORT/,
   })
   t.match(
-    await why([laptop.mac], { MANAGEMENT_PORT: port, SERVICE_PORT: 'x' }),
+    await why([laptop.mac], { MANAGEMENT_PORT: port, INTUNE_CLIENT_ID: 'x' }),
     { code: 0 },
     'what is wrong elsewhere is the affair of the service',
   )

@@ -43,7 +43,8 @@ export const callerFaults = {
   client_forbidden: {
     area: 'caller',
     meaning: 'The client is known but may not do this.',
-    remedy: 'Add the front end or the network to the client in CLIENTS_FILE.',
+    remedy:
+      'The message says what is missing: a front end, a network or a scope is added to the entry of the client in CLIENTS_FILE (docs/clients.md).',
     retryable: false,
   },
   host_not_served: {
