@@ -13,7 +13,7 @@ export function configurationPage(): string {
     '',
     'The service is configured by environment variables alone.',
     'Every variable whose name does not end in `_FILE` can also be given as `NAME_FILE`, the path of a file that holds the value; an empty variable counts as not set.',
-    'All problems are listed at once and the exit code is 78.',
+    'All problems with variables are listed at once, and once these are right all problems with files; the exit code is 78.',
     '`intune-nac config` checks the environment and every file that it names, and prints the result without starting anything: the settings on standard output, problems, warnings and notes on standard error.',
     'It says the same as `doctor`, `serve` and `check` would.',
     '',

@@ -124,7 +124,7 @@ function answer(
 ): ZodOpenApiResponseObject {
   return {
     description,
-    headers: { ...noStore, ...headers },
+    headers: { ...noStore, 'x-decision-id': { required: false, schema: text }, ...headers },
     content: { 'application/xml': { schema: { $ref: `#/components/schemas/${name}` } } },
   }
 }

@@ -142,6 +142,10 @@ const decisions = {
     headers: { ...noStore, 'x-decision-id': { required: false, schema: text } },
   },
   ...refusals,
+  '503': {
+    ...refusals['503'],
+    headers: { ...refusals['503'].headers, 'x-decision-id': { required: false, schema: text } },
+  },
 }
 
 const { '413': _tooLarge, ...refusedUnread } = refusals

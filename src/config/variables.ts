@@ -335,13 +335,13 @@ export const variables = {
   LOG_DEVICE_IDS: {
     type: z.enum(['full', 'hash', 'none']),
     description:
-      'How identifiers of devices and users appear in the log: full, as a keyed hash, or not at all.',
+      'How identifiers of devices and users appear in logs and stories: full, as a keyed hash, or not at all. The state file in STATE_DIR has them in any case.',
     default: 'full',
   },
   LOG_REQUEST_CONTEXT: {
     type: z.enum(['on', 'off']),
     description:
-      'Whether a line of the decision log says where a request came from: NAS, port, SSID, user, and the other identifiers that it named (docs/decision-log.md).',
+      'Whether a line of the decision log says where a request came from: NAS, port, SSID, user, and the other identifiers that it named. Stories have NAS and SSID in either case (docs/decision-log.md).',
     default: 'on',
   },
 } as const satisfies Record<string, Variable>

@@ -1,6 +1,6 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { Decision } from '../../decision/decision.ts'
-import { failure, type Outcome } from '../../errors/fault.ts'
+import { type Fault, failure, type Outcome } from '../../errors/fault.ts'
 import { createMethodCheck } from '../../server/allowed-methods.ts'
 import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
@@ -13,6 +13,7 @@ import { parseCertificateExpiry } from './certificate-expiry.ts'
 import { monitorProbeOf } from './monitor-probe.ts'
 import { parseRadiusRequest } from './parse-request.ts'
 import {
+  denials,
   type PresentedDecision,
   presentDecision,
   presentFault,
@@ -21,6 +22,7 @@ import {
   type ReplyForm,
 } from './present.ts'
 import { profilePlaceOf } from './profile-place.ts'
+import { dialects } from './reply-attributes.ts'
 import type { RadiusRequest } from './request-attributes.ts'
 import { parseRequestContext } from './request-context.ts'
 import { parseRequestIdentity } from './request-identity.ts'
@@ -137,6 +139,8 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     const radius = parseRadiusRequest(request.body, query)
     if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
     const options = new URLSearchParams(query)
+    const wrong = wrongOption(options)
+    if (wrong) return refuse(wrong.code, presentFault(wrong), request, reply)
     const method = authenticationMethodOf(radius.value)
     const form = replyFormOf(section, options, radius.value)
     const probe = monitorProbeOf(radius.value)
@@ -217,6 +221,23 @@ function replyFormOf(
     macAuthentication: authenticationMethodOf(request) === 'mab',
     isEapUnderWay: section === 'authorize' && isEapUnderWay(request),
   }
+}
+
+const optionValues: Readonly<Record<string, readonly string[]>> = {
+  dialect: dialects,
+  denial: denials,
+  'called-station': calledStationForms,
+}
+
+/** A misspelt option would be a site that does something else than its file says. */
+function wrongOption(options: URLSearchParams): Fault | undefined {
+  for (const [name, values] of Object.entries(optionValues)) {
+    const given = options.get(name)
+    if (given === null || values.includes(given)) continue
+    const message = `${name} in the address is one of ${values.join(', ')}.`
+    return failure('request_malformed', message, { field: name }).fault
+  }
+  return undefined
 }
 
 /** What is not known is `auto`, which refuses rather more. */

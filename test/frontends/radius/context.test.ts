@@ -156,8 +156,11 @@ t.test('a site can say what its NAS write into Called-Station-Id', async (t) => 
   const body = { ...mabBody(), 'Called-Station-Id': { type: 'string', value: ['Vault'] } }
   await app.ask(body, 'authorize?called-station=ssid')
   t.equal(app.requests[0]?.context?.ssid, 'Vault')
-  await app.ask(body, 'authorize?called-station=what')
-  t.match(app.requests[1]?.context?.ssid, { alternatives: ['Vault'] }, 'what is not known is auto')
+  for (const option of ['called-station=what', 'dialect=v5', 'denial=contol']) {
+    const reply = await app.ask(body, `authorize?${option}`)
+    t.match(reply, { statusCode: 400 }, `${option} is nothing that the service knows`)
+  }
+  t.equal(app.requests.length, 1, 'and nothing is decided')
 })
 
 t.test('octets that rlm_rest wrote one by one are the text that they are', async (t) => {
