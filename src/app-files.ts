@@ -41,8 +41,8 @@ export interface WayOut {
 interface Surroundings extends WayOut {
   readonly clock: Clock
   readonly logger: Logger
-  /** Told of every change of POLICY_FILE and CLIENTS_FILE while the service runs. */
-  readonly onReload: (file: 'POLICY_FILE' | 'CLIENTS_FILE', isTaken: boolean) => void
+  /** Told of every change of POLICY_FILE, of its list files (`list`, as it names them) and CLIENTS_FILE at run time. */
+  readonly onReload: (file: 'POLICY_FILE' | 'CLIENTS_FILE', isTaken: boolean, list?: string) => void
 }
 
 /**
@@ -79,7 +79,7 @@ export function openOperatorFiles(
       logChange(change)
       // The first one is no change: it is what the service starts with.
       if (!isOpen) return
-      onReload('POLICY_FILE', change.taken)
+      onReload('POLICY_FILE', change.taken, change.list?.file)
       if (change.taken && !change.list) noteRadius()
     },
   })

@@ -83,7 +83,7 @@ export function logPolicyChange(logger: Logger): (change: PolicyChange) => void 
       return
     }
     if (change.list) {
-      const { file, devices } = change.list
+      const { path: file, devices } = change.list
       return logger.info({ event: 'policy_list_loaded', file, devices }, 'list of the policy loaded')
     }
     logger.info({ event: 'policy_loaded', rules: change.rules }, 'policy loaded')

@@ -17,6 +17,11 @@ export function fileReload(file: keyof typeof reloads, code?: FaultCode): Operat
   return { action: reloads[file], client: 'local', file, result, errorCode: code }
 }
 
+/** A change of a list file of the policy, by its path as the policy writes it. */
+export function listReload(list: string, code?: FaultCode): OperatorAction {
+  return { ...fileReload('POLICY_FILE', code), action: 'policy_list_reload', file: list }
+}
+
 /**
  * Gives for each event of the client certificate the action that it is, if any. A certificate that Entra ID does not know
  * yet is tried again every minute: that is one refusal.

@@ -10,7 +10,7 @@ import {
   logFileNotice,
   logTlsReload,
 } from './app-log.ts'
-import { fileReload, noteCertificateReloads } from './app-reloads.ts'
+import { fileReload, listReload, noteCertificateReloads } from './app-reloads.ts'
 import { openStoredState } from './app-state.ts'
 import { inBackground, onBackgroundFailure, repeatInBackground } from './background.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -115,7 +115,10 @@ export function buildApp(
     {
       clock,
       logger,
-      onReload: (file, isTaken) => onAction(fileReload(file, isTaken ? undefined : 'configuration_invalid')),
+      onReload(file, isTaken, list) {
+        const code = isTaken ? undefined : 'configuration_invalid'
+        onAction(list === undefined ? fileReload(file, code) : listReload(list, code))
+      },
       ...overrides,
     },
   )

@@ -8,6 +8,7 @@ export const operatorActions = [
   'guard_reject',
   'recheck',
   'policy_reload',
+  'policy_list_reload',
   'clients_reload',
   'service_certificate_reload',
   'management_certificate_reload',
@@ -25,7 +26,7 @@ export interface OperatorAction {
   readonly remoteAddress?: string | undefined
   /** Method and pattern of the route; never what the caller wrote. */
   readonly route?: string | undefined
-  /** Variable of the file that was changed. */
+  /** Variable of the file that was changed; of a list file its path, as the policy writes it. */
   readonly file?: string | undefined
   /** Which device, as the address names it: nothing of it is validated. */
   readonly device?: { readonly kind: string; readonly value: string } | undefined

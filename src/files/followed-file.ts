@@ -46,7 +46,7 @@ export function followFile({ file, state, clock, maxBytes, onChange }: FollowedF
   let closed = false
 
   async function look(): Promise<void> {
-    const now = await stateOf(file)
+    const now = await fileStateLater(file)
     const quiet = now === seen
     seen = now
     if (now === settled) {
@@ -59,7 +59,7 @@ export function followFile({ file, state, clock, maxBytes, onChange }: FollowedF
     // An editor that is still writing must not get half of its text taken for all of it.
     const isSame = last !== undefined && isEqual(last, read)
     const isSettled = quiet || isSame || restlessLooks >= maxRestlessLooks
-    const isWhole = isSettled && (await stateOf(file)) === now
+    const isWhole = isSettled && (await fileStateLater(file)) === now
     last = read
     restlessLooks += 1
     if (closed || (!isWhole && restlessLooks <= lastRestlessLook)) return
@@ -91,7 +91,8 @@ export function fileState(file: string): string {
   }
 }
 
-async function stateOf(file: string): Promise<string> {
+/** The same without keeping others waiting for the disk. */
+export async function fileStateLater(file: string): Promise<string> {
   try {
     return presentState(await stat(file, { bigint: true }))
   } catch {

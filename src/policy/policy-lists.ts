@@ -2,11 +2,12 @@ import { dirname, resolve } from 'node:path'
 import { type NamedList, namedLists, type PolicyRule } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
 import { fileState } from '../files/followed-file.ts'
-import { readOperatorFile, readOperatorFileLater } from '../files/read-operator-file.ts'
+import type { FileRead } from '../files/intake.ts'
+import { readOperatorFile } from '../files/read-operator-file.ts'
 import { describeFileFault } from '../text/decode.ts'
 import { type ReadDevices, readDeviceList, readDeviceListInSlices } from './device-list.ts'
 
-/** A hundred thousand device ids with a remark for each. */
+/** More than the largest tenants have: 450,000 device ids, or 100,000 with a remark for each. */
 export const maxListFileBytes = 16 * 1024 * 1024
 
 /** A list file that the rules of a policy file name, and where it is. */
@@ -43,11 +44,16 @@ export function readLists(files: readonly ListFile[]): Outcome<FirstLists> {
   return success({ lists, states })
 }
 
-/** The same while a service answers. */
-export async function readListsInSlices(files: readonly ListFile[]): Promise<Outcome<ReadLists>> {
+/**
+ * What a file holds as each of the lists that rules want of it, `files`, which all have its path; in slices, while a
+ * service answers. Fails like `readLists`.
+ */
+export async function parseListInSlices(
+  files: readonly ListFile[],
+  content: FileRead,
+): Promise<Outcome<ReadLists>> {
   const lists = new Map<string, ReadonlySet<string>>()
   for (const { key, kind, path } of files) {
-    const content = await readOperatorFileLater(path, maxListFileBytes)
     if (!content.ok) return unreadable(path, content.why)
     const read = asOutcome(path, await readDeviceListInSlices(kind, content.value))
     if (!read.ok) return read

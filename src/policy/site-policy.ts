@@ -4,19 +4,21 @@ import type { DeviceList } from '../decision/device-conditions.ts'
 import type { Policy } from '../decision/policy.ts'
 import { compilePolicy, type PolicyDefinition } from '../decision/policy-rules.ts'
 import { failure, type Outcome, success } from '../errors/fault.ts'
-import { fileState, followFile } from '../files/followed-file.ts'
+import { fileState, fileStateLater, followFile } from '../files/followed-file.ts'
 import type { FileRead } from '../files/intake.ts'
-import { readOperatorFile } from '../files/read-operator-file.ts'
+import { readOperatorFile, readOperatorFileLater } from '../files/read-operator-file.ts'
 import { describeFileFault } from '../text/decode.ts'
+import { CurrentLists } from './current-lists.ts'
 import { defaultPolicy, defaultPolicyDefinition } from './default-policy.ts'
+import { FollowedLists, type ListChange, neverRead } from './followed-lists.ts'
 import { maxPolicyFileBytes, type ParsedPolicy, parsePolicy } from './policy-file.ts'
 import {
   type ListFile,
   listFilesOf,
   maxListFileBytes,
+  parseListInSlices,
   type ReadLists,
   readLists,
-  readListsInSlices,
 } from './policy-lists.ts'
 import { findRadiusWarning } from './radius-warning.ts'
 
@@ -42,11 +44,14 @@ export type PolicyChange =
       readonly rules: number
       readonly warnings: readonly string[]
       /** The list file that has changed, and how many devices it names now; absent: the policy file has. */
-      readonly list?: { readonly file: string; readonly devices: number }
+      readonly list?: ChangedList & { readonly devices: number }
     }
-  | { readonly taken: false; readonly problem: string }
+  | { readonly taken: false; readonly problem: string; readonly list?: ChangedList }
 
-/** The policy in force; decisions follow the file within two seconds of a change. */
+/** A list file: as the policy writes it, and where it is. */
+export type ChangedList = Pick<ListFile, 'file' | 'path'>
+
+/** The policy in force; decisions follow the file within two seconds of a change, and the time that large lists take. */
 export interface SitePolicy extends Policy {
   status(): PolicyStatus
   /** The compiled rules of this moment; they stay as they are when the file changes. */
@@ -121,11 +126,6 @@ export function openSitePolicy(file: string | undefined, parts: SitePolicyParts)
   return success(new FollowedPolicy(file, first.value, state, parts))
 }
 
-/** The devices of a list file of this moment: rules of every policy that names it look into the newest. */
-interface CurrentList extends DeviceList {
-  devices: ReadonlySet<string>
-}
-
 class FollowedPolicy implements SitePolicy {
   readonly #file: string
   readonly #parts: SitePolicyParts
@@ -133,13 +133,12 @@ class FollowedPolicy implements SitePolicy {
   #status: Omit<PolicyStatus, 'state' | 'problem'>
   #definition: PolicyDefinition
   #inForceFiles: readonly ListFile[]
-  #lists: ReadonlyMap<string, CurrentList> = new Map()
+  readonly #lists = new CurrentLists()
   /** What is wrong, by the file whose change was refused. */
   readonly #problems = new Map<string, string>()
   /** A right policy file that waits for its list files. */
   #waiting: ParsedPolicy | undefined
-  /** What stops looking at each list file. */
-  readonly #stops = new Map<string, () => void>()
+  readonly #followedLists: FollowedLists
   readonly #stop: () => void
   /** Changes are taken over one after the other: lists are read in slices. */
   #changes: Promise<void> = Promise.resolve()
@@ -155,6 +154,7 @@ class FollowedPolicy implements SitePolicy {
     const rules = first.definition.rules.length
     this.#status = { loadedAtMs: clock.nowMs(), rules, reloads: 0, refusals: 0 }
     onChange?.({ taken: true, rules, warnings: first.warnings })
+    this.#followedLists = new FollowedLists(clock, (change) => this.#inTurn(() => this.#takeList(change)))
     this.#followLists(first.listStates)
     this.#stop = followFile({
       file,
@@ -185,13 +185,14 @@ class FollowedPolicy implements SitePolicy {
 
   status(): PolicyStatus {
     if (this.#problems.size === 0) return { ...this.#status, state: 'loaded' }
-    return { ...this.#status, state: 'refused', problem: [...this.#problems.values()].join('\n') }
+    const problems = new Set(this.#problems.values())
+    return { ...this.#status, state: 'refused', problem: [...problems].join('\n') }
   }
 
   close(): void {
     this.#closed = true
     this.#stop()
-    for (const stop of this.#stops.values()) stop()
+    this.#followedLists.close()
   }
 
   #inTurn(take: () => Promise<void>): void {
@@ -207,96 +208,132 @@ class FollowedPolicy implements SitePolicy {
       this.#followLists()
       return this.#refuse(this.#file, parsed.fault.message)
     }
-    const files = listFilesOf(parsed.value.definition.rules, this.#file)
-    const lists: Outcome<ReadLists> = files.length === 0 ? success(new Map()) : await readListsInSlices(files)
+    const { lists, states } = await this.#readLists(parsed.value)
     if (this.#closed) return
-    if (!lists.ok) {
-      this.#waiting = parsed.value
-      this.#followLists()
-      return this.#refuse(this.#file, lists.fault.message)
-    }
-    this.#waiting = undefined
-    this.#definition = parsed.value.definition
-    this.#inForceFiles = files
-    this.#policy = this.#compile(parsed.value, lists.value)
-    // Those that are read by now, and those that no rule names any more.
-    this.#problems.clear()
-    this.#followLists()
-    this.#noteTaken(parsed.value.definition.rules.length, parsed.value.warnings)
+    if (lists.ok) return this.#putInForce(parsed.value, lists.value, states)
+    this.#waiting = parsed.value
+    this.#followAfterRefusal(states)
+    this.#refuse(this.#file, lists.fault.message)
   }
 
-  /** The last right list stays where the file is wrong now: half of a list would let in who is not in that half. */
-  async #takeList(path: string): Promise<void> {
-    const waiting = this.#waiting
-    if (waiting && listFilesOf(waiting.definition.rules, this.#file).some((file) => file.path === path)) {
-      await this.#takePolicy(success(waiting))
-      if (this.#waiting === undefined) return
-    }
+  /**
+   * The last right list stays where the file is wrong now: half of a list would let in who is not in that half. What was
+   * passed on is used and the file not read again: only of that is it known that nobody was writing, and that it is not
+   * passed over when the file goes back to it.
+   */
+  async #takeList({ path, read, isNewest }: ListChange): Promise<void> {
+    if (!isNewest()) return
     const files = this.#inForceFiles.filter((file) => file.path === path)
-    if (files.length === 0) return
-    const read = await readListsInSlices(files)
-    if (this.#closed) return
-    if (!read.ok) return this.#refuse(path, read.fault.message)
-    for (const [key, devices] of read.value) {
-      const list = this.#lists.get(key)
-      if (list) list.devices = devices
+    const waiting = this.#waiting
+    const wanted = waiting && this.#filesOf(waiting).find((file) => file.path === path)
+    if (waiting && wanted) {
+      const { lists, states } = await this.#readLists(waiting, { path, read })
+      if (this.#closed) return
+      if (lists.ok) {
+        this.#putInForce(waiting, lists.value, states)
+        return this.#noteList(wanted)
+      }
+      this.#followAfterRefusal(states)
+      if (files.length === 0) return this.#refuse(this.#file, lists.fault.message, wanted)
+      this.#problems.set(this.#file, lists.fault.message)
     }
+    const [first] = files
+    if (!first) return
+    const parsed = await parseListInSlices(files, read)
+    if (this.#closed) return
+    if (!parsed.ok) return this.#refuse(path, parsed.fault.message, first)
+    for (const [key, devices] of parsed.value) this.#lists.replace(key, devices)
     this.#problems.delete(path)
-    this.#noteTaken(this.#status.rules, [], { file: path, devices: [...read.value.values()][0]?.size ?? 0 })
+    this.#noteList(first)
+  }
+
+  /**
+   * What the list files of a policy hold, and the states from before of those that were read for it. A list that is in
+   * force is not read: it may be half written at this moment, and a change of it comes by itself.
+   */
+  async #readLists(policy: ParsedPolicy, changed?: Pick<ListChange, 'path' | 'read'>) {
+    const all = new Map<string, ReadonlySet<string>>()
+    const states = new Map<string, string>()
+    for (const [path, files] of Map.groupBy(this.#filesOf(policy), (file) => file.path)) {
+      const lists =
+        path === changed?.path
+          ? await parseListInSlices(files, changed.read)
+          : (this.#listsInForce(path, files) ?? (await readAnew(path, files, states)))
+      if (!lists.ok) return { lists, states }
+      for (const [key, devices] of lists.value) all.set(key, devices)
+    }
+    return { lists: success(all), states }
+  }
+
+  /** Undefined where the policy in force does not name each of these lists of a file. */
+  #listsInForce(path: string, files: readonly ListFile[]): Outcome<ReadLists> | undefined {
+    const lists = new Map<string, ReadonlySet<string>>()
+    for (const { key } of files) {
+      const devices = this.#lists.devicesOf(key)
+      if (devices === undefined) return undefined
+      lists.set(key, devices)
+    }
+    const problem = this.#problems.get(path)
+    if (problem === undefined) return success(lists)
+    return failure('configuration_invalid', problem, { field: 'POLICY_FILE' })
+  }
+
+  #putInForce(parsed: ParsedPolicy, lists: ReadLists, states: ReadonlyMap<string, string>): void {
+    this.#policy = this.#compile(parsed, lists)
+    this.#waiting = undefined
+    this.#definition = parsed.definition
+    this.#inForceFiles = this.#filesOf(parsed)
+    // Those that are right by now, and those that no rule names any more.
+    this.#problems.clear()
+    this.#followLists(states)
+    this.#noteTaken({ rules: parsed.definition.rules.length, warnings: parsed.warnings })
   }
 
   #compile({ definition }: ParsedPolicy, read: ReadLists): Policy {
-    // The stories of decisions keep their policies for a day, and 100,000 devices with each would be too much.
-    for (const list of this.#lists.values()) list.devices = noDevices
-    this.#lists = new Map([...read].map(([key, devices]) => [key, currentList(devices)]))
-    return compileSitePolicy(definition, this.#lists)
+    return this.#lists.compile(read, (lists) => compileSitePolicy(definition, lists))
   }
 
-  #followLists(states: ReadonlyMap<string, string> = new Map()): void {
-    const waiting = this.#waiting ? listFilesOf(this.#waiting.definition.rules, this.#file) : []
-    const wanted = new Set([...this.#inForceFiles, ...waiting].map(({ path }) => path))
-    for (const [path, stop] of this.#stops) {
-      if (wanted.has(path)) continue
-      stop()
-      this.#stops.delete(path)
-    }
-    for (const file of wanted) {
-      if (this.#stops.has(file)) continue
-      const state = states.get(file) ?? fileState(file)
-      const onChange = () => this.#inTurn(() => this.#takeList(file))
-      this.#stops.set(
-        file,
-        followFile({ file, state, clock: this.#parts.clock, maxBytes: maxListFileBytes, onChange }),
-      )
-    }
+  #filesOf({ definition }: ParsedPolicy): readonly ListFile[] {
+    return listFilesOf(definition.rules, this.#file)
   }
 
-  #refuse(file: string, problem: string): void {
+  #followLists(states?: ReadonlyMap<string, string>): void {
+    const waiting = this.#waiting ? this.#filesOf(this.#waiting) : []
+    const paths = new Set([...this.#inForceFiles, ...waiting].map(({ path }) => path))
+    this.#followedLists.follow(paths, states)
+  }
+
+  /** Of a file that is in force too, what was read is not: it has to be passed on again. */
+  #followAfterRefusal(states: ReadonlyMap<string, string>): void {
+    const inForce = new Set(this.#inForceFiles.map(({ path }) => path))
+    const entries = [...states].map(([path, state]) => [path, inForce.has(path) ? neverRead : state] as const)
+    this.#followLists(new Map(entries))
+  }
+
+  #refuse(file: string, problem: string, list?: ListFile): void {
     this.#problems.set(file, problem)
     this.#status = { ...this.#status, refusals: this.#status.refusals + 1 }
-    this.#parts.onChange?.({ taken: false, problem })
+    const { onChange } = this.#parts
+    onChange?.({ taken: false, problem, ...(list && { list: { file: list.file, path: list.path } }) })
   }
 
-  #noteTaken(rules: number, warnings: readonly string[], list?: { file: string; devices: number }): void {
+  #noteList({ key, file, path }: ListFile): void {
+    const devices = this.#lists.devicesOf(key)?.size ?? 0
+    this.#noteTaken({ rules: this.#status.rules, warnings: [], list: { file, path, devices } })
+  }
+
+  #noteTaken(change: Omit<Extract<PolicyChange, { taken: true }>, 'taken'>): void {
     const { clock, onChange } = this.#parts
     const { refusals, reloads } = this.#status
-    this.#status = { loadedAtMs: clock.nowMs(), rules, reloads: reloads + 1, refusals }
-    onChange?.({ taken: true, rules, warnings, ...(list && { list }) })
+    this.#status = { loadedAtMs: clock.nowMs(), rules: change.rules, reloads: reloads + 1, refusals }
+    onChange?.({ taken: true, ...change })
   }
 }
 
-const noDevices: ReadonlySet<string> = new Set()
-
-function currentList(devices: ReadonlySet<string>): CurrentList {
-  return {
-    devices,
-    get size() {
-      return this.devices.size
-    },
-    has(value) {
-      return this.devices.has(value)
-    },
-  }
+async function readAnew(path: string, files: readonly ListFile[], states: Map<string, string>) {
+  // Before the content: an edit in between is then seen as a change.
+  states.set(path, await fileStateLater(path))
+  return parseListInSlices(files, await readOperatorFileLater(path, maxListFileBytes))
 }
 
 function parseRead(read: FileRead, file: string): Outcome<ParsedPolicy> {
