@@ -8,8 +8,6 @@ import { decodeUtf8 } from '../text/utf8-text.ts'
 import { turnEvery } from '../turns/turn-every.ts'
 import type { FileProblem } from '../yaml/parse-yaml.ts'
 
-/** More than the largest tenants have; one line takes 40 octets. */
-const maxFileBytes = 32 * 1024 * 1024
 const maxEntries = 500_000
 /** Of a file in which everything is wrong the first lines say enough. */
 const maxProblems = 20
@@ -25,6 +23,10 @@ const notOne: Readonly<Record<DeviceConditionName, string>> = {
   serialNumber:
     'is not a serial number of one device: write 1 to 128 printable ASCII characters, no filler and no *',
 }
+
+/** Serial numbers may have spaces and # in them. Half of one would be another device, and the one that is meant comes in. */
+const unclearComment =
+  'may be a comment or part of the serial number: write a space behind the # of a comment, and a serial number with # behind a space as a value of the policy, in quotes'
 
 /** The canonical form in which requests and records have the identifier; undefined where the text is none. */
 function canonical(kind: DeviceConditionName, text: string): string | undefined {
@@ -66,7 +68,9 @@ export function devices(kind: DeviceConditionName, noun: string) {
       },
       'must be a text, in quotes where it has digits alone; or { file: LIST }',
     )
-    .meta({ description: `A list file: one a line, # begins a comment. Below the directory of this file.` })
+    .meta({
+      description: `A list file: one a line; # at the start of a line or behind white space begins a comment. Below the directory of this file.`,
+    })
   const one = z.union([value, file])
   return z
     .union([
@@ -123,7 +127,6 @@ function* readLines(
   kind: DeviceConditionName,
   content: Uint8Array,
 ): Generator<undefined, ReadDevices, undefined> {
-  if (content.length > maxFileBytes) return wholeFile('the file is larger than 32 MiB')
   const decoded = decodeUtf8(content)
   if (decoded.problem !== undefined) return { problems: [decoded] }
   const { text } = decoded
@@ -135,9 +138,15 @@ function* readLines(
     line += 1
     const feed = text.indexOf('\n', start)
     const end = feed === -1 ? text.length : feed
-    const written = text.slice(start, end).replace(/(?:^|\s)#.*/, '')
+    const whole = text.slice(start, end)
     start = end + 1
+    const written = whole.replace(/(?<!\S)#.*/, '')
     if (written.trim() === '') continue
+    const unclear = kind === 'serialNumber' ? whole.search(/(?<!\S)#/) : -1
+    if (unclear !== -1 && /\S/.test(whole.charAt(unclear + 1))) {
+      problems.push({ line, column: unclear + 1, problem: unclearComment })
+      continue
+    }
     const found = canonical(kind, written)
     if (found !== undefined) devices.add(found)
     else problems.push({ line, column: written.search(/\S/) + 1, problem: notOne[kind] })

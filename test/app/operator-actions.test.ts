@@ -151,6 +151,16 @@ t.test('every reload is an action, accepted or refused', async (t) => {
   replace(environment.INTUNE_PRIVATE_KEY_FILE, next.privateKeyPem)
   replace(environment.INTUNE_CERTIFICATE_FILE, next.certificatePem)
   await until(8)
+  replace(path('blocked.txt'), '')
+  replace(
+    path('policy.yaml'),
+    `rules: [{ name: b, when: { mac: { file: ./blocked.txt } }, decision: deny }]\n`,
+  )
+  await until(9)
+  replace(path('blocked.txt'), 'nobody\n')
+  await until(10)
+  replace(path('blocked.txt'), '005056A4895A\n')
+  await until(11)
   await clock.advance(180_000)
   const short = actions().map(
     ({ action, result, client, remoteAddress, file, errorCode }) =>
@@ -165,5 +175,8 @@ t.test('every reload is an action, accepted or refused', async (t) => {
     'service_certificate_reload done local null SERVICE_TLS_CERTIFICATE_FILE null',
     'client_certificate_reload refused local null INTUNE_CERTIFICATE_FILE certificate_unreadable',
     'client_certificate_reload refused local null INTUNE_CERTIFICATE_FILE entra_certificate_not_registered',
+    'policy_reload done local null POLICY_FILE null',
+    'policy_list_reload refused local null ./blocked.txt configuration_invalid',
+    'policy_list_reload done local null ./blocked.txt null',
   ])
 })

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { readDeviceList, readDeviceListInSlices } from '../../src/policy/device-list.ts'
 import { parsePolicy } from '../../src/policy/policy-file.ts'
 import { loadPolicy, openSitePolicy, type PolicyChange } from '../../src/policy/site-policy.ts'
+import { beforeOpen } from '../fakes/before-open.ts'
 import { countTurns } from '../fakes/count-turns.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { factsOf } from './policy-facts.ts'
@@ -134,7 +135,7 @@ t.test('a list file beside the policy is followed, and a wrong one keeps the las
   write('blocked.txt', `${stolen}\n${lost}\n`)
   await pass(2000)
   t.same([outcome(stolen), outcome(lost)], ['deny', 'deny'])
-  t.match(changes.at(-1), { taken: true, list: { file: /blocked\.txt$/, devices: 2 } })
+  t.match(changes.at(-1), { taken: true, list: { file: 'blocked.txt', path: /\/blocked\.txt$/, devices: 2 } })
   write('blocked.txt', `${stolen}\nsomething\n`)
   await pass(3000)
   t.same([outcome(stolen), outcome(lost)], ['deny', 'deny'], 'what was in force stays')
@@ -182,6 +183,116 @@ t.test('an edit that names a list which cannot be read waits for the list', asyn
   await pass(3000)
   t.same([outcome(stolen), outcome(lost)], ['allow', 'deny'])
   t.match(policy.status(), { state: 'loaded' })
+})
+
+/** Wrote a file and renamed it, as the manual says. */
+const put = (directory: string, name: string, content: string) => {
+  writeFileSync(join(directory, `${name}.new`), content)
+  renameSync(join(directory, `${name}.new`), join(directory, name))
+}
+const byLists = (...files: string[]) =>
+  `rules:\n${files.map((file) => `  - { name: ${file}, when: { deviceId: { file: ${file} } }, decision: deny }\n`).join('')}`
+
+t.test('a block that comes while a policy is read which names its list first is not lost', async (t) => {
+  const { changes, pass, outcome, write, directory } = open(t, {
+    'policy.yaml': 'rules: []\n',
+    'blocked.txt': '# nobody yet\n',
+    'other.txt': `${lost}\n`,
+  })
+  await pass(1000)
+  // The list before it has been read by then, and the policy is not in force yet.
+  beforeOpen(t, join(directory, 'other.txt'), (count) => {
+    if (count === 1) put(directory, 'blocked.txt', `${stolen}\n`)
+  })
+  write('policy.yaml', byLists('blocked.txt', 'other.txt'))
+  await pass(5000)
+  t.same([outcome(stolen), outcome(lost)], ['deny', 'deny'])
+  t.match(changes.at(-1), { taken: true, list: { file: 'blocked.txt', devices: 1 } })
+})
+
+t.test('a list that comes while a policy is refused for want of it is not lost', async (t) => {
+  const { policy, pass, outcome, write, directory } = open(t, {
+    'policy.yaml': byLists('other.txt'),
+    'other.txt': '',
+  })
+  await pass(1000)
+  write('policy.yaml', byLists('first.txt', 'blocked.txt'))
+  write('first.txt', '')
+  write('blocked.txt', 'half of a')
+  beforeOpen(t, join(directory, 'blocked.txt'), (count) => {
+    // Wrong when it is read for the policy, and right before anybody can look again.
+    if (count === 1) setImmediate(() => put(directory, 'blocked.txt', `${stolen}\n`))
+  })
+  await pass(6000)
+  t.equal(outcome(stolen), 'deny')
+  t.match(policy.status(), { state: 'loaded' })
+})
+
+t.test('what was passed on of a list is what is taken, and a slip behind it does not stay', async (t) => {
+  const { pass, outcome, write, directory } = open(t, {
+    'policy.yaml': byLists('blocked.txt'),
+    'blocked.txt': `${lost}\n`,
+  })
+  await pass(1000)
+  // It is read twice to see that nobody is writing; a third time would be for nothing.
+  beforeOpen(t, join(directory, 'blocked.txt'), (count) => {
+    if (count === 3) put(directory, 'blocked.txt', `${lost}\n`)
+  })
+  write('blocked.txt', `${stolen}\n${lost}\n`)
+  await pass(2000)
+  t.equal(outcome(stolen), 'deny')
+  put(directory, 'blocked.txt', `${stolen}\n${lost}\n`)
+  await pass(5000)
+  t.same([outcome(stolen), outcome(lost)], ['deny', 'deny'])
+})
+
+t.test('a new policy does not take the half of a list that somebody is writing', async (t) => {
+  const { changes, pass, outcome, write } = open(t, {
+    'policy.yaml': byLists('blocked.txt'),
+    'blocked.txt': '',
+  })
+  await pass(1000)
+  write('blocked.txt', `${stolen}\n${lost}\n`)
+  await pass(2000)
+  write('policy.yaml', `${byLists('blocked.txt')}# another\n`)
+  for (let step = 0; step < 20; step += 1) {
+    write('blocked.txt', `${lost}\n${'#'.repeat(step)}`)
+    await pass(100)
+    t.same([outcome(stolen), outcome(lost)], ['deny', 'deny'], `step ${step}`)
+  }
+  t.match(changes.at(-1), { taken: true, rules: 1 }, 'the policy is in force')
+  t.equal(changes.length, 3)
+  write('blocked.txt', `${stolen}\n${lost}\n`)
+  await pass(5000)
+  t.same([outcome(stolen), outcome(lost)], ['deny', 'deny'])
+})
+
+t.test('a policy that is refused does not keep a change from the list that is in force', async (t) => {
+  const { policy, pass, outcome, write } = open(t, {
+    'policy.yaml': byLists('blocked.txt'),
+    'blocked.txt': '',
+  })
+  await pass(1000)
+  write('policy.yaml', byLists('./blocked.txt', 'missing.txt'))
+  write('blocked.txt', `${stolen}\n`)
+  await pass(5000)
+  t.equal(outcome(stolen), 'deny')
+  t.match(policy.status(), { state: 'refused', problem: /missing\.txt, which does not exist/ })
+  write('missing.txt', `${lost}\n`)
+  await pass(5000)
+  t.same([outcome(stolen), outcome(lost)], ['deny', 'deny'])
+  t.match(policy.status(), { state: 'loaded' })
+})
+
+t.test('a comment that may be part of a serial number is refused where it is', async (t) => {
+  const serialsOf = (text: string) => readDeviceList('serialNumber', bytes(text))
+  t.match(serialsOf('PF1\n  AB #12\n'), { problems: [{ line: 2, column: 6, problem: /space behind the #/ }] })
+  t.match(serialsOf('AB\t#12'), { problems: [{ line: 1, column: 4 }] })
+  t.match(serialsOf('AB #1 # a Mac'), { problems: [{ column: 4 }] })
+  const read = serialsOf('#PF9\n  #PF8\r\nPF1 # stolen #12\r\nPF2 #\r\nPF3\t#\twhy\nC02#1\n')
+  t.same('devices' in read && [...read.devices], ['PF1', 'PF2', 'PF3', 'C02#1'])
+  const ids = readDeviceList('deviceId', bytes(`${stolen} #4711`))
+  t.same('devices' in ids && [...ids.devices], [stolen], 'an id has no # in it')
 })
 
 t.test('at the start a list that is missing or wrong is a fault that says where', async (t) => {
