@@ -4,9 +4,9 @@ import t, { type Test } from 'tap'
 import { readDeviceList, readDeviceListInSlices } from '../../src/policy/device-list.ts'
 import { parsePolicy } from '../../src/policy/policy-file.ts'
 import { loadPolicy, openSitePolicy, type PolicyChange } from '../../src/policy/site-policy.ts'
-import { beforeOpen } from '../fakes/before-open.ts'
 import { countTurns } from '../fakes/count-turns.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
+import { onRead } from '../fakes/on-read.ts'
 import { factsOf } from './policy-facts.ts'
 
 const stolen = '3eeb9e62-cec9-4dd8-9dd6-74903695a62b'
@@ -185,7 +185,7 @@ t.test('an edit that names a list which cannot be read waits for the list', asyn
   t.match(policy.status(), { state: 'loaded' })
 })
 
-/** Wrote a file and renamed it, as the manual says. */
+/** Writes a file anew and renames it, as the manual says. */
 const put = (directory: string, name: string, content: string) => {
   writeFileSync(join(directory, `${name}.new`), content)
   renameSync(join(directory, `${name}.new`), join(directory, name))
@@ -200,9 +200,8 @@ t.test('a block that comes while a policy is read which names its list first is 
     'other.txt': `${lost}\n`,
   })
   await pass(1000)
-  // The list before it has been read by then, and the policy is not in force yet.
-  beforeOpen(t, join(directory, 'other.txt'), (count) => {
-    if (count === 1) put(directory, 'blocked.txt', `${stolen}\n`)
+  onRead(t, join(directory, 'blocked.txt'), {
+    after: (count) => count === 1 && put(directory, 'blocked.txt', `${stolen}\n`),
   })
   write('policy.yaml', byLists('blocked.txt', 'other.txt'))
   await pass(5000)
@@ -219,9 +218,9 @@ t.test('a list that comes while a policy is refused for want of it is not lost',
   write('policy.yaml', byLists('first.txt', 'blocked.txt'))
   write('first.txt', '')
   write('blocked.txt', 'half of a')
-  beforeOpen(t, join(directory, 'blocked.txt'), (count) => {
-    // Wrong when it is read for the policy, and right before anybody can look again.
-    if (count === 1) setImmediate(() => put(directory, 'blocked.txt', `${stolen}\n`))
+  // Wrong when it is read for the policy, and right before anybody can look again.
+  onRead(t, join(directory, 'blocked.txt'), {
+    after: (count) => count === 1 && put(directory, 'blocked.txt', `${stolen}\n`),
   })
   await pass(6000)
   t.equal(outcome(stolen), 'deny')
@@ -229,14 +228,16 @@ t.test('a list that comes while a policy is refused for want of it is not lost',
 })
 
 t.test('what was passed on of a list is what is taken, and a slip behind it does not stay', async (t) => {
-  const { pass, outcome, write, directory } = open(t, {
+  const { changes, pass, outcome, write, directory } = open(t, {
     'policy.yaml': byLists('blocked.txt'),
     'blocked.txt': `${lost}\n`,
   })
   await pass(1000)
   // It is read twice to see that nobody is writing; a third time would be for nothing.
-  beforeOpen(t, join(directory, 'blocked.txt'), (count) => {
-    if (count === 3) put(directory, 'blocked.txt', `${lost}\n`)
+  onRead(t, join(directory, 'blocked.txt'), {
+    before(count) {
+      if (count === 3 && changes.length === 1) put(directory, 'blocked.txt', `${lost}\n`)
+    },
   })
   write('blocked.txt', `${stolen}\n${lost}\n`)
   await pass(2000)
@@ -274,6 +275,8 @@ t.test('a policy that is refused does not keep a change from the list that is in
   })
   await pass(1000)
   write('policy.yaml', byLists('./blocked.txt', 'missing.txt'))
+  await pass(600)
+  // Read for the policy before it has been quiet for long enough to be passed on.
   write('blocked.txt', `${stolen}\n`)
   await pass(5000)
   t.equal(outcome(stolen), 'deny')
@@ -282,6 +285,28 @@ t.test('a policy that is refused does not keep a change from the list that is in
   await pass(5000)
   t.same([outcome(stolen), outcome(lost)], ['deny', 'deny'])
   t.match(policy.status(), { state: 'loaded' })
+})
+
+t.test('what was passed on of a list before it was read for a policy is not taken after it', async (t) => {
+  const { changes, pass, outcome, write, directory } = open(t, {
+    'policy.yaml': byLists('blocked.txt'),
+    'blocked.txt': '',
+    'other.txt': '',
+  })
+  await pass(1000)
+  const held = Promise.withResolvers<void>()
+  onRead(t, join(directory, 'other.txt'), { before: (count) => (count === 1 ? held.promise : undefined) })
+  write('policy.yaml', byLists('other.txt', './blocked.txt'))
+  await pass(600)
+  write('blocked.txt', `${lost}\n`)
+  await pass(3000)
+  t.equal(changes.length, 1, 'the policy is being read, and the change of the list waits')
+  put(directory, 'blocked.txt', `${stolen}\n`)
+  held.resolve()
+  while (changes.length === 1) await new Promise(setImmediate)
+  t.same([outcome(stolen), outcome(lost)], ['deny', 'allow'])
+  await pass(5000)
+  t.same([outcome(stolen), outcome(lost)], ['deny', 'allow'])
 })
 
 t.test('a comment that may be part of a serial number is refused where it is', async (t) => {
