@@ -30,7 +30,7 @@ export interface OperatorAction {
   readonly file?: string | undefined
   /** Which device, as the address names it: nothing of it is validated. */
   readonly device?: { readonly kind: string; readonly value: string } | undefined
-  /** refused: not done. failed: tried, and not done, or not to the end. */
+  /** refused: nothing was begun. failed: tried, and not done, or not to the end. */
   readonly result: 'done' | 'refused' | 'failed'
   /** Why it was not done. */
   readonly errorCode?: FaultCode | undefined

@@ -40,6 +40,7 @@ function describeAction(
   payload: unknown,
 ): OperatorAction {
   const { kind, value } = (request.params ?? {}) as Readonly<Record<string, string | undefined>>
+  const errorCode = reply.statusCode < 400 ? undefined : codeOf(payload)
   const decisionId = reply.getHeader('x-decision-id')
   return {
     action,
@@ -47,11 +48,17 @@ function describeAction(
     remoteAddress: request.ip,
     route: `${request.method} ${request.routeOptions.url ?? '(none)'}`,
     device: kind === undefined || value === undefined ? undefined : { kind, value },
-    result: reply.statusCode < 400 ? 'done' : reply.statusCode < 500 ? 'refused' : 'failed',
-    errorCode: reply.statusCode < 400 ? undefined : codeOf(payload),
+    result: resultOf(reply.statusCode, errorCode),
+    errorCode,
     records: request.changedRecords,
     decisionId: typeof decisionId === 'string' ? decisionId : undefined,
   }
+}
+
+/** Too much load is said before anything is begun, and often before anybody knows who asks. */
+function resultOf(status: number, errorCode: FaultCode | undefined): OperatorAction['result'] {
+  if (status < 400) return 'done'
+  return status < 500 || errorCode === 'service_overloaded' ? 'refused' : 'failed'
 }
 
 /** The code that the caller is told: every error here is a problem document. */

@@ -4,7 +4,7 @@ import type { IdentityAttributes } from '../identity/device-identity.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 
-/** Refused attempts of one caller that get a line within a minute, and those of all. */
+/** Attempts that came to nothing and get a line within a minute: of one caller, and of all. */
 const linesPerCaller = 10
 const linesInAll = 100
 const windowMs = 60_000
@@ -17,9 +17,10 @@ export interface ActionLogParts {
 }
 
 /**
- * What operators do, as lines of the decision log. What was done always has its line. Refused attempts have one each up
- * to ten in a minute of one caller and a hundred of all; a last line of that minute says how many more there were, so that
- * nobody who is not let in can push the rest of the log out of its files.
+ * What operators do, as lines of the decision log. What somebody known did, or tried and failed at, always has its line.
+ * Refused attempts, and every one of somebody unknown, have one each up to ten in a minute of one caller and a hundred of
+ * all; a last line of that minute says how many more there were, so that nobody who is not let in can push the rest of the
+ * log out of its files.
  */
 export class ActionLog {
   readonly #parts: ActionLogParts
@@ -33,7 +34,7 @@ export class ActionLog {
   }
 
   note(action: OperatorAction): void {
-    if (action.result === 'refused' && action.file === undefined && !this.#hasRoom(action)) {
+    if (isLimited(action) && !this.#hasRoom(action)) {
       this.#omitted += 1
       return
     }
@@ -46,7 +47,7 @@ export class ActionLog {
     this.#cancel = undefined
     if (this.#omitted > 0) {
       const fields = { action: 'omitted', result: 'refused', omitted: this.#omitted }
-      this.#parts.write(fields, 'more attempts were refused than have a line')
+      this.#parts.write(fields, 'more attempts came to nothing than have a line')
     }
     this.#linesByCaller.clear()
     this.#lines = 0
@@ -62,6 +63,11 @@ export class ActionLog {
     this.#linesByCaller.set(caller, ofCaller + 1)
     return true
   }
+}
+
+/** A file is changed on the machine, and what was done is told whoever did it. */
+function isLimited({ result, client, file }: OperatorAction): boolean {
+  return file === undefined && result !== 'done' && (result === 'refused' || client === undefined)
 }
 
 /** Every key is always there, and what does not apply is null. */

@@ -139,3 +139,19 @@ t.test('refused attempts cannot push the log out of its files, and none is forgo
   await log.close()
   t.match(lines().slice(-2), [{ action: 'omitted', omitted: 200 }, { event: 'log_stopped' }])
 })
+
+t.test('an unknown caller cannot push the log out, whatever its attempts end in', async (t) => {
+  const { log, clock, lines } = openLog()
+  log.start()
+  const failed = { ...refused, result: 'failed', errorCode: 'internal' } as const
+  for (let attempt = 0; attempt < 1000; attempt += 1) log.writeAction(failed)
+  for (let attempt = 0; attempt < 50; attempt += 1) log.writeAction({ ...failed, client: 'operator' })
+  for (let attempt = 0; attempt < 50; attempt += 1)
+    log.writeAction({ ...refused, client: 'viewer', errorCode: 'client_forbidden' })
+  const of = (client: string | null) => lines().filter((line) => line.client === client)
+  t.equal(of(null).length, 10)
+  t.equal(of('operator').length, 50, 'what a known client tried is told each time')
+  t.equal(of('viewer').length, 10, 'but not what it may not do')
+  await clock.advance(60_000)
+  t.match(lines().at(-1), { action: 'omitted', omitted: 990 + 40 })
+})

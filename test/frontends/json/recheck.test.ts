@@ -1,5 +1,11 @@
 import t from 'tap'
+import type { OperatorAction } from '../../../src/decision/operator-action.ts'
+import { failure } from '../../../src/errors/fault.ts'
+import { frontends } from '../../../src/frontends/frontends.ts'
+import { createAuthenticator } from '../../../src/server/authentication.ts'
+import { createServer } from '../../../src/server/server.ts'
 import { laptop, simulatedService } from '../../app/simulated-service.ts'
+import { keptLogger } from '../../fakes/kept-output.ts'
 import { expectDocumented } from '../../openapi/validate-reply.ts'
 
 t.test(
@@ -85,4 +91,27 @@ t.test('without credentials there is no recheck', async (t) => {
     remoteAddress: '192.0.2.1',
   })
   t.match(reply?.json(), { code: 'client_forbidden', status: 403 })
+})
+
+t.test('too much load is a refused attempt, and what Intune fails at a failed one', async (t) => {
+  const noted: OperatorAction[] = []
+  let isOverloaded = true
+  const app = createServer({
+    logger: keptLogger(),
+    decide: async () => failure('internal', 'a defect'),
+    authenticate: createAuthenticator({ clients: undefined }),
+    frontends,
+    readiness: () => ({ ready: true, checks: {} }),
+    isOverloaded: () => isOverloaded,
+    onAction: (action) => void noted.push(action),
+  })
+  t.teardown(() => app.close())
+  const url = `/v1/devices/mac/${laptop.mac}/recheck`
+  t.equal((await app.inject({ method: 'POST', url })).statusCode, 503)
+  isOverloaded = false
+  t.equal((await app.inject({ method: 'POST', url })).statusCode, 500)
+  t.match(noted, [
+    { client: undefined, result: 'refused', errorCode: 'service_overloaded' },
+    { client: 'local', result: 'failed', errorCode: 'internal' },
+  ])
 })
