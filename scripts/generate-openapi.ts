@@ -95,7 +95,7 @@ function describeApi() {
         get: {
           operationId: 'askDecision',
           summary: 'Asks about one device, in the query',
-          description: 'At least one identifier; the best rank decides. HEAD gives the same header fields.',
+          description: 'At least one identifier; the best rank decides.',
           tags: ['decisions'],
           requestParams: { query: DecisionQuery },
           responses: decisionResponses,

@@ -272,14 +272,16 @@ const everyMethod = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT',
 
 type Answer = (request: FastifyRequest, reply: FastifyReply) => unknown
 
-/** Adds a route, and the refusal of every method but its own; Fastify adds HEAD to GET. */
+/**
+ * Adds a route, and the refusal of every method but its own. HEAD too: a decision would be made, with all that goes with
+ * it, and could not be said.
+ */
 function route(app: FastifyInstance, method: 'GET' | 'POST' | 'PUT', url: string, answer: Answer): void {
-  const allowed = method === 'GET' ? ['GET', 'HEAD'] : [method]
-  app.route({ method, url, handler: answer })
+  app.route({ method, url, exposeHeadRoute: false, handler: answer })
   app.route({
-    method: everyMethod.filter((name) => !allowed.includes(name)) as HTTPMethods[],
+    method: everyMethod.filter((name) => name !== method) as HTTPMethods[],
     url,
-    config: { allow: allowed.join(', ') },
+    config: { allow: method },
     // Refused before the body is read, whatever its type.
     onRequest: refuseMethod,
     handler: refuseMethod,

@@ -34,16 +34,17 @@ export const jsonPlugin: FastifyPluginCallback<FrontendOptions> = (app, options,
   app.removeContentTypeParser('text/plain')
 
   const schema = { response: { 200: decisionAnswerSerialization } }
-  app.get('/decision', { schema }, (request, reply) => {
+  // HEAD would make a decision, with all that goes with it, and could not say it.
+  app.get('/decision', { schema, exposeHeadRoute: false }, (request, reply) => {
     return answer(parseDecisionQuery(request.query), request, reply)
   })
   app.post('/decision', { schema }, (request, reply) => {
     return answer(parseDecisionBody(request.body), request, reply)
   })
   app.route({
-    method: ['DELETE', 'OPTIONS', 'PATCH', 'PUT', 'QUERY', 'TRACE'],
+    method: ['DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'PUT', 'QUERY', 'TRACE'],
     url: '/decision',
-    config: { allow: 'GET, HEAD, POST' },
+    config: { allow: 'GET, POST' },
     // Refused before the body is read, whatever its type.
     onRequest: refuseMethod,
     handler: refuseMethod,

@@ -99,9 +99,11 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     }
     send(reply, presentFault(fault))
   })
+  // No HEAD: a decision would be made, with all that goes with it, and could not be said.
   for (const section of decidingSections) {
     app.route({
       method: ['GET', 'POST'],
+      exposeHeadRoute: false,
       url: `/${section}`,
       config: { radiusSection: section },
       handler: (request, reply) => answer(section, request, reply),
@@ -110,6 +112,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
   for (const section of ['preacct', 'accounting'] as const) {
     app.route({
       method: ['GET', 'POST'],
+      exposeHeadRoute: false,
       url: `/${section}`,
       config: { radiusSection: section },
       // Nothing is read from it: a NAS repeats accounting until it is acknowledged, whatever is wrong with it.
@@ -119,6 +122,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
   for (const section of ['pre-proxy', 'post-proxy'] as const) {
     app.route({
       method: ['GET', 'POST'],
+      exposeHeadRoute: false,
       url: `/${section}`,
       config: { radiusSection: section },
       handler: acknowledgeAccounting,

@@ -366,13 +366,14 @@ t.test('actions and messages are refused politely and never carried out', async 
 })
 
 t.test('other methods, HEAD and other addresses are answered in XML too', async (t) => {
-  const { inject } = createIseApp(t)
+  const { inject, requests } = createIseApp(t)
   const device = `${v3}&querycriteria=macaddress&value=${mac}`
   for (const [method, url, status, allow] of [
-    ['HEAD', '/ciscoise/mdminfo', 200, undefined],
-    ['HEAD', device, 200, undefined],
-    ['POST', '/ciscoise/mdminfo', 405, 'GET, HEAD'],
-    ['DELETE', device, 405, 'GET, HEAD'],
+    ['HEAD', '/ciscoise/mdminfo', 405, 'GET'],
+    ['HEAD', device, 405, 'GET'],
+    ['HEAD', `/ciscoise/mdmapi/v1/devices/0/macaddress/${mac}/all`, 405, 'GET'],
+    ['POST', '/ciscoise/mdminfo', 405, 'GET'],
+    ['DELETE', device, 405, 'GET'],
     ['GET', '/ciscoise/mdmapi/v3/action/actionType=full_wipe', 405, 'POST'],
     ['POST', '/ciscoise/mdmapi/v3/sendmessage', 405, 'PUT'],
     ['GET', '/ciscoise/mdmapi/v4/devices', 404, undefined],
@@ -383,6 +384,7 @@ t.test('other methods, HEAD and other addresses are answered in XML too', async 
     t.equal(reply.headers.allow, allow)
     if (method === 'HEAD') t.equal(reply.body, '')
   }
+  t.same(requests, [], 'no decision was made')
 })
 
 t.test('a defect is 500 in XML, and in the log', async (t) => {

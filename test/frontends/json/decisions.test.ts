@@ -228,15 +228,6 @@ t.test(
   },
 )
 
-t.test('HEAD answers with the header fields of GET', async (t) => {
-  const { inject } = createJsonApp(t)
-  const head = await inject({ method: 'HEAD', url })
-  const get = await inject(url)
-  t.equal(head.statusCode, 200)
-  t.equal(head.headers['x-decision-id'], 'd-1')
-  t.equal(head.headers['content-length'], get.headers['content-length'])
-})
-
 t.test('slashes too many do not matter, the case of the path does', async (t) => {
   const { app } = createJsonApp(t)
   for (const path of ['/v1/decision/', '//v1//decision', '/v1/decision//']) {
