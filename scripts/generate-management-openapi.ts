@@ -153,7 +153,15 @@ function describeManagementApi() {
             needs('GET /decisions'),
           tags: ['decisions'],
           requestParams: { query: DecisionsQuery },
-          responses: { '200': json('Those that fit.', DecisionsAnswer), ...guarded, '400': noDevice },
+          responses: {
+            '200': json('Those that fit.', DecisionsAnswer),
+            ...guarded,
+            '400': noDevice,
+            '503': error(
+              'Too many credentials wait to be checked, or too many searches are under way: 4 of one client at once, 8 of all. Code: service_overloaded.',
+              retryAfter,
+            ),
+          },
         },
       },
       '/decisions/{decisionId}': {

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { printable, printableValues } from '../text/printable.ts'
 import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
 import { DecisionTrace } from '../trace/decision-trace.ts'
+import type { FoundTraces } from '../trace/trace-store.ts'
 import { type CommandContext, exitCodes, UnusableFile, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
@@ -13,7 +14,7 @@ import { type Target, targetOf, trustOf } from './own-listener.ts'
 import { readAuthorities, readSecretFile, withoutKind } from './read-option-file.ts'
 
 const decisionIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-const Found = z.object({ decisions: z.array(DecisionTrace) })
+const Found = z.object({ decisions: z.array(DecisionTrace), complete: z.boolean().default(true) })
 const timeoutMs = 10_000
 
 const form = {
@@ -68,8 +69,9 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
   const authorization = authorizationOf(values)
   try {
     const listener = { base, authorization, dispatcher: await dispatcherFor(target, values['ca-file']) }
-    const traces = await findTraces(listener, asked)
+    const { traces, isComplete } = await findTraces(listener, asked)
     const [newest, ...older] = traces
+    if (!isComplete) context.err('The search ended before the oldest of the stored stories.')
     if (newest === undefined) {
       context.err(
         `No decision is known for ${printable(asked)}. The service remembers the last 20,000 decisions since its start, with TRACE_STORE=on those of 24 hours; the decision log has the older ones:`,
@@ -178,13 +180,14 @@ function authorizationOf(values: {
 }
 
 /** A GUID may be a decision or an Intune device id: both are tried. */
-async function findTraces(listener: Listener, asked: string): Promise<readonly DecisionTrace[]> {
+async function findTraces(listener: Listener, asked: string): Promise<FoundTraces> {
   if (decisionIdForm.test(asked)) {
     const found = await fetchJson(listener, `/decisions/${asked.toLowerCase()}`)
-    if (found !== undefined) return [DecisionTrace.parse(found)]
+    if (found !== undefined) return { traces: [DecisionTrace.parse(found)], isComplete: true }
   }
   const found = await fetchJson(listener, `/decisions?${new URLSearchParams({ device: asked, limit: '10' })}`)
-  return Found.parse(found).decisions
+  const { decisions, complete } = Found.parse(found)
+  return { traces: decisions, isComplete: complete }
 }
 
 async function fetchJson({ base, authorization, dispatcher }: Listener, path: string): Promise<unknown> {
@@ -200,6 +203,9 @@ async function fetchJson({ base, authorization, dispatcher }: Listener, path: st
     throw new Refused(
       `${base.origin} refuses (${reply.status}). From another machine it takes --token-file, or --user and --password-file, of a client with frontends: [management] and the scope read (docs/clients.md).`,
     )
+  }
+  if (reply.status === 429 || reply.status === 503) {
+    throw new Refused(`${base.origin} has too much to do (${reply.status}): ask again in a moment.`)
   }
   if (!reply.ok) throw new Error(`status ${reply.status}`)
   return reply.json()

@@ -78,3 +78,10 @@ export function presentContextText(given: ContextText | undefined): string | nul
   if (given.text !== undefined) return given.text
   return given.alternatives.length > 0 ? given.alternatives.slice(0, 4).join(' or ') : 'unknown'
 }
+
+/** Every text that names the NAS, or may: its address and its name, as the front end read them. */
+export function nasTexts({ nasIpAddress, nasIdentifier }: RequestContext = {}): readonly string[] {
+  return [
+    ...new Set([nasIpAddress, nasIdentifier].flatMap((given) => (given === undefined ? [] : textsOf(given)))),
+  ]
+}

@@ -103,7 +103,13 @@ export type Status = z.infer<typeof Status>
 
 /** The answer of GET /decisions. */
 export const DecisionsAnswer = z
-  .strictObject({ decisions: z.array(DecisionTrace) })
+  .strictObject({
+    decisions: z.array(DecisionTrace),
+    complete: z.boolean().meta({
+      description:
+        'False where the search of the stored stories (TRACE_STORE=on) ended before the oldest: it took five seconds, or the file cannot be read. What is here is the newest that was found; since, until and device shorten a search.',
+    }),
+  })
   .meta({ id: 'Decisions', description: 'The decisions that fit, newest first.' })
 
 /** One remembered device of GET /devices. */

@@ -13,8 +13,10 @@ import { failure } from '../errors/fault.ts'
 import { isLoopbackAddress } from '../networks/networks.ts'
 import type { DecisionFilter } from '../trace/decision-filter.ts'
 import type { DecisionTrace } from '../trace/decision-trace.ts'
+import type { FoundTraces } from '../trace/trace-store.ts'
 import { isForwarded } from './asked-locally.ts'
 import type { Authenticate, Authentication, Authenticator } from './authentication.ts'
+import { createPlaces } from './concurrent-searches.ts'
 import {
   DecisionsQuery,
   type DevicesPage,
@@ -46,7 +48,7 @@ export interface ManagementParts {
   readonly traces: {
     readonly find: (decisionId: string) => Promise<DecisionTrace | undefined>
     /** Newest first; undefined where the device can be no identifier. */
-    readonly search: (filter: DecisionFilter, limit: number) => Promise<readonly DecisionTrace[] | undefined>
+    readonly search: (filter: DecisionFilter, limit: number) => Promise<FoundTraces | undefined>
   }
   readonly listDevices: (page: DevicesPage) => Promise<DevicesAnswer>
   /** Default: the system's. */
@@ -127,15 +129,28 @@ function registerDecisionRoutes(
     if (trace) return sendJson(reply, trace)
     return sendProblem(reply, failure('decision_not_found', 'No decision with that id is remembered.').fault)
   })
-  app.get('/decisions', { config: { query: DecisionsQuery } }, async ({ query }, reply) => {
+  const places = createPlaces(concurrentSearches)
+  app.get('/decisions', { config: { query: DecisionsQuery } }, async ({ query, clientName }, reply) => {
     const asked = parseDecisionsQuery(query, clock.nowMs())
     if (!asked.ok) return sendProblem(reply, asked.fault)
-    const decisions = await traces.search(asked.value.filter, asked.value.limit)
-    if (decisions) return sendJson(reply, { decisions })
+    const giveBack = places.take(clientName)
+    if (giveBack === undefined) return sendProblem(reply, tooManySearches)
+    try {
+      const found = await traces.search(asked.value.filter, asked.value.limit)
+      if (found) return sendJson(reply, { decisions: found.traces, complete: found.isComplete })
+    } finally {
+      giveBack()
+    }
     const message = 'device is no identifier of any kind.'
     return sendProblem(reply, failure('identifier_malformed', message, { field: 'device' }).fault)
   })
 }
+
+const concurrentSearches = { ofCaller: 4, inAll: 8 }
+const tooManySearches = failure(
+  'service_overloaded',
+  `Too many searches are under way: ${concurrentSearches.ofCaller} of one client at once, ${concurrentSearches.inAll} of all.`,
+).fault
 
 /** What is remembered, page by page. */
 function registerDeviceRoutes(app: FastifyInstance, { listDevices }: ManagementParts): void {

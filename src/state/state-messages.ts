@@ -1,5 +1,6 @@
 import type { KeepLater, StateChange } from './state-database.ts'
 import type { StateFileProblem } from './state-file.ts'
+import type { StoredSlice } from './trace-database.ts'
 
 /** What the store asks of the thread that has the file. */
 export type StateRequest =
@@ -27,7 +28,7 @@ export type StateRequest =
 export type CommonRequest = { readonly ask: 'check' } | { readonly ask: 'close' }
 
 /** What an answer carries; rows are keys and values by turns, which is cheaper to pass than objects. */
-export type StateValue = string | boolean | readonly string[]
+export type StateValue = string | boolean | readonly string[] | StoredSlice
 
 /** A request with the number that its answer carries. */
 export type Numbered<Request> = Request & { readonly id: number }

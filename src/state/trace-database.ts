@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type DatabaseForm, inTransaction, openOwnedDatabase } from './owned-database.ts'
+import { createStoryTest, type StoryConditions } from './story-test.ts'
 
 /** The story of one decision as it is stored; the text is opaque here. */
 export interface StoredTrace {
@@ -11,21 +12,23 @@ export interface StoredTrace {
 }
 
 /** Which stories are looked for, and how many at most. */
-export interface StoredSearch {
+export interface StoredSearch extends StoryConditions {
   readonly limit: number
   /** When they were decided: from and to, milliseconds since the epoch, both included. */
   readonly sinceMs?: number | undefined
   readonly untilMs?: number | undefined
-  /** All of them: the text at one of the JSON paths, or one of its parts around ` or `, is one of the lower-case values. */
-  readonly where?: readonly { readonly paths: readonly string[]; readonly values: readonly string[] }[]
 }
 
-/** What is no JSON fits nothing; AND alone would not keep json_extract from reading it. */
-const condition = `CASE WHEN json_valid(text) THEN NOT EXISTS (
-  SELECT 1 FROM json_each(:where) AS one WHERE NOT EXISTS (
-    SELECT 1 FROM json_each(one.value, '$.paths') AS path, json_each(one.value, '$.values') AS wanted
-    WHERE instr(' or ' || lower(json_extract(text, path.value)) || ' or ', ' or ' || wanted.value || ' or ') > 0
-  )) ELSE 0 END`
+/** What a slice of a search has found, newest first. */
+export interface StoredSlice {
+  readonly texts: readonly string[]
+  /** `before` of the next slice; absent: there are no older ones. */
+  readonly next?: number
+}
+
+/** A few milliseconds: whoever asks for one decision waits for one slice at most. */
+const storiesPerSlice = 500
+const maxSliceLength = 1024 * 1024
 
 const form: DatabaseForm = {
   /** `inat` */
@@ -79,27 +82,47 @@ export class TraceDatabase {
     return typeof row?.text === 'string' ? row.text : undefined
   }
 
-  /** The texts about any of the devices that fit, newest first; about whatever device where none is given. */
-  latest(devices: readonly string[] | undefined, search: StoredSearch): readonly string[] {
-    const { sinceMs = 0, untilMs = Number.MAX_SAFE_INTEGER, where = [], limit } = search
-    const found =
-      devices === undefined
-        ? ''
-        : 'AND number IN (SELECT number FROM devices WHERE device IN (SELECT value FROM json_each(:devices)))'
-    const fits = where.length === 0 ? '' : `AND ${condition}`
+  /**
+   * One slice of a search: looks at the next stories before the number `before`, newest first, for those about any of the
+   * devices that fit; about whatever device where none is given.
+   */
+  search(
+    devices: readonly string[] | undefined,
+    { sinceMs = 0, untilMs = Number.MAX_SAFE_INTEGER, where = [], limit }: StoredSearch,
+    before = Number.MAX_SAFE_INTEGER,
+  ): StoredSlice {
+    const numbers = devices && this.#numbersAbout(devices, before)
+    const about = numbers ? 'AND number IN (SELECT value FROM json_each(:numbers))' : ''
     const rows = this.#database
       .prepare(
-        `SELECT text FROM traces WHERE decided_at BETWEEN :sinceMs AND :untilMs ${found} ${fits}
-         ORDER BY number DESC LIMIT :limit`,
+        `SELECT number, CASE WHEN decided_at BETWEEN :sinceMs AND :untilMs THEN text END AS text FROM traces
+         WHERE number < :before ${about} ORDER BY number DESC LIMIT ${storiesPerSlice}`,
       )
-      .all({
-        sinceMs,
-        untilMs,
-        limit,
-        ...(devices && { devices: JSON.stringify(devices) }),
-        ...(where.length > 0 && { where: JSON.stringify(where) }),
-      })
-    return rows.map(({ text }) => String(text))
+      .iterate({ sinceMs, untilMs, before, ...(numbers && { numbers: JSON.stringify(numbers) }) })
+    const fits = createStoryTest(where)
+    const texts: string[] = []
+    let last = numbers?.at(-1)
+    let looked = 0
+    let length = 0
+    for (const { number, text } of rows) {
+      looked += 1
+      last = Number(number)
+      if (typeof text !== 'string') continue
+      length += text.length
+      if (fits(text)) texts.push(text)
+      if (texts.length >= limit || length >= maxSliceLength) return { texts, next: last }
+    }
+    const isOver = (numbers?.length ?? looked) < storiesPerSlice
+    return { texts, ...(!isOver && last !== undefined && { next: last }) }
+  }
+
+  /** Of each device by itself, which the index gives in their order. */
+  #numbersAbout(devices: readonly string[], before: number): readonly number[] {
+    const about = this.#database.prepare(
+      `SELECT number FROM devices WHERE device = ? AND number < ? ORDER BY number DESC LIMIT ${storiesPerSlice}`,
+    )
+    const numbers = devices.flatMap((device) => about.all(device, before).map(({ number }) => Number(number)))
+    return [...new Set(numbers)].sort((one, other) => other - one).slice(0, storiesPerSlice)
   }
 
   /** Removes what was decided before `beforeMs`, and the oldest of more than `maxTraces`. */

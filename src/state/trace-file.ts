@@ -4,7 +4,7 @@ import { type Clock, type ClockWitness, noWitness } from '../clock.ts'
 import type { StateFileProblem } from './state-file.ts'
 import { fileCheckIntervalMs, type StateNotice } from './state-store.ts'
 import { startStateThread } from './state-thread.ts'
-import type { StoredSearch, StoredTrace } from './trace-database.ts'
+import type { StoredSearch, StoredSlice, StoredTrace } from './trace-database.ts'
 import type { TraceRequest } from './trace-messages.ts'
 
 export interface TraceFileParts {
@@ -24,14 +24,24 @@ export interface TraceFileParts {
   readonly onReplaced?: () => void
 }
 
+/** What a search has found. */
+export interface FoundTexts {
+  readonly texts: readonly string[]
+  /** False where it ended before it had seen everything: it took too long, or the file cannot be read. */
+  readonly isComplete: boolean
+}
+
 /** The stories of decisions on disk, written and read by a thread of its own. Nothing rejects. */
 export interface TraceFile {
   /** False where they were not written. */
   append(traces: readonly StoredTrace[]): Promise<boolean>
   /** The text of one decision. */
   find(decisionId: string): Promise<string | undefined>
-  /** The texts about any of the devices that fit, newest first; about whatever device where none is given. */
-  latest(devices: readonly string[] | undefined, search: StoredSearch): Promise<readonly string[]>
+  /**
+   * The texts about any of the devices that fit, newest first; about whatever device where none is given. It is looked
+   * for in slices, one search at a time, so that everything else that is asked of the file goes before.
+   */
+  latest(devices: readonly string[] | undefined, search: StoredSearch): Promise<FoundTexts>
   /** memory_only: nothing can be written now. */
   mode(): 'opening' | 'read_write' | 'memory_only'
   /** What keeps the file from being written or looked at; undefined where nothing does. */
@@ -46,6 +56,8 @@ export interface TraceFile {
 const pruneIntervalMs = 10 * 60_000
 const tracesPerPrune = 10_000
 const closeLimitMs = 3000
+/** A quarter of a million stories of the usual length and more; `why` waits for ten seconds. */
+const searchLimitMs = 5000
 
 /** Opens `traces-<tenant>.sqlite` in STATE_DIR. Returns at once, and never fails. */
 export function openTraceFile(parts: TraceFileParts): TraceFile {
@@ -58,6 +70,7 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
   let checkProblem: StateFileProblem | undefined
   let sincePrune = 0
   let cancelPrune = () => {}
+  let lastSlice: Promise<unknown> = Promise.resolve()
   const thread = startStateThread<TraceRequest>({
     file,
     worker: 'trace-worker',
@@ -101,6 +114,18 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
     inBackground('trace_file', () => thread.ask({ ask: 'prune', beforeMs, maxTraces }))
   }
 
+  /** One at a time, whoever searches: what else is asked of the thread waits for one slice at most. */
+  function readSlice(request: Extract<TraceRequest, { ask: 'search' }>): Promise<StoredSlice | undefined> {
+    const slice = lastSlice.then(async () => {
+      const answer = await thread.ask(request)
+      return answer.ok && typeof answer.value === 'object' && 'texts' in answer.value
+        ? answer.value
+        : undefined
+    })
+    lastSlice = slice
+    return slice
+  }
+
   return {
     mode: () => mode,
     problem: () => openProblem ?? writeProblem ?? checkProblem,
@@ -124,16 +149,26 @@ export function openTraceFile(parts: TraceFileParts): TraceFile {
       const answer = await thread.ask({ ask: 'find', decisionId, sinceMs: oldestMs() })
       return answer.ok && typeof answer.value === 'string' ? answer.value : undefined
     },
-    async latest(devices, { sinceMs = 0, untilMs, ...search }) {
+    async latest(devices, { sinceMs = 0, untilMs, limit, where }) {
+      const endsAtMs = clock.monotonicMs() + searchLimitMs
       // What is stored is dated by the servers' clock.
       const aheadMs = witness.aheadMs()
       const dated = {
-        ...search,
+        where,
         sinceMs: Math.max(oldestMs(), sinceMs - aheadMs),
         ...(untilMs !== undefined && { untilMs: untilMs - aheadMs }),
       }
-      const answer = await thread.ask({ ask: 'latest', devices, search: dated })
-      return answer.ok && Array.isArray(answer.value) ? answer.value : []
+      const texts: string[] = []
+      let before: number | undefined
+      do {
+        const search = { ...dated, limit: limit - texts.length }
+        const slice = await readSlice({ ask: 'search', devices, search, before })
+        if (slice === undefined) return { texts, isComplete: false }
+        for (const text of slice.texts) texts.push(text)
+        before = slice.next
+        if (before === undefined || texts.length >= limit) return { texts, isComplete: true }
+      } while (clock.monotonicMs() < endsAtMs)
+      return { texts, isComplete: false }
     },
     async close() {
       isClosed = true

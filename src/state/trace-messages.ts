@@ -5,8 +5,10 @@ export type TraceRequest =
   | { readonly ask: 'append'; readonly traces: readonly StoredTrace[] }
   | { readonly ask: 'find'; readonly decisionId: string; readonly sinceMs: number }
   | {
-      readonly ask: 'latest'
+      /** One slice of a search. */
+      readonly ask: 'search'
       readonly devices: readonly string[] | undefined
       readonly search: StoredSearch
+      readonly before: number | undefined
     }
   | { readonly ask: 'prune'; readonly beforeMs: number; readonly maxTraces: number }

@@ -29,8 +29,8 @@ function perform(traces: TraceDatabase, request: TraceRequest): StateValue | und
       return undefined
     case 'find':
       return traces.find(request.decisionId, request.sinceMs)
-    case 'latest':
-      return traces.latest(request.devices, request.search)
+    case 'search':
+      return traces.search(request.devices, request.search, request.before)
     case 'prune':
       traces.prune(request.beforeMs, request.maxTraces)
       return undefined

@@ -1,4 +1,4 @@
-import { textsOf } from '../decision/request-context.ts'
+import { nasTexts } from '../decision/request-context.ts'
 import type { KeptDecision } from './present-trace.ts'
 
 /** Which decisions are looked for. Several texts of one key are alternatives; all keys have to fit; case does not count. */
@@ -17,32 +17,42 @@ export interface DecisionFilter {
   readonly untilMs?: number | undefined
 }
 
-/** The same for stories that are stored as JSON: one of the texts at one of the paths (those of SQLite) is one of the values. */
+/** The same for stories that are stored as JSON: one of the texts at the paths is one of the values. */
 export interface StoredConditions {
   readonly sinceMs?: number | undefined
   readonly untilMs?: number | undefined
-  readonly where: readonly { readonly paths: readonly string[]; readonly values: readonly string[] }[]
+  readonly where: readonly {
+    readonly paths: readonly StoryPath[]
+    /** Of stories that were told by an earlier version. */
+    readonly earlierPaths?: readonly StoryPath[] | undefined
+    readonly values: readonly string[]
+  }[]
 }
 
 type TextKey = 'decision' | 'sent' | 'reason' | 'client' | 'nas'
 
+/** Keys of a story, from the outside in. */
+type StoryPath = readonly string[]
+
+interface FilteredText {
+  readonly paths: readonly StoryPath[]
+  readonly earlierPaths?: readonly StoryPath[]
+  readonly of: (kept: KeptDecision) => readonly unknown[]
+}
+
 /** Where each text is: in the story that `presentTrace` tells, and in the record that it tells it of. */
-const texts: Readonly<
-  Record<
-    TextKey,
-    { readonly paths: readonly string[]; readonly of: (kept: KeptDecision) => readonly unknown[] }
-  >
-> = {
-  decision: { paths: ['$.decision'], of: ({ record }) => [record.decision.outcome] },
-  sent: { paths: ['$.sent'], of: ({ record }) => [record.sent] },
-  reason: { paths: ['$.reason'], of: ({ record }) => [record.decision.reason] },
-  client: { paths: ['$.request.client'], of: ({ record }) => [record.request.client] },
+const texts: Readonly<Record<TextKey, FilteredText>> = {
+  decision: { paths: [['decision']], of: ({ record }) => [record.decision.outcome] },
+  sent: { paths: [['sent']], of: ({ record }) => [record.sent] },
+  reason: { paths: [['reason']], of: ({ record }) => [record.decision.reason] },
+  client: { paths: [['request', 'client']], of: ({ record }) => [record.request.client] },
   nas: {
-    paths: ['$.request.nasIpAddress', '$.request.nasIdentifier'],
-    of({ record: { request } }) {
-      const { nasIpAddress = '', nasIdentifier = '' } = request.context ?? {}
-      return [...textsOf(nasIpAddress), ...textsOf(nasIdentifier)]
-    },
+    paths: [['request', 'nas']],
+    earlierPaths: [
+      ['request', 'nasIpAddress'],
+      ['request', 'nasIdentifier'],
+    ],
+    of: ({ record }) => nasTexts(record.request.context),
   },
 }
 const textKeys = Object.keys(texts) as TextKey[]
@@ -67,12 +77,13 @@ export function storedConditionsOf(filter: DecisionFilter): StoredConditions {
   const { sinceMs, untilMs } = filter
   const where = textKeys.flatMap((key) => {
     const values = filter[key]
-    return values === undefined ? [] : [{ paths: texts[key].paths, values: values.map(foldCase) }]
+    const { paths, earlierPaths } = texts[key]
+    return values === undefined ? [] : [{ paths, earlierPaths, values: values.map(foldCase) }]
   })
   return { sinceMs, untilMs, where }
 }
 
-/** ASCII alone, as SQLite does it. */
+/** ASCII alone, as the store does it. */
 function foldCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

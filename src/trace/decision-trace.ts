@@ -29,6 +29,11 @@ export const DecisionTrace = z
         refresh: z.boolean(),
         nasIpAddress: textOrNull,
         nasIdentifier: textOrNull,
+        // With a default, because the trace store has stories of earlier versions.
+        nas: z.array(z.string()).default([]).meta({
+          description:
+            'Every text that names the NAS, or may: what the filter nas of GET /decisions looks at.',
+        }),
         ssid: textOrNull,
         // With a default, because the trace store has stories of earlier versions.
         unknown: z.array(z.enum(['nasAddress', 'nasIdentifier', 'ssid'])).default([]),

@@ -10,7 +10,7 @@ import type { DecisionTrace } from './decision-trace.ts'
 import { packDecision, unpackDecision } from './packed-decision.ts'
 import { asForClient, type KeptDecision, presentTrace, valuesOf } from './present-trace.ts'
 import { TextRing } from './text-ring.ts'
-import type { TextSearch, TraceStore } from './trace-store.ts'
+import type { FoundTraces, TextSearch, TraceStore } from './trace-store.ts'
 
 /** What the traces work with. */
 export interface DecisionTracesParts {
@@ -118,7 +118,7 @@ export class DecisionTraces {
   }
 
   /** Decisions that fit, newest first, at most `limit`; undefined where the device can be no identifier. */
-  async search(filter: DecisionFilter, limit: number): Promise<readonly DecisionTrace[] | undefined> {
+  async search(filter: DecisionFilter, limit: number): Promise<FoundTraces | undefined> {
     const fits = createDecisionTest(filter)
     const stored = { limit, ...storedConditionsOf(filter) }
     if (filter.device === undefined) {
@@ -137,13 +137,13 @@ export class DecisionTraces {
   }
 
   /** Decisions about a device, newest first, at most `limit`; undefined where the text can be no identifier. */
-  about(device: string, limit: number): Promise<readonly DecisionTrace[] | undefined> {
-    return this.search({ device }, limit)
+  async about(device: string, limit: number): Promise<readonly DecisionTrace[] | undefined> {
+    return (await this.search({ device }, limit))?.traces
   }
 
   /** The newest decisions, at most `limit`. */
   async latest(limit: number): Promise<readonly DecisionTrace[]> {
-    return (await this.search({}, limit)) ?? []
+    return (await this.search({}, limit))?.traces ?? []
   }
 
   /** Other processes write into the same store, so that it can have newer ones than the memory. */
@@ -151,15 +151,18 @@ export class DecisionTraces {
     inMemory: readonly DecisionTrace[],
     devices: readonly string[] | undefined,
     search: TextSearch,
-  ): Promise<readonly DecisionTrace[]> {
-    const stored = (await this.#store?.latest(devices, search)) ?? []
+  ): Promise<FoundTraces> {
+    const stored = await this.#store?.latest(devices, search)
+    const isComplete = stored?.isComplete ?? true
     const known = new Set(inMemory.map(({ decisionId }) => decisionId))
     // A decision is in the file twice where the file was made again.
-    const more = stored.filter(({ decisionId }) => !known.has(decisionId) && known.add(decisionId))
-    if (more.length === 0) return inMemory
-    return [...inMemory, ...more]
+    const more =
+      stored?.traces.filter(({ decisionId }) => !known.has(decisionId) && known.add(decisionId)) ?? []
+    if (more.length === 0) return { traces: inMemory, isComplete }
+    const traces = [...inMemory, ...more]
       .sort((one, other) => (one.decidedAt < other.decidedAt ? 1 : one.decidedAt > other.decidedAt ? -1 : 0))
       .slice(0, search.limit)
+    return { traces, isComplete }
   }
 
   /** In slices, or somebody who asks for a thousand would hold up those who wait at a door. */

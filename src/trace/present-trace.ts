@@ -1,7 +1,7 @@
 import type { DecisionRecord } from '../decision/decision-service.ts'
 import { saidByIntune } from '../decision/device-conditions.ts'
 import type { Policy } from '../decision/policy.ts'
-import { presentContextText, unknownContext } from '../decision/request-context.ts'
+import { nasTexts, presentContextText, unknownContext } from '../decision/request-context.ts'
 import { type FaultCode, faultCatalogue } from '../errors/catalogue.ts'
 import type { Fault } from '../errors/fault.ts'
 import type { MaskDevice } from '../identity/mask-device.ts'
@@ -39,6 +39,7 @@ export function presentTrace(kept: KeptDecision, mask: MaskDevice, reader: Trace
       refresh: request.refresh,
       nasIpAddress: presentContextText(request.context?.nasIpAddress),
       nasIdentifier: presentContextText(request.context?.nasIdentifier),
+      nas: [...nasTexts(request.context)],
       ssid: presentContextText(request.context?.ssid),
       unknown: [...unknownContext(request.context)],
       certificateExpiresAt: timeOrNull(request.certificateExpiresAtMs),

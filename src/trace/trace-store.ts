@@ -23,7 +23,10 @@ export interface TraceTexts {
     }[],
   ): Promise<boolean>
   find(decisionId: string): Promise<string | undefined>
-  latest(devices: readonly string[] | undefined, search: TextSearch): Promise<readonly string[]>
+  latest(
+    devices: readonly string[] | undefined,
+    search: TextSearch,
+  ): Promise<{ readonly texts: readonly string[]; readonly isComplete: boolean }>
   mode(): 'opening' | 'read_write' | 'memory_only'
   problem(): string | undefined
   close(): Promise<void>
@@ -32,6 +35,13 @@ export interface TraceTexts {
 /** A decision that is to be told and written: by `packDecision`, with the policy that was in force. */
 export interface WaitingDecision extends Omit<KeptDecision, 'record'> {
   readonly packed: string
+}
+
+/** What a search has found, newest first. */
+export interface FoundTraces {
+  readonly traces: readonly DecisionTrace[]
+  /** False where it ended before it had seen everything that is stored. */
+  readonly isComplete: boolean
 }
 
 export interface TraceStoreParts {
@@ -108,12 +118,9 @@ export class TraceStore {
   }
 
   /** Traces about any of these identifiers that fit, newest first; about whatever device where none is given. */
-  async latest(
-    devices: readonly string[] | undefined,
-    search: TextSearch,
-  ): Promise<readonly DecisionTrace[]> {
+  async latest(devices: readonly string[] | undefined, search: TextSearch): Promise<FoundTraces> {
     const shown = devices?.map(this.#parts.mask).filter((device) => device !== '')
-    const texts = await this.#parts.texts.latest(shown, search)
+    const { texts, isComplete } = await this.#parts.texts.latest(shown, search)
     const next = turnEvery(parsedPerTurn)
     const traces: DecisionTrace[] = []
     for (const text of texts) {
@@ -122,7 +129,7 @@ export class TraceStore {
       const turned = next()
       if (turned) await turned
     }
-    return traces
+    return { traces, isComplete }
   }
 
   status(): TraceStoreStatus {

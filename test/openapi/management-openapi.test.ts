@@ -38,7 +38,7 @@ async function routes(): Promise<{ method: string; path: string }[]> {
     rejectHeld: () => ({ records: 0 }),
     purge: () => true,
     purgeAll: () => 0,
-    traces: { find: async () => undefined, search: async () => [] },
+    traces: { find: async () => undefined, search: async () => ({ traces: [], isComplete: true }) },
     listDevices: async () => ({ devices: [], next: null }),
   })
   await app.ready()

@@ -49,7 +49,7 @@ async function manage(
     rejectHeld: () => ({ records: 0 }),
     purge: () => true,
     purgeAll: () => 0,
-    traces: { find: async () => undefined, search: async () => [] },
+    traces: { find: async () => undefined, search: async () => ({ traces: [], isComplete: true }) },
     listDevices: async () => ({ devices: [], next: null }),
     onRefused,
     ...parts,

@@ -288,7 +288,7 @@ t.test('every route of the management listener answers every kind of caller as i
     rejectHeld: () => ({ records: 0 }),
     purge: () => true,
     purgeAll: () => 0,
-    traces: { find: async () => undefined, search: async () => [] },
+    traces: { find: async () => undefined, search: async () => ({ traces: [], isComplete: true }) },
     listDevices: async () => ({ devices: [], next: null }),
     authenticate,
     onRefused: (door, code) => void refused.push(`${door} ${code}`),

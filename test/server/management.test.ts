@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import t from 'tap'
+import { createPlaces } from '../../src/server/concurrent-searches.ts'
 import { type ManagementParts, registerManagementRoutes } from '../../src/server/management.ts'
 import { createManagementServer } from '../../src/server/server.ts'
 
@@ -11,7 +12,7 @@ const parts: ManagementParts = {
   rejectHeld: () => ({ records: done.push('reject') }),
   purge: () => done.push('purge') > 0,
   purgeAll: () => done.push('purge all'),
-  traces: { find: async () => undefined, search: async () => [] },
+  traces: { find: async () => undefined, search: async () => ({ traces: [], isComplete: true }) },
   listDevices: async () => ({ devices: [], next: null }),
 }
 
@@ -57,4 +58,45 @@ t.test('probes, Prometheus and the status are answered from outside', async (t) 
   for (const url of ['/livez', '/readyz', '/metrics', '/status']) {
     t.equal((await app.inject({ url, remoteAddress: '192.0.2.7' })).statusCode, 200, url)
   }
+})
+
+t.test('a caller has four searches at once, and the next is 503 with Retry-After', async (t) => {
+  const busy = createManagementServer({
+    logger: pino({ level: 'silent' }),
+    readiness: () => ({ ready: true, checks: {} }),
+  })
+  t.teardown(() => busy.close())
+  const { promise: searched, resolve: end } = Promise.withResolvers<void>()
+  let begun = 0
+  const search = async () => {
+    begun += 1
+    await searched
+    if (begun === 5) throw new Error('a defect')
+    return { traces: [], isComplete: false }
+  }
+  registerManagementRoutes(busy, { ...parts, traces: { find: async () => undefined, search } })
+  const ask = (query = '') => busy.inject(`/decisions${query}`)
+  const running = Array.from({ length: 4 }, () => ask())
+  while (begun < 4) await new Promise((resolve) => setImmediate(resolve))
+  const refused = await ask()
+  t.match(refused, { statusCode: 503, headers: { 'retry-after': '1' } })
+  t.match(refused.json(), { code: 'service_overloaded', detail: /more searches/ })
+  t.equal((await busy.inject('/decisions/x')).statusCode, 404, 'one decision is looked for all the same')
+  t.equal((await ask('?limit=0')).statusCode, 400)
+  end()
+  for (const one of await Promise.all(running)) t.same(one.json(), { decisions: [], complete: false })
+  t.equal((await ask()).statusCode, 500, 'a search that fails gives its place back too')
+  for (let again = 0; again < 9; again += 1) t.equal((await ask()).statusCode, 200)
+})
+
+t.test('nobody has all places', (t) => {
+  const places = createPlaces({ ofCaller: 2, inAll: 3 })
+  const [first] = [places.take('a'), places.take('a')]
+  t.equal(places.take('a'), undefined, 'of one caller')
+  t.ok(places.take('b'))
+  t.equal(places.take('c'), undefined, 'of all')
+  first?.()
+  t.ok(places.take('c'))
+  t.equal(places.take('a'), undefined)
+  t.end()
 })

@@ -48,12 +48,14 @@ function open(parts: { maxDecisions?: number; maxWaiting?: number } = {}) {
       return !disk.isFull
     },
     find: async (id) => rows.find(({ decisionId }) => decisionId === id)?.text,
-    latest: async (devices, { limit }) =>
-      rows
+    latest: async (devices, { limit }) => ({
+      texts: rows
         .filter((row) => devices === undefined || row.devices.some((device) => devices.includes(device)))
         .map(({ text }) => text)
         .reverse()
         .slice(0, limit),
+      isComplete: !disk.isFull,
+    }),
     mode: () => disk.mode,
     problem: () => undefined,
     close: async () => {},
@@ -193,4 +195,12 @@ t.test('a text that cannot be read is no trace', async (t) => {
     rows.push({ decisionId: `x${text}`, decidedAtMs: 0, devices: [], text })
   t.equal(await traces.find('x{'), undefined)
   t.same(await traces.latest(10), [])
+})
+
+t.test('a search says where what is stored was not seen to the end', async (t) => {
+  const { disk, traces } = open()
+  traces.keep(decided('d0'))
+  t.match(await traces.search({}, 10), { traces: [{ decisionId: 'd0' }], isComplete: true })
+  disk.isFull = true
+  t.match(await traces.search({}, 10), { traces: [{ decisionId: 'd0' }], isComplete: false })
 })

@@ -44,7 +44,7 @@ export const serviceFaults = {
   service_overloaded: {
     area: 'service',
     meaning:
-      'More requests arrive than the service can answer in time, or more credentials wait to be checked than it takes at once.',
+      'More requests arrive than the service can answer in time, or more credentials wait to be checked or more searches for decisions are under way than it takes at once.',
     remedy:
       'Ask again in a second. If it lasts, see nac_overloaded and nac_refused_requests_total: give the service more CPU, limit the client that asks most, or find out in the log who sends wrong credentials.',
     retryable: true,
