@@ -124,6 +124,31 @@ t.test('what is remembered is answered at once, without a promise', async (t) =>
   t.match(decide(request(deviceId())), { ok: true, value: { source: 'cache' } })
 })
 
+t.test('nobody waits for a refresh that was not asked for', async (t) => {
+  const { ask } = build()
+  await ask(deviceId())
+  const again = await ask(deviceId())
+  t.equal(again.source, 'cache')
+  t.notOk('refreshInMs' in again)
+})
+
+t.test('the kinds that were skipped are those that the API cannot look up, and no other', async (t) => {
+  const { ask, askAbout, records } = build()
+  await ask(deviceId())
+  await ask(deviceId())
+  await askAbout({ identifiers: [], randomizedMac: 'DAA119000001' })
+  await askAbout({ identifiers: [deviceId(alice)], conflict: [deviceId(alice), deviceId(bob)] })
+  t.strictSame(
+    records.map(({ skippedKinds }) => skippedKinds),
+    [[], [], [], []],
+  )
+})
+
+t.test('an answer about a device id is about that device, whatever id Intune writes into it', async (t) => {
+  const { ask } = build({ deviceId: bob })
+  t.match(await ask(deviceId(alice)), { reason: 'compliant', device: alice, deviceId: bob })
+})
+
 t.test('two that ask at once share one question and both hear it from Intune', async (t) => {
   const { ask, intune } = build('hang')
   const both = [ask(deviceId()), ask(deviceId())]

@@ -136,6 +136,46 @@ t.test('the limit on refreshes holds for each identifier that is asked', async (
   t.match(await decide(recheck), { ok: false, fault: { code: 'recheck_too_soon', retryAfterMs: 4000 } })
 })
 
+t.test('a refresh asks Intune again although a fresh answer is remembered', async (t) => {
+  const { ask, intune } = build()
+  t.match(await ask(only(deviceId())), { source: 'intune', reason: 'compliant' })
+  intune.say({ complianceState: 'noncompliant' })
+  t.match(await ask(only(deviceId()), { refresh: true }), { source: 'intune', reason: 'noncompliant' })
+})
+
+t.test('a recheck that is too soon is refused, whatever is remembered, and says why', async (t) => {
+  const { ask, decide, intune } = build(undefined, undefined, undefined, { admitRefresh: () => 4000 })
+  await ask(only(deviceId()))
+  const recheck = { refresh: true, mustRefresh: true, frontend: 'json', client: 'a' } as const
+  t.match(await decide({ identity: only(deviceId()), ...recheck }), {
+    ok: false,
+    fault: { code: 'recheck_too_soon', message: /checked again a few seconds ago/, retryAfterMs: 4000 },
+  })
+  t.equal(intune.asked.length, 1)
+})
+
+t.test('a refresh that is too soon is answered at once from what is remembered', async (t) => {
+  const { ask, decide } = build(undefined, undefined, undefined, { admitRefresh: () => 4000 })
+  await ask(only(deviceId()))
+  const request = { identity: only(deviceId()), refresh: true, frontend: 'json', client: 'a' } as const
+  t.match(decide(request), { ok: true, value: { source: 'cache', refreshInMs: 4000 } }, 'without a promise')
+})
+
+t.test('each client waits in its own line, and its batches in another one of its own', async (t) => {
+  const shares: (string | undefined)[] = []
+  const { ask } = build(undefined, (scripted) => (identifier, share) => {
+    shares.push(share)
+    return scripted(identifier)
+  })
+  const asking = ['hq', 'branch'].flatMap((client) => [{ client }, { client, isInBatch: true }])
+  for (const [index, rest] of asking.entries()) {
+    await ask(only(deviceId(`11111111-1111-4111-8111-11111111111${index}`)), rest)
+  }
+  t.equal(new Set(shares).size, 4, JSON.stringify(shares))
+  await ask(only(mac()), { client: 'hq' })
+  t.equal(shares[4], shares[0], 'one line for all questions of a client')
+})
+
 for (const row of [
   {
     case: 'enrolled and compliant is allowed',
@@ -287,6 +327,12 @@ t.test('a MAC does not stand in for a device id where Intune names another devic
   t.match(await ask(only(mac())), { outcome: 'allow' }, 'who shows the MAC alone is judged by it')
   const commonName = { ...deviceId(), origin: 'certificateCn', rank: 2 } as const
   t.match(await ask(only(commonName, mac())), { matchedBy: 'mac' }, 'a common name may be an Entra device id')
+  delete named.deviceId
+  t.match(
+    await ask(only(deviceId(), mac()), { refresh: true }),
+    { outcome: 'allow', matchedBy: 'mac' },
+    'where Intune names no device, nothing contradicts',
+  )
   named.deviceId = deviceId().value
   t.match(await ask(only(deviceId(), mac()), { refresh: true }), { outcome: 'allow', matchedBy: 'mac' })
 })

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { ComplianceRecord } from '../../src/compliance/compliance-record.ts'
+import type { ContextText } from '../../src/decision/request-context.ts'
 import { compileGlob } from '../../src/decision/text-pattern.ts'
 import { factsOf, policyOf } from '../policy/policy-facts.ts'
 
@@ -81,6 +82,20 @@ t.test('text from outside is shown as printable ASCII, and the first 80 characte
   const said = (nasIdentifier: string) => policy.explain(factsOf({ context: { nasIdentifier } }))[0]?.unmet
   t.same(said('Büro\u202e'), ['nasIdentifier is "B?ro?", the rule wants SW'])
   t.same(said('x'.repeat(81)), [`nasIdentifier is "${'x'.repeat(80)}", the rule wants SW`])
+})
+
+t.test('of a text that may be several, up to four are shown', async (t) => {
+  const policy = policyOf('rules: [{ name: it, when: { ssid: Vault }, decision: allow }]\n')
+  const said = (ssid: ContextText) => policy.explain(factsOf({ context: { ssid } }))[0]?.unmet
+  t.same(said({ alternatives: ['a', 'b', 'c', 'd', 'e'], isOpen: false }), [
+    'ssid is not certain ("a" or "b" or "c" or "d"), the rule wants Vault',
+  ])
+  t.same(said({ text: 'Corp', alternatives: ['ap:Corp'], isOpen: false }), [
+    'ssid is "Corp", or perhaps "ap:Corp", the rule wants Vault',
+  ])
+  t.same(said({ text: 'a', alternatives: ['b', 'c', 'd', 'e'], isOpen: false }), [
+    'ssid is "a", or perhaps "b", or perhaps "c", or perhaps "d", the rule wants Vault',
+  ])
 })
 
 t.test('upper and lower case are alike, another spelling of a letter is not', async (t) => {

@@ -175,6 +175,25 @@ rules:
   )
 })
 
+t.test('of two limits that are alike the first one is told', async (t) => {
+  const policy = policyOf(`
+rules:
+  - { name: first, atMost: remediate }
+  - { name: second, atMost: remediate }
+`)
+  t.match(policy.decide(factsOf()), { outcome: 'remediate', rule: 'first' })
+})
+
+t.test('a policy says which conditions its rules have', async (t) => {
+  const policy = policyOf(`
+rules:
+  - { name: a, when: { ssid: Corp, rank: 1 }, decision: deny }
+  - { name: b, when: { ssid: Vault, os: windows* }, decision: deny }
+`)
+  for (const name of ['ssid', 'rank', 'os'] as const) t.ok(policy.conditionsInUse.has(name), name)
+  for (const name of ['nasAddress', 'client'] as const) t.notOk(policy.conditionsInUse.has(name), name)
+})
+
 t.test('what the user has to do follows from the reason unless the rule says otherwise', async (t) => {
   const policy = policyOf(`
 rules:

@@ -43,6 +43,26 @@ t.test('a rule that refuses applies where the SSID cannot be read, one that lets
   t.match(decide(wide, either('Corp', 'Corp 2')).verdict, { rule: 'staff' }, 'whichever it is')
 })
 
+t.test('a rule with two conditions is certain where both are', async (t) => {
+  const policy = (decision: string) =>
+    policyOf(`rules:
+  - { name: it, when: { ssid: Corp, nasIdentifier: sw-1 }, decision: ${decision} }
+  - { name: rest, decision: remediate }
+`)
+  for (const [ssid, nasIdentifier, allows, denies] of [
+    ['Corp', 'sw-1', 'it', 'it'],
+    [unreadable, 'sw-1', 'rest', 'it'],
+    ['Corp', unreadable, 'rest', 'it'],
+    [unreadable, unreadable, 'rest', 'it'],
+    [unreadable, 'sw-2', 'rest', 'rest'],
+    ['Vault', unreadable, 'rest', 'rest'],
+  ] as const) {
+    const facts = factsOf({ context: { ssid, nasIdentifier } })
+    t.equal(policy('allow').decide(facts).rule, allows, JSON.stringify([ssid, nasIdentifier]))
+    t.equal(policy('deny').decide(facts).rule, denies, JSON.stringify([ssid, nasIdentifier]))
+  }
+})
+
 t.test('what is between is the most that the rules below may decide', async (t) => {
   const cap = '  - { name: cap, when: { ssid: Guest }, atMost: remediate }\n'
   t.match(decide(cap, unreadable).verdict, { outcome: 'remediate', rule: 'cap' })
