@@ -149,6 +149,34 @@ t.test('an answer about a device id is about that device, whatever id Intune wri
   t.match(await ask(deviceId(alice)), { reason: 'compliant', device: alice, deviceId: bob })
 })
 
+for (const [decision, sent] of [
+  ['allow', 'accept'],
+  ['remediate', 'redirect'],
+  ['deny', 'reject'],
+  ['fail', 'unavailable'],
+] as const) {
+  t.test(`who is told the decision as it is hears ${sent} where it is ${decision}`, async (t) => {
+    const { ask, records } = build(undefined, {
+      policy: policyOf(`rules: [{ name: all, decision: ${decision} }]\n`),
+    })
+    t.equal((await ask(deviceId())).outcome, decision)
+    t.equal(records[0]?.sent, sent)
+  })
+}
+
+t.test('the log has what the front end says to the network, once that is known', async (t) => {
+  const { decide, request, records } = build()
+  const asked = request(deviceId())
+  await decide({ ...asked, sentFor: ({ outcome }) => (outcome === 'allow' ? 'compliant' : 'noncompliant') })
+  await decide({ ...asked, sentFor: () => undefined })
+  await decide({ ...asked, sentFor: () => Promise.resolve('unregistered' as const) })
+  await settle()
+  t.same(
+    records.map(({ sent }) => sent),
+    ['compliant', null, 'unregistered'],
+  )
+})
+
 t.test('two that ask at once share one question and both hear it from Intune', async (t) => {
   const { ask, intune } = build('hang')
   const both = [ask(deviceId()), ask(deviceId())]

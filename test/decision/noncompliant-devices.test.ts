@@ -57,6 +57,12 @@ t.test('policy judges a listed device as if somebody asked about it alone', asyn
   ])
 })
 
+t.test('a listed device of which no MAC is known has none in its facts', async (t) => {
+  const { judge, judged } = build()
+  judge({ ...byId, macs: [] }, asking)
+  t.strictSame(judged[0]?.record, { ...record, deviceId: 'a' })
+})
+
 t.test('a device in its grace period is listed as what it is, and let in', async (t) => {
   const inGrace = { ...byId, record: { ...record, gracePeriodEndsMs: nowMs + 1 } }
   t.match(build().judge(inGrace, asking), { reason: 'in_grace_period', verdict: { outcome: 'allow' } })
