@@ -151,6 +151,10 @@ t.test('texts that look alike are not the same, and may be', async (t) => {
     ['B\u00fcro', 'B\ufffdro'],
     ['热点', '\ufffd\ufffd\ufffd'],
     ['热点*', '\ufffd@\ufffd:'],
+    ['My Net', 'My \t Net'],
+    ['VAULT', '\uff36\uff21\uff35\uff2c\uff34'],
+    ['B\u00fcro*', nfd],
+    ['*e\u0301*', 'Caf\u00e9 1'],
   ] as const) {
     t.match(decide(deny(pattern), ssid).verdict, { rule: 'no' }, `deny ${pattern}`)
     t.match(decide(allow(pattern), ssid).verdict, { rule: 'rest' }, `allow ${pattern}`)
@@ -160,10 +164,61 @@ t.test('texts that look alike are not the same, and may be', async (t) => {
     ['B\u00fcro', 'Buro'],
     ['Vault', 'B\ufffdro'],
     ['Büro', 'Caf\ufffd'],
+    ['MyNet', 'My Net'],
+    ['MyNet', 'My\u00a0Net'],
+    ['Büro 1', 'Büro 2'],
   ] as const) {
     t.match(decide(deny(pattern), ssid).verdict, { rule: /^builtin/ }, `${ssid} is not ${pattern}`)
   }
   t.match(decide(allow('B*'), 'B\ufffdro').verdict, { rule: 'yes' }, 'whatever the octets are')
+})
+
+t.test('of several patterns one is enough, for a text that is certain and for one that is not', async (t) => {
+  const policy = (decision: string) =>
+    policyOf(`rules:
+  - { name: it, when: { ssid: ["Lobby*", "B\u00fcro*", "Cafe*"] }, decision: ${decision} }
+  - { name: rest, decision: remediate }
+`)
+  for (const [ssid, allows, denies] of [
+    ['B\u00fcro 1', 'it', 'it'],
+    ['Bu\u0308ro 1', 'rest', 'it'],
+    ['B\ufffdro 1', 'rest', 'it'],
+    ['Vault', 'rest', 'rest'],
+    // As it is, it begins with `Cafe`; as a person sees it, it does not.
+    ['Cafe\u0301', 'it', 'it'],
+    [either('Cafe\u0301', 'Vault'), 'rest', 'it'],
+    [either('Lobby 1', 'B\u00fcro 1'), 'it', 'it'],
+    [either('Lobby 1', 'Bu\u0308ro 1'), 'rest', 'it'],
+  ] as const) {
+    const facts = factsOf({ context: { ssid } })
+    t.equal(policy('allow').decide(facts).rule, allows, JSON.stringify(ssid))
+    t.equal(policy('deny').decide(facts).rule, denies, JSON.stringify(ssid))
+  }
+})
+
+t.test(
+  'a text that only looks like what a rule wants counts as not certain, alone and beside others',
+  async (t) => {
+    const policy = policyOf(`rules:
+  - { name: alone, when: { ssid: "B\u00fcro" }, decision: remediate }
+  - { name: both, when: { ssid: "B\u00fcro", matchedBy: deviceId }, decision: allow }
+  - { name: rest, decision: deny }
+`)
+    const facts = factsOf({ context: { ssid: 'Bu\u0308ro' } })
+    const unclear = ['ssid is "Bu?ro", the rule wants B\u00fcro']
+    t.same(policy.explain(facts), [
+      { rule: 'alone', result: 'capped', unmet: [], unclear },
+      { rule: 'both', result: 'passed_over', unmet: unclear, unclear: [] },
+      { rule: 'rest', result: 'fired', unmet: [], unclear: [] },
+    ])
+    t.equal(policy.decide(facts).rule, 'rest')
+  },
+)
+
+t.test('a text that may be none of those that it may be vouches for nothing', async (t) => {
+  const allow =
+    '  - { name: every, when: { ssid: "*" }, decision: allow }\n  - { name: rest, decision: deny }\n'
+  t.match(decide(allow, either()).verdict, { rule: 'rest' })
 })
 
 const openness: Readonly<Record<DecisionOutcome, number>> = { deny: 0, remediate: 1, fail: 2, allow: 3 }
