@@ -67,6 +67,7 @@ for (const [condition, holds, unclear, not] of [
     [
       asked({ deviceId: other }, {}),
       asked({ deviceId: other }),
+      asked({ deviceId: other, mac: stolenMac }, {}),
       asked({ mac: stolenMac }, isNot),
       asked({ mac: stolenMac }, { enrolled: false }, { reason: 'not_enrolled' }),
       asked({ mac: 'DA:1B:2C:3D:4E:5F' }, undefined, { reason: 'randomized_mac' }),
@@ -95,7 +96,10 @@ for (const [condition, holds, unclear, not] of [
       asked({ deviceId: other }, { details: { serialNumber: ' pf-2x7k ' } }),
       asked({ mac: stolenMac }, { details: { serialNumber: 'PF-2X7K' } }),
     ],
-    [asked({ deviceId: other, serialNumber: 'PF-2X7K' }, isNot)],
+    [
+      asked({ deviceId: other, serialNumber: 'PF-2X7K' }, isNot),
+      asked({ serialNumber: 'PF-2X7K' }, isNot, { matchedBy: 'imei', rank: 3 }),
+    ],
     [asked({ deviceId: other }, {}), asked({ deviceId: other }, isNot), asked({ serialNumber: 'PF-2X7' })],
   ],
 ] as const) {
@@ -124,6 +128,23 @@ t.test('unknown is a device whose identifier nobody says', async (t) => {
   t.equal(policy.decide(asked({ mac: stolenMac }, {})).rule, 'it')
   t.equal(policy.decide(asked({ serialNumber: 'A1B2' }, {})).rule, 'it')
   t.not(policy.decide(asked({ mac: stolenMac }, isNot)).rule, 'it')
+  t.not(policy.decide(asked({ deviceId: other, serialNumber: 'XYZ9' }, {})).rule, 'it', 'it is claimed')
+  const randomized = asked({ mac: 'DA:1B:2C:3D:4E:5F' }, undefined, { reason: 'randomized_mac' })
+  t.equal(policy.decide(randomized).rule, 'it', 'a MAC says no serial number')
+})
+
+t.test('a device that nobody asks about is known by what Intune says', async (t) => {
+  const record = { enrolled: true, complianceState: 'noncompliant', observedAtMs: factsOf().nowMs } as const
+  const policy = policyOf(`rules:
+  - { name: mac, when: { mac: ${stolenMac} }, decision: deny }
+  - { name: id, when: { deviceId: ${stolen} }, decision: deny }
+`)
+  const rule = (said: Partial<ComplianceRecord>) =>
+    policy.decide(factsOf({ reason: 'noncompliant', record: { ...record, ...said } })).rule
+  t.equal(rule({ macs: [otherMac, stolenMac] }), 'mac')
+  t.equal(rule({ deviceId: stolen }), 'id')
+  t.match(rule({ deviceId: other, macs: [otherMac] }), /^builtin/)
+  t.match(rule({}), /^builtin/)
 })
 
 t.test('the story names the device of the request, and no other one', async (t) => {

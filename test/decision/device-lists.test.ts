@@ -110,6 +110,20 @@ t.test('what one list says for certain stands, whatever else is only claimed', a
   }
 })
 
+t.test('what one list names as claimed is not undone by another that does not name it', async (t) => {
+  for (const files of [
+    '[{ file: stolen.txt }, { file: lost.txt }]',
+    '[{ file: lost.txt }, { file: stolen.txt }]',
+  ]) {
+    const policy = policyOf(rule(`mac: ${files}`), {
+      [stolenMacs]: new Set(['005056A489FF']),
+      [lostMacs]: new Set([otherMac]),
+    })
+    const facts = policy.withLists(asked({ deviceId: id, mac: otherMac }, { deviceId: id, macs: [mac] }))
+    t.equal(policy.decide(facts).rule, 'it')
+  }
+})
+
 t.test('the story names the values of a rule by their number, its lists by their files', async (t) => {
   const wanted = (value: string) => {
     const policy = policyOf(rule(`mac: ${value}`), { [stolenMacs]: new Set(), [lostMacs]: new Set() })
@@ -142,6 +156,19 @@ t.test(
     )
     const macs = ['005056A48901', '005056A48902', '005056A48903', '005056A48904', '005056A48905']
     t.equal(actual('mac', asked({ deviceId: id }, { macs })), `mac is ${macs.slice(0, 4).join(', ')}`)
+    t.equal(
+      actual('mac', asked({ deviceId: id, mac }, { macs: [mac] })),
+      `mac is ${mac}`,
+      'it is claimed as well',
+    )
+    const identifiers = macs.map((value) => ({ kind: 'mac', value, origin: 'mac', rank: 4 }) as const)
+    t.equal(
+      actual('mac', factsOf({ identity: { identifiers } })),
+      `mac is ${macs
+        .slice(0, 4)
+        .map((value) => `perhaps ${value}`)
+        .join(', ')}`,
+    )
     t.equal(actual('deviceId', asked({ mac }, { enrolled: true })), 'deviceId is perhaps another')
     t.equal(
       actual('deviceId', asked({ certificateCn: id }, { enrolled: true })),
