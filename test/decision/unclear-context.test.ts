@@ -38,6 +38,11 @@ t.test('a rule that refuses applies where the SSID cannot be read, one that lets
   }
   const likely = { text: 'Corp', alternatives: ['ap:Corp'], isOpen: false }
   t.match(decide(allow, likely).verdict, { outcome: 'allow', rule: 'staff' }, 'all but certain')
+  for (const more of [{ isOpen: true }, { isOpen: false, isGuessed: true }]) {
+    const given = { text: 'Corp', alternatives: ['ap:Corp'], ...more }
+    t.match(decide(allow, given).verdict, { rule: 'staff' }, `may be relied on: ${JSON.stringify(given)}`)
+  }
+  t.match(decide(deny, { text: 'Corp', alternatives: [], isOpen: true }).verdict, { rule: 'vault' })
   const wide =
     '  - { name: staff, when: { ssid: "Corp*" }, decision: allow }\n  - { name: rest, decision: deny }\n'
   t.match(decide(wide, either('Corp', 'Corp 2')).verdict, { rule: 'staff' }, 'whichever it is')
