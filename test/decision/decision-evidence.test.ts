@@ -1,4 +1,5 @@
 import t from 'tap'
+import { type BackgroundFailure, onBackgroundFailure } from '../../src/background.ts'
 import { ComplianceCache } from '../../src/compliance/compliance-cache.ts'
 import type { ComplianceLookup } from '../../src/compliance/compliance-record.ts'
 import type { DecisionRequest } from '../../src/decision/decide.ts'
@@ -17,7 +18,12 @@ function build(
   {
     policy = defaultPolicy,
     wrap,
-  }: { policy?: Policy; wrap?: (scripted: ComplianceLookup) => ComplianceLookup } = {},
+    record,
+  }: {
+    policy?: Policy
+    wrap?: (scripted: ComplianceLookup) => ComplianceLookup
+    record?: (record: DecisionRecord) => void
+  } = {},
 ) {
   const clock = new FakeClock()
   const intune = scriptedLookup(clock, script)
@@ -41,7 +47,7 @@ function build(
     deadlineMs: 1000,
     portalUrl: 'https://portal.example/',
     retryAfterMs: 30_000,
-    record: (record) => records.push(record),
+    record: record ?? ((one) => records.push(one)),
   })
   const request = (...identifiers: DeviceIdentifier[]): DecisionRequest => ({
     identity: { identifiers },
@@ -176,6 +182,30 @@ t.test('the log has what the front end says to the network, once that is known',
     ['compliant', null, 'unregistered'],
   )
 })
+
+t.test('a decision is recorded before it is answered, where it is known what is sent', async (t) => {
+  const { ask, decide, request, records } = build()
+  await ask(deviceId())
+  t.match(decide(request(deviceId())), { ok: true })
+  t.equal(records.length, 2, 'nobody has waited')
+})
+
+t.test(
+  'a record that cannot be kept after the answer is told as a failure of the decision log',
+  async (t) => {
+    const failures: BackgroundFailure[] = []
+    t.teardown(onBackgroundFailure((failure) => failures.push(failure)))
+    const { decide, request } = build(undefined, {
+      record: () => {
+        throw new Error('full')
+      },
+    })
+    const sentFor = () => Promise.resolve('accept' as const)
+    t.match(await decide({ ...request(deviceId()), sentFor }), { ok: true })
+    await settle()
+    t.match(failures, [{ task: 'decision_log', error: { message: 'full' } }])
+  },
+)
 
 t.test('two that ask at once share one question and both hear it from Intune', async (t) => {
   const { ask, intune } = build('hang')
