@@ -1,5 +1,9 @@
 import t from 'tap'
-import { readCertificateNames, readCertificateTexts } from '../../src/identity/certificate-names.ts'
+import {
+  type CertificateNames,
+  readCertificateNames,
+  readCertificateTexts,
+} from '../../src/identity/certificate-names.ts'
 
 const alice = 'a11ce000-0000-4000-8000-000000000001'
 const bob = 'b0b00000-0000-4000-8000-000000000002'
@@ -96,5 +100,65 @@ t.test('texts of a caller are each read by themselves', async (t) => {
     commonNameId: undefined,
     unreadable: ['certificateSan', 'certificateCn'],
   })
-  t.match(readCertificateTexts([`DNS:x, ${san}`, san], []), { sanIds: [alice], doubtfulSanIds: [] })
+  t.strictSame(
+    readCertificateTexts([`DNS:x, ${san}`, san], []),
+    {
+      sanIds: [alice],
+      doubtfulSanIds: [],
+      commonNameId: undefined,
+      given: ['certificateSan'],
+      unreadable: ['certificateSan'],
+    },
+    'an id that counts is not also in doubt',
+  )
+})
+
+t.test('a reading has what the certificate shows and nothing else', async (t) => {
+  const nothing = { sanIds: [], doubtfulSanIds: [], commonNameId: undefined, given: [], unreadable: [] }
+  const sanAlone = { ...nothing, given: ['certificateSan'] }
+  const overrun = [`DNS:x, ${san}`, `DNS:y, ${san}`]
+  const rows: readonly { case: string; names: CertificateNames; reading: object }[] = [
+    { case: 'no name at all', names: {}, reading: nothing },
+    { case: 'lists without names', names: { uris: [], sanTexts: [], commonNames: [] }, reading: nothing },
+    { case: 'a URI', names: { uris: [alice] }, reading: { ...sanAlone, sanIds: [alice] } },
+    { case: 'a SAN', names: { sanTexts: [san] }, reading: { ...sanAlone, sanIds: [alice] } },
+    {
+      case: 'a common name',
+      names: { commonNames: [bob] },
+      reading: { ...nothing, commonNameId: bob, given: ['certificateCn'] },
+    },
+    {
+      case: 'a subject without a common name',
+      names: { subjects: ['/CN=undefined'] },
+      reading: nothing,
+    },
+    {
+      case: 'a SAN that an overlong name ran over',
+      names: { sanTexts: overrun },
+      reading: { ...sanAlone, doubtfulSanIds: [alice], unreadable: ['certificateSan'] },
+    },
+  ]
+  for (const { case: title, names, reading } of rows) {
+    t.strictSame(readCertificateNames(names), reading, title)
+  }
+})
+
+t.test('a name that arrives empty is lost: it may have been a device id', async (t) => {
+  const sanLost = {
+    sanIds: [],
+    doubtfulSanIds: [],
+    commonNameId: undefined,
+    given: ['certificateSan'],
+    unreadable: ['certificateSan'],
+  }
+  t.strictSame(readCertificateNames({ sanTexts: [''] }), sanLost, 'the SAN')
+  t.strictSame(readCertificateNames({ sanTexts: ['', ''] }), sanLost, 'the SAN, twice')
+  t.strictSame(readCertificateNames({ uris: [''] }), sanLost, 'the only URI')
+  t.strictSame(
+    readCertificateNames({ uris: [`IntuneDeviceId://${bob}`, ''] }),
+    { ...sanLost, sanIds: [bob] },
+    'one URI of two',
+  )
+  const commonNameLost = { ...sanLost, given: ['certificateCn'], unreadable: ['certificateCn'] }
+  t.strictSame(readCertificateNames({ commonNames: [''] }), commonNameLost, 'the common name')
 })
