@@ -33,6 +33,10 @@ t.test('the SAN of a real Intune certificate is read in every order of its names
     'othername:<unsupported>',
     'IP Address:<invalid length=3>',
   ]
+  const severalNames = [...fixed, sid, intune].join(', ')
+  t.ok(severalNames.length > 256, 'text that nobody chooses may be long: it has no escapes')
+  t.strictSame(readOpensslSan(severalNames, {}), { ids: [bob], doubtfulIds: [], isUnreadable: false })
+  t.strictSame(readOpensslSan(`URI:IntuneDeviceID://${nil}, ${intune}`, {}).ids, [bob], "SCEPman's spelling")
   for (const name of [...fixed, sid, cisco, `URI:IntuneDeviceId://${nil}`]) {
     t.strictSame(readOpensslSan(`${name}, ${intune}`, {}).ids, [bob], `behind ${name}`)
   }
@@ -67,6 +71,7 @@ t.test('a name that holds a separator ends the reading: nothing behind it counts
     [`DNS:x, URI:IntuneDeviceId://${alice}`, { emailAddresses: ['x'] }],
     [`DNS:x, URI:IntuneDeviceId://${alice}`, { dnsNames: ['x, URI:IntuneDeviceId:'] }],
     [`DNS:x, URI:IntuneDeviceId://${alice}`, { dnsNames: [''] }],
+    [`DNS:x, URI:IntuneDeviceId://${alice}`, { dnsNames: ['x', 'y'] }],
     [`DNS:xx, URI:IntuneDeviceId://${alice}`, { dnsNames: ['x'] }],
     [`DNS:x,URI:IntuneDeviceId://${alice}`, { dnsNames: ['x,URI:IntuneDeviceId:'] }],
   ]
@@ -76,6 +81,17 @@ t.test('a name that holds a separator ends the reading: nothing behind it counts
     t.strictSame(reading, { ids: [], doubtfulIds: [alice], isUnreadable: true }, `and it is told: ${text}`)
     t.strictSame(readOpensslSan(`${intune}, ${text}`, separate).ids, [bob], `an id in front counts: ${text}`)
     t.strictSame(readOpensslSan(`${text}, ${intune}`, separate).ids, [], `one behind does not: ${text}`)
+  }
+})
+
+t.test('names of one kind alone are vouched for by those that were given of that kind', async (t) => {
+  const rows: [string, SeparateNames][] = [
+    ['DNS:x', { dnsNames: ['x'] }],
+    ['email:x', { emailAddresses: ['x'] }],
+    ['othername: UPN::x', { userPrincipalNames: ['x'] }],
+  ]
+  for (const [name, separate] of rows) {
+    t.strictSame(readOpensslSan(`${name}, ${intune}`, separate).ids, [bob], name)
   }
 })
 
@@ -128,13 +144,36 @@ t.test('a text that may have been cut before its escapes were read vouches for n
   // As long as no number of escapes makes it long enough, the text is whole.
   const name = 'x'.repeat(190)
   t.strictSame(readOpensslSan(`DNS:${name}, ${intune}`, { dnsNames: [name] }).ids, [bob])
+  // A name that nobody chooses, and `chosen` octets that may each have been four: 15 + 4 * 252 is 1,023.
+  const read = (chosen: number) => {
+    const dnsName = 'x'.repeat(chosen - 'DNS:, '.length - intune.length)
+    return readOpensslSan(`IP Address:10, DNS:${dnsName}, ${intune}`, { dnsNames: [dnsName] })
+  }
+  t.strictSame(
+    read(251),
+    { ids: [bob], doubtfulIds: [], isUnreadable: false },
+    'one octet short of the buffer',
+  )
+  t.strictSame(read(252), { ids: [], doubtfulIds: [bob], isUnreadable: true }, 'as long as the buffer')
+  t.strictSame(
+    readOpensslSan(`DNS:x, DNS:${'y'.repeat(250)}, email:z, ${intune}`, {}),
+    { ids: [], doubtfulIds: [bob], isUnreadable: true },
+    'an id in the last of many names is told',
+  )
 })
 
 t.test('two device ids in one SAN are both reported, marked or bare', async (t) => {
   t.strictSame(readOpensslSan(`URI:IntuneDeviceId://${alice}, ${cisco}`, {}).ids, [alice, bob])
   t.strictSame(readOpensslSan(`URI:${alice}, ${intune}`, {}).ids, [alice, bob])
   t.strictSame(readOpensslSan(`${intune}, ${cisco}`, {}).ids, [bob], 'one in two forms is one')
-  t.match(readOpensslSan(`${intune}, DNS:x, URI:${alice}`, {}), { ids: [bob], doubtfulIds: [alice] })
+  for (const rest of [
+    `DNS:x, URI:${alice}`,
+    `DNS:x, URI:${alice}, DNS:y`,
+    `URI:${bob}, DNS:x, URI:${alice}, x`,
+  ]) {
+    const reading = { ids: [bob], doubtfulIds: [alice], isUnreadable: true }
+    t.strictSame(readOpensslSan(`${intune}, ${rest}`, {}), reading, rest)
+  }
   t.match(readOpensslSan(`${intune}, DNS:x, ${cisco}`, {}), {
     ids: [bob],
     doubtfulIds: [],
@@ -158,6 +197,10 @@ t.test('what callers join or send by itself is read where the id comes first', a
     `${bare};IntuneDeviceId://${bob}`,
     `URL=${bare}\r\n     URL=IntuneDeviceId://${bob}\r\n     DNS Name=laptop\r\n`,
     `IP Address:10.0.0.1, ${intune}`,
+    `IP Address:2001:db8::1, ${intune}`,
+    `\r\n${intune}\r\n`,
+    `${bare}, ${bare}, ${intune}`,
+    `uri:${bare}, ${sid}, ${intune}`,
     `IntuneDeviceId://${nil},IntuneDeviceId://${bob}`,
   ]
   for (const text of texts) {
