@@ -206,6 +206,14 @@ t.test('beside an id that counts, another one is a conflict even where it is in 
       JSON.stringify(attributes),
     )
   }
+  t.strictSame(
+    identityOf(parseIdentity({ deviceId: id, certificateSan: hidden })).conflict,
+    [
+      { kind: 'deviceId', value: id, origin: 'deviceId', rank: 1 },
+      { kind: 'deviceId', value: other, origin: 'certificateSan', rank: 1 },
+    ],
+    'both with where they came from',
+  )
 })
 
 t.test('a randomised MAC is reported and never looked up', async (t) => {
