@@ -78,14 +78,14 @@ export function deviceIdsInSubject(text: string): readonly string[] {
 
 function usable(guidText: string | undefined): string | undefined {
   const id = guidText?.toLowerCase()
-  return id === undefined || id === nilGuid ? undefined : id
+  return id === nilGuid ? undefined : id
 }
 
 /** The GUID with its hyphens, or undefined where the text is not a GUID. */
 function withHyphens(text: string): string | undefined {
   if (bareGuid.test(text)) return text
   if (!/^[0-9a-f]{32}$/i.test(text)) return undefined
-  return text.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  return text.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 function allMatches(text: string, pattern: RegExp): readonly string[] {
