@@ -46,7 +46,11 @@ t.test('health finds the service by its settings, through TLS, and says in one l
   t.match(before, { exitCode: 1, output: /^no answer from https:\/\/127\.0\.0\.1:\d+: ECONNREFUSED\n$/ })
 
   const missing = await health({ SERVICE_TLS_CERTIFICATE_FILE: join(directory, 'missing.pem') })
-  t.match(missing, { exitCode: 1, output: /missing\.pem, which does not exist\n$/ }, 'one line, whatever is wrong')
+  t.match(
+    missing,
+    { exitCode: 1, output: /missing\.pem, which does not exist\n$/ },
+    'one line, whatever is wrong',
+  )
 
   const service = startCommand(['serve'], variables)
   t.teardown(() => service.child.kill('SIGKILL'))
