@@ -59,6 +59,7 @@ t.test('serve, config and doctor say so, with the remedy, where a client may use
     INTUNE_CERTIFICATE_FILE: file('app.pem'),
     INTUNE_PRIVATE_KEY_FILE: file('app.key'),
     CLIENTS_FILE: file('clients.yaml'),
+    SERVICE_HOST: '127.0.0.1',
     SERVICE_PORT: '0',
     MANAGEMENT_PORT: '0',
     SHUTDOWN_GRACE_SECONDS: '0',

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { runCommand } from '../../src/cli/run-command.ts'
-import type { OperatorAction } from '../../src/decision/operator-action.ts'
+import { type OperatorAction, operatorActions } from '../../src/decision/operator-action.ts'
 import { createDeviceMask } from '../../src/identity/mask-device.ts'
 import { DecisionLog } from '../../src/telemetry/decision-log.ts'
 import { DecisionLogFile } from '../../src/telemetry/decision-log-file.ts'
@@ -154,4 +154,9 @@ t.test('an unknown caller cannot push the log out, whatever its attempts end in'
   t.equal(of('viewer').length, 10, 'but not what it may not do')
   await clock.advance(60_000)
   t.match(lines().at(-1), { action: 'omitted', omitted: 990 + 40 })
+})
+
+t.test('the page names every action', async (t) => {
+  const page = readFileSync(new URL('../../docs/decision-log.md', import.meta.url), 'utf8')
+  for (const action of operatorActions) t.ok(page.includes(`\`${action}\``), action)
 })

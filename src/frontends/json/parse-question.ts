@@ -42,7 +42,7 @@ function parseQuestion(
   for (const name of Object.keys(given)) {
     const value = given[name]
     // Many a serialiser writes null for what is not there; an unknown name is a mistake all the same.
-    if (value === null && acceptedNames.includes(name)) continue
+    if (value === null && what === 'key' && acceptedNames.includes(name)) continue
     if (name === 'refresh') {
       const parsed = parseRefresh(value)
       if (parsed === undefined) {

@@ -158,7 +158,7 @@ t.test('a site can say what its NAS write into Called-Station-Id', async (t) => 
   t.equal(app.requests[0]?.context?.ssid, 'Vault')
   for (const option of ['called-station=what', 'dialect=v5', 'denial=contol']) {
     const reply = await app.ask(body, `authorize?${option}`)
-    t.match(reply, { statusCode: 400 }, `${option} is nothing that the service knows`)
+    t.match(reply, { status: 400 }, `${option} is nothing that the service knows`)
   }
   t.equal(app.requests.length, 1, 'and nothing is decided')
 })
