@@ -17,7 +17,14 @@ import {
 } from '../src/server/management-schema.ts'
 import { scopeOfRoute } from '../src/server/management-scopes.ts'
 import { DecisionTrace } from '../src/trace/decision-trace.ts'
-import { decisionResponses, error, noStore, renderOpenApi, retryAfter } from './generate-openapi.ts'
+import {
+  decisionResponses,
+  error,
+  noStore,
+  renderOpenApi,
+  retryAfter,
+  securitySchemes,
+} from './generate-openapi.ts'
 
 const nosniff: ZodOpenApiHeadersObject = {
   'x-content-type-options': { required: true, schema: { const: 'nosniff' } },
@@ -234,16 +241,7 @@ function describeManagementApi() {
         },
       },
     },
-    components: {
-      securitySchemes: {
-        basic: {
-          type: 'http',
-          scheme: 'basic',
-          description: 'User name and password of a client (RFC 7617).',
-        },
-        bearer: { type: 'http', scheme: 'bearer', description: 'Token of a client (RFC 6750).' },
-      },
-    },
+    components: { securitySchemes },
   })
 }
 

@@ -35,6 +35,16 @@ const refreshAfter: ZodOpenApiHeadersObject = {
   },
 }
 
+/** How callers say who they are, on both listeners. */
+export const securitySchemes = {
+  basic: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'User name and password of a client (RFC 7617).',
+  },
+  bearer: { type: 'http', scheme: 'bearer', description: 'Token of a client (RFC 6750).' },
+} as const
+
 export function error(description: string, headers: ZodOpenApiHeadersObject = {}): ZodOpenApiResponseObject {
   return {
     description,
@@ -200,14 +210,7 @@ function describeApi() {
     },
     components: {
       schemas: { ...radiusSchemas, ...iseSchemas },
-      securitySchemes: {
-        basic: {
-          type: 'http',
-          scheme: 'basic',
-          description: 'User name and password of a client (RFC 7617).',
-        },
-        bearer: { type: 'http', scheme: 'bearer', description: 'Token of a client (RFC 6750).' },
-      },
+      securitySchemes,
     },
   })
 }

@@ -8,6 +8,7 @@ import type {
 import { decisionReasons } from '../src/decision/policy-rules.ts'
 import { calledStationForms } from '../src/frontends/radius/called-station.ts'
 import { dialects } from '../src/frontends/radius/reply-attributes.ts'
+import { denials } from '../src/frontends/radius/site-options.ts'
 
 /** JSON Schema 2020-12 has it, and so has OpenAPI 3.1. */
 type Schema = oas31.SchemaObject & { patternProperties?: Record<string, oas31.ReferenceObject> }
@@ -169,7 +170,7 @@ const parameters: oas31.ParameterObject[] = [
     name: 'denial',
     in: 'query',
     description: 'A denial as 401 (default), or as 200 with control:Auth-Type := Reject.',
-    schema: { enum: ['status', 'control'] },
+    schema: { enum: [...denials] },
   },
 ]
 

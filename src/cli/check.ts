@@ -7,36 +7,18 @@ import { type RequestContext, unreadable } from '../decision/request-context.ts'
 import { unknownWord } from '../decision/text-pattern.ts'
 import type { Fault } from '../errors/fault.ts'
 import { isAnswerable, presentDecision } from '../frontends/json/present.ts'
-import type { IdentityAttributes } from '../identity/device-identity.ts'
-import { nearestIdentifierName } from '../identity/nearest-identifier.ts'
 import { parseIdentity } from '../identity/parse-identity.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { printable, printableValues } from '../text/printable.ts'
+import { printableValues } from '../text/printable.ts'
 import { checkAsIse } from './check-as-ise.ts'
 import { type Command, exitCodes, WrongUse } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configured, explainFault, printFileFaults } from './configured.ts'
 import { explainRules } from './explain-decision.ts'
+import { attributesOf, identifierHelp } from './identifier-argument.ts'
 import { formatTable } from './table.ts'
 import { coloured } from './terminal.ts'
-
-const attributeNames = [
-  'mac',
-  'deviceId',
-  'imei',
-  'meid',
-  'udid',
-  'serialNumber',
-  'certificateSan',
-  'certificateCn',
-] as const satisfies readonly (keyof IdentityAttributes)[]
-
-/** What the help of a command says about identifiers. */
-export const identifierHelp = [
-  'An identifier is a MAC address or an Intune device id as it is, or name=value, where name is one of',
-  `${attributeNames.join(', ')}.`,
-]
 
 const form = {
   name: 'check',
@@ -142,32 +124,6 @@ function parseFrontend(text: string): FrontendName {
   const name = frontendNames.find((candidate) => candidate === text)
   if (name !== undefined) return name
   throw new WrongUse(`--frontend must be one of ${frontendNames.join(', ')}`)
-}
-
-/** Identifiers as they are typed: name=value, or a bare MAC address or Intune device id. */
-export function attributesOf(positionals: readonly string[]): IdentityAttributes {
-  const attributes: Record<string, string[]> = {}
-  for (const text of positionals) {
-    const name = nameOf(text)
-    const key = name ?? (/[0-9a-f]{8}-[0-9a-f]{4}-/i.test(text) ? 'deviceId' : 'mac')
-    const list = attributes[key] ?? []
-    list.push(name === undefined ? text : text.slice(text.indexOf('=') + 1))
-    attributes[key] = list
-  }
-  return attributes
-}
-
-/** The kind in front of `=`; undefined where there is none: neither a MAC address nor a device id has one. */
-function nameOf(text: string): (typeof attributeNames)[number] | undefined {
-  const [, given] = /^\s*([^=]*?)\s*=/.exec(text) ?? []
-  if (given === undefined) return undefined
-  const name = attributeNames.find((candidate) => candidate === given)
-  if (name !== undefined) return name
-  const nearest = nearestIdentifierName(given, attributeNames)
-  const hint = nearest === undefined ? '' : ` Did you mean ${nearest}=?`
-  throw new WrongUse(
-    `knows no identifier ${JSON.stringify(printable(given.slice(0, 40)))}.${hint} There are ${attributeNames.join(', ')}.`,
-  )
 }
 
 /** The answer of the JSON front end; it has an error in place of `fail`, and here a person reads. */

@@ -7,11 +7,11 @@ import { z } from 'zod'
 import type { ListenerSet } from '../config/load-settings.ts'
 import { printable } from '../text/printable.ts'
 import { tlsProtocol, verifiesPeer } from '../tls/secure-defaults.ts'
-import { exitCodes, WrongUse } from './command.ts'
+import { exitCodes } from './command.ts'
 import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configuredListeners } from './configured.ts'
-import { type Target, targetOf, trustOf } from './own-listener.ts'
+import { parseUrl, reasonOf, type Target, targetOf, trustOf } from './own-listener.ts'
 import { widest } from './table.ts'
 
 const timeoutMs = 2500
@@ -78,7 +78,7 @@ export const health = defineCommand(form, async ({ values }, context) => {
       ),
     )
   } catch (error) {
-    context.err(`no answer from ${target.url.origin}: ${printable(reasonOf(error))}`)
+    context.err(`no answer from ${target.url.origin}: ${printable(reasonOf(error, timeoutMs))}`)
   }
   return exitCodes.no
 })
@@ -87,12 +87,6 @@ export const health = defineCommand(form, async ({ values }, context) => {
 function localTarget({ service, serviceTls, management }: ListenerSet, verbose: boolean): Target {
   if (verbose || serviceTls?.clientCaFile !== undefined) return targetOf(management, management.tls)
   return targetOf(service, serviceTls)
-}
-
-function parseUrl(text: string): URL {
-  const url = URL.parse(text)
-  if (url !== null && /^https?:$/.test(url.protocol)) return url
-  throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
 }
 
 async function fetchReadiness(target: Target): Promise<{ status: number; text: string }> {
@@ -152,14 +146,4 @@ function listChecks(checks: Readonly<Record<string, ShownCheck>>): string {
       return [first.trimEnd(), ...more.map((text) => `${' '.repeat(width + 2)}${text}`)].join('\n')
     })
     .join('\n')
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error'
-  if (error instanceof z.ZodError || error instanceof SyntaxError)
-    return 'it is not an answer of this service'
-  const { code } = error as NodeJS.ErrnoException
-  return error.name === 'AbortError' || error.name === 'TimeoutError'
-    ? `nothing within ${timeoutMs} ms`
-    : (code ?? error.message)
 }

@@ -4,7 +4,7 @@ import { didYouMean } from '../nearest-name.ts'
 import { createNetworks, isNetwork } from '../networks/networks.ts'
 import { canonicalValues } from '../trace/decision-traces.ts'
 import { WrongUse } from './command.ts'
-import { withoutKind } from './read-option-file.ts'
+import { identifierValue } from './identifier-argument.ts'
 
 /** What is looked for, as it was typed; what is absent is not looked at. */
 export interface WantedLines {
@@ -50,7 +50,7 @@ export function createLineFilter(wanted: WantedLines, nowMs: number): Test {
     tests.push((fields) => words.some((word) => word === fields.sent))
   }
   if (nas !== undefined) tests.push(nasTest(nas))
-  if (device !== undefined) tests.push(deviceTest(withoutKind(device)))
+  if (device !== undefined) tests.push(deviceTest(identifierValue(device)))
   if (user !== undefined)
     tests.push((fields) => isSame(fields.user, user) || isSame(fields.certificateUser, user))
   return (fields) => tests.every((test) => test(fields))

@@ -48,12 +48,6 @@ const form = {
   exitCodes: { 0: 'found', 1: 'nothing is found', 2: 'wrong use, or a file that cannot be read' },
 } as const satisfies CommandForm
 
-// `| head` has read enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exitCodes.fine)
-  throw error
-})
-
 /** `intune-nac log show` */
 export const logShow = defineCommand(form, async ({ values, positionals }, context) => {
   const [only, ...more] = positionals

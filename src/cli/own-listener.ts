@@ -1,4 +1,5 @@
 import type { PeerCertificate } from 'node:tls'
+import { z } from 'zod'
 import type { ListenerSettings, ServiceTlsSettings } from '../config/settings.ts'
 import { readCertificates } from '../pem/read-certificates.ts'
 import { readBytesLater } from '../pem/read-file.ts'
@@ -16,6 +17,13 @@ export interface Target {
 export function targetOf(listener: ListenerSettings, tls: ServiceTlsSettings | undefined): Target {
   if (tls === undefined) return { url: localUrl('http', listener) }
   return { url: localUrl('https', listener), certificateFile: tls.certificateFile }
+}
+
+/** The address that `--url` gives. WrongUse where it is none. */
+export function parseUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url !== null && /^https?:$/.test(url.protocol)) return url
+  throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
 }
 
 function localUrl(scheme: 'http' | 'https', { host, port }: ListenerSettings): URL {
@@ -40,4 +48,18 @@ export async function trustOf({ certificateFile }: Target) {
   const checkServerIdentity = (_host: string, shown: PeerCertificate) =>
     own.raw.equals(shown.raw) ? undefined : new Error('the certificate is another one')
   return { ca: own.toString(), allowPartialTrustChain: true, checkServerIdentity }
+}
+
+/** Why an exchange with a listener failed, for a person; fetch hides it in the cause. */
+export function reasonOf(error: unknown, timeoutMs: number): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  if (!(cause instanceof Error)) return 'unknown error'
+  if (cause instanceof z.ZodError || cause instanceof SyntaxError)
+    return 'it is not an answer of this service'
+  const { code, message, name } = cause as NodeJS.ErrnoException
+  if (name === 'AbortError' || name === 'TimeoutError') return `nothing within ${timeoutMs} ms`
+  if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') {
+    return `${code}: does it speak HTTPS, or ask for a certificate?`
+  }
+  return code ?? message
 }

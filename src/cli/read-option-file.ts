@@ -30,8 +30,3 @@ export function readAuthorities(file: string): string {
   if (authorities.ok) return authorities.value.pem
   throw new UnusableFile(`--ca-file names ${printable(file)}, which ${authorities.why}`)
 }
-
-/** `mac=00:50:56:A4:89:5A`, as `check` takes it, without the name, where a search takes any identifier. */
-export function withoutKind(identifier: string): string {
-  return identifier.replace(/^(?:deviceId|mac|serialNumber|imei|meid|udid|certificateCn)=/i, '')
-}

@@ -10,8 +10,9 @@ import type { CommandForm } from './command-form.ts'
 import { defineCommand } from './command-line.ts'
 import { configuredListeners } from './configured.ts'
 import { explainTrace } from './explain-trace.ts'
-import { type Target, targetOf, trustOf } from './own-listener.ts'
-import { readAuthorities, readSecretFile, withoutKind } from './read-option-file.ts'
+import { identifierValue } from './identifier-argument.ts'
+import { parseUrl, reasonOf, type Target, targetOf, trustOf } from './own-listener.ts'
+import { readAuthorities, readSecretFile } from './read-option-file.ts'
 
 const decisionIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const Found = z.object({ decisions: z.array(DecisionTrace), complete: z.boolean().default(true) })
@@ -59,7 +60,7 @@ const form = {
 /** `intune-nac why` */
 export const why = defineCommand(form, async ({ values, positionals }, context) => {
   const [given, ...more] = positionals
-  const asked = given === undefined ? undefined : withoutKind(given)
+  const asked = given === undefined ? undefined : identifierValue(given)
   if (asked === undefined || more.length > 0) {
     throw new WrongUse('needs one decision id or identifier: why 00:50:56:A4:89:5A')
   }
@@ -90,14 +91,13 @@ export const why = defineCommand(form, async ({ values, positionals }, context) 
     }
     return exitCodes.fine
   } catch (error) {
-    if (error instanceof WrongUse) throw error
-    if (error instanceof UnusableFile) throw error
+    if (error instanceof WrongUse || error instanceof UnusableFile) throw error
     if (error instanceof Refused) {
       context.err(error.message)
       return exitCodes.no
     }
     context.err(
-      `The management listener at ${base.origin} gave no answer that can be read: ${printable(reasonOf(error))}`,
+      `The management listener at ${base.origin} gave no answer that can be read: ${printable(reasonOf(error, timeoutMs))}`,
     )
     return exitCodes.no
   }
@@ -109,9 +109,7 @@ function targetFor(given: string | undefined, context: CommandContext): Target |
     const listener = configuredListeners(context)?.management
     return listener && targetOf(listener, listener.tls)
   }
-  const url = URL.parse(given)
-  if (url !== null && /^https?:$/.test(url.protocol)) return { url }
-  throw new WrongUse('--url must be an address such as http://127.0.0.1:9090')
+  return { url: parseUrl(given) }
 }
 
 /** Verified and without a proxy, whatever Node was told: credentials go along. */
@@ -121,18 +119,6 @@ async function dispatcherFor(target: Target, caFile: string | undefined): Promis
   }
   const trust = (await trustOf(target)) ?? authorities
   return new Agent({ connect: { ...tlsProtocol, ...verifiesPeer, ...trust } })
-}
-
-/** What stands behind a failed exchange: undici hides it in the cause. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error
-  if (!(cause instanceof Error)) return 'unknown error'
-  if (cause instanceof z.ZodError || cause instanceof SyntaxError) return 'it is not one of this service'
-  const { code, message, name } = cause as NodeJS.ErrnoException
-  if (name === 'TimeoutError') return `nothing within ${timeoutMs} ms`
-  if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET')
-    return `${code}: does it speak HTTPS, or ask for a certificate?`
-  return code ?? message
 }
 
 /** The commands that look for it in the decision log, ready for a shell. */

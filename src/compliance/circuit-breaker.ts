@@ -177,15 +177,13 @@ export class CircuitBreaker {
   }
 
   #close(device: string): void {
-    this.#suspects.delete(device)
-    if (this.#state === 'closed') {
-      this.#failures.clear()
-      return
+    if (this.#state !== 'closed') {
+      for (const failed of this.#failures) if (this.#suspects.size < maxFailures) this.#suspects.add(failed)
+      this.#suspectUntilMs = this.#parts.clock.monotonicMs() + suspectForMs
     }
-    for (const failed of this.#failures) if (this.#suspects.size < maxFailures) this.#suspects.add(failed)
     this.#suspects.delete(device)
-    this.#suspectUntilMs = this.#parts.clock.monotonicMs() + suspectForMs
     this.#failures.clear()
+    if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#cause = undefined
     this.#epoch += 1

@@ -1,6 +1,6 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { Decision } from '../../decision/decision.ts'
-import { type Fault, failure, type Outcome } from '../../errors/fault.ts'
+import { failure, type Outcome } from '../../errors/fault.ts'
 import { createMethodCheck } from '../../server/allowed-methods.ts'
 import { createAuthenticationHook } from '../../server/authentication-hook.ts'
 import type { FrontendOptions } from '../../server/frontend.ts'
@@ -8,12 +8,10 @@ import { requestFault } from '../../server/request-fault.ts'
 import { RefusedRequest } from '../../server/request-form.ts'
 import { traceContextOf, traceFields } from '../../server/request-trace.ts'
 import { authenticationMethodOf, isEapUnderWay } from './authentication-method.ts'
-import { type CalledStationForm, calledStationForms } from './called-station.ts'
 import { parseCertificateExpiry } from './certificate-expiry.ts'
 import { monitorProbeOf } from './monitor-probe.ts'
 import { parseRadiusRequest } from './parse-request.ts'
 import {
-  denials,
   type PresentedDecision,
   presentDecision,
   presentFault,
@@ -22,11 +20,10 @@ import {
   type ReplyForm,
 } from './present.ts'
 import { profilePlaceOf } from './profile-place.ts'
-import { dialects } from './reply-attributes.ts'
-import type { RadiusRequest } from './request-attributes.ts'
 import { parseRequestContext } from './request-context.ts'
 import { parseRequestIdentity } from './request-identity.ts'
 import { parseRequestOrigin } from './request-origin.ts'
+import { parseSiteOptions } from './site-options.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -142,11 +139,17 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
     const query = request.url.split('?')[1] ?? ''
     const radius = parseRadiusRequest(request.body, query)
     if (!radius.ok) return refuse(radius.fault.code, presentFault(radius.fault), request, reply)
-    const options = new URLSearchParams(query)
-    const wrong = wrongOption(options)
-    if (wrong) return refuse(wrong.code, presentFault(wrong), request, reply)
+    const options = parseSiteOptions(query)
+    if (!options.ok) return refuse(options.fault.code, presentFault(options.fault), request, reply)
+    const { calledStation, ...asked } = options.value
     const method = authenticationMethodOf(radius.value)
-    const form = replyFormOf(section, options, radius.value)
+    const form: ReplyForm = {
+      ...asked,
+      section,
+      place: profilePlaceOf(section, radius.value),
+      macAuthentication: method === 'mab',
+      isEapUnderWay: section === 'authorize' && isEapUnderWay(radius.value),
+    }
     const probe = monitorProbeOf(radius.value)
     if (probe !== undefined) {
       const { clientName: client } = request
@@ -169,7 +172,7 @@ export const radiusPlugin: FastifyPluginCallback<FrontendOptions> = (app, option
       refresh: false,
       frontend: 'radius',
       client: request.clientName,
-      context: parseRequestContext(radius.value, calledStationFormOf(options)),
+      context: parseRequestContext(radius.value, calledStation),
       origin: parseRequestOrigin(radius.value, method),
       traceContext: traceContextOf(request),
       sentFor: (decision) => present(decision).sent,
@@ -211,44 +214,6 @@ const notFound =
   'There is nothing at this address. FreeRADIUS asks /v1/radius/authorize and /v1/radius/post-auth, and tells /v1/radius/preacct and /v1/radius/accounting; nobody is authenticated here.'
 const notDecidedHere =
   'Log-ins are not decided where they are proxied: take rest out of pre-proxy and post-proxy, and ask /v1/radius/post-auth.'
-
-function replyFormOf(
-  section: ReplyForm['section'],
-  query: URLSearchParams,
-  request: RadiusRequest,
-): ReplyForm {
-  return {
-    section,
-    place: profilePlaceOf(section, request),
-    dialect: query.get('dialect') === 'v4' ? 'v4' : 'v3',
-    denial: query.get('denial') === 'control' ? 'control' : 'status',
-    macAuthentication: authenticationMethodOf(request) === 'mab',
-    isEapUnderWay: section === 'authorize' && isEapUnderWay(request),
-  }
-}
-
-const optionValues: Readonly<Record<string, readonly string[]>> = {
-  dialect: dialects,
-  denial: denials,
-  'called-station': calledStationForms,
-}
-
-/** A misspelt option would be a site that does something else than its file says. */
-function wrongOption(options: URLSearchParams): Fault | undefined {
-  for (const [name, values] of Object.entries(optionValues)) {
-    const given = options.get(name)
-    if (given === null || values.includes(given)) continue
-    const message = `${name} in the address is one of ${values.join(', ')}.`
-    return failure('request_malformed', message, { field: name }).fault
-  }
-  return undefined
-}
-
-/** What is not known is `auto`, which refuses rather more. */
-function calledStationFormOf(options: URLSearchParams): CalledStationForm {
-  const given = options.get('called-station')
-  return calledStationForms.find((form) => form === given) ?? 'auto'
-}
 
 /** Gives nothing back: a reply that a handler returns is waited for, at the price of two listeners. */
 function send(reply: FastifyReply, { status, body }: RadiusAnswer): void {

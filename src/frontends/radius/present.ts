@@ -15,16 +15,13 @@ import {
   safeText,
   writeProfile,
 } from './reply-attributes.ts'
-
-/** How a denial is told. */
-export const denials = ['status', 'control'] as const
+import type { SiteOptions } from './site-options.ts'
 
 /** How the answer is to be written; the section and the query of the request say so. */
 export interface ReplyForm {
   readonly section: 'authorize' | 'post-auth'
   readonly dialect: Dialect
-  /** `status`: a denial is 401. `control`: 200 with `control:Auth-Type := Reject`, for sites that act on it. */
-  readonly denial: (typeof denials)[number]
+  readonly denial: SiteOptions['denial']
   /** True where the Accept of FreeRADIUS has to come from here, because nobody authenticates. */
   readonly macAuthentication: boolean
   /** Where FreeRADIUS puts the attributes of the profile. */
